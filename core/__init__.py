@@ -1,0 +1,1 @@
+"""Verso: was this artwork made by a person or by a generator?"""

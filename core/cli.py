@@ -1,0 +1,121 @@
+"""The command line: one typer command per verb, each a thin layer over a function of core."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from core.errors import VersoError
+
+app = typer.Typer(
+    name="python -m core",
+    help="Verso: was this artwork made by a person, or by a generator?",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+console = Console(stderr=True)
+
+
+def progress_bar() -> Progress:
+    """Return the progress display all verbs use; it goes to stderr so that stdout stays clean."""
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+        console=console,
+    )
+
+
+@app.command()
+def train(
+    recipe: Annotated[str, typer.Argument(help="A recipe that comes with Verso, or a .toml file.")],
+    corpus: Annotated[Path, typer.Option(help="The manifest to train on.")],
+    output: Annotated[Path, typer.Option(help="The model's folder, for example models/mine.")],
+    init: Annotated[
+        Path | None, typer.Option(help="Initial ResNet-18 weights (safetensors); default: torchvision's.")
+    ] = None,
+    workers: Annotated[int, typer.Option(min=0, help="Processes that prepare images.")] = 2,
+) -> None:
+    """Train a model; running the same command again goes on where it stopped."""
+    from core.corpus import manifest
+    from core.corpus.cache import ImageCache
+    from core.training import run
+    from core.training.fit import Epoch
+    from core.training.fit import Progress as Callbacks
+    from core.training.recipe import load_recipe
+
+    declared = load_recipe(recipe)
+    with progress_bar() as bar:
+        task = bar.add_task(f"{declared.name}: preparing", total=None)
+
+        def on_batch(epoch: int, done: int, total: int) -> None:
+            bar.update(
+                task,
+                description=f"epoch {epoch + 1} of {declared.epochs}",
+                completed=epoch * total + done,
+                total=declared.epochs * total,
+            )
+
+        def on_epoch(result: Epoch) -> None:
+            bar.console.print(
+                f"epoch {result.epoch + 1}: training loss {result.train_loss:.4f}, "
+                f"validation loss {result.val_loss:.4f}, validation AUC {result.val_auc:.4f}"
+            )
+
+        card = run.train(
+            declared,
+            manifest.read(corpus),
+            ImageCache.default(corpus),
+            output,
+            init=init,
+            workers=workers,
+            progress=Callbacks(on_batch, on_epoch),
+        )
+    console.print(f"Wrote {output} (best epoch {card.best_epoch + 1}). Next: python -m core evaluate {output}")
+
+
+@app.command()
+def evaluate(
+    model: Annotated[str, typer.Argument(help="A model's name or folder.")],
+    corpus: Annotated[Path, typer.Option(help="The manifest whose images are judged.")] = Path("data/manifest.csv"),
+) -> None:
+    """Judge every validation, test and ood image; write predictions.csv and the figures on the card."""
+    from core.corpus import manifest
+    from core.corpus.cache import ImageCache
+    from core.corpus.manifest import Manifest
+    from core.detectors.store import find_model, load_detector
+    from core.evaluation import predictions
+    from core.evaluation.report_card import refresh_card
+
+    whole = manifest.read(corpus)
+    rows = whole.frame[whole.frame["split"].isin(predictions.REPORTED_SPLITS)].reset_index(drop=True)
+    part = Manifest(frame=rows, version=whole.version, path=whole.path)
+    detector = load_detector(model)
+    folder = find_model(model)
+    with progress_bar() as bar:
+        task = bar.add_task(f"{detector.card.name}: judging", total=len(rows))
+        raw = predictions.margins(
+            detector, part, ImageCache.default(corpus), lambda done, total: bar.update(task, completed=done, total=total)
+        )
+    frame = predictions.predictions_frame(part, detector.card.calibration(raw))
+    predictions.write_predictions(frame, folder)
+    refresh_card(folder)
+    console.print(f"Wrote {folder}/{predictions.PREDICTIONS_FILE} and the figures of {folder}/card.toml.")
+
+
+def main() -> None:
+    """Run the command line; a `VersoError` ends it with one sentence and exit code 1."""
+    try:
+        app()
+    except VersoError as error:
+        console.print(f"[red]Error:[/red] {error}", highlight=False)
+        sys.exit(1)

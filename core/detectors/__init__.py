@@ -1,0 +1,1 @@
+"""Detectors: from artworks to calibrated probabilities."""

@@ -1,0 +1,128 @@
+"""The card: what a model is, how it was made, how good it is and where it fails."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Any, Literal
+
+import tomlkit
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from core.detectors.calibration import PlattScaling
+from core.detectors.preprocessing import Preprocessing
+from core.errors import ModelError
+from core.verdict import Thresholds
+
+CLASSES = ("human", "ai")
+CARD_FILE = "card.toml"
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Interval(_Table):
+    """A figure with its 95 % bootstrap interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+class SplitFigures(_Table):
+    """How good the model is on one split; every figure is recomputed from `predictions.csv`."""
+
+    human: int
+    ai: int
+    figures: dict[str, Interval]
+
+
+class Corpus(_Table):
+    """What the model was fitted on."""
+
+    version: str = Field(description="sha256 of the manifest")
+    train_human: int
+    train_ai: int
+    val_human: int
+    val_ai: int
+
+
+class Weights(_Table):
+    """The file of weights that belongs to this card."""
+
+    file: str
+    sha256: str
+
+
+class Initialisation(_Table):
+    """Where the weights came from before they were fitted here."""
+
+    origin: str
+    license: str
+
+
+class Band(_Table):
+    """The inconclusive band and the promise it was chosen to keep."""
+
+    human_below: float
+    ai_above: float
+    policy: str
+
+
+class Card(_Table):
+    """A model's card; one `card.toml` in each folder of `models/`."""
+
+    name: str
+    family: Literal["resnet18"]
+    summary: str
+    recipe: str
+    seed: int
+    classes: tuple[str, str]
+    commit: str = Field(description="the code that trained it; '-dirty' if it was not committed")
+    trained: str = Field(description="date, UTC")
+    best_epoch: int
+    epochs: int
+    known_failures: tuple[str, ...] = ()
+    preprocessing: Preprocessing
+    calibration: PlattScaling
+    thresholds: Band
+    corpus: Corpus
+    initialisation: Initialisation
+    weights: Weights
+    splits: dict[str, SplitFigures] = Field(default_factory=dict)
+
+    @property
+    def band(self) -> Thresholds:
+        """The thresholds as the verdict rule takes them."""
+        return Thresholds(self.thresholds.human_below, self.thresholds.ai_above)
+
+
+def read_card(folder: Path) -> Card:
+    """Read and check `card.toml` of a model folder.
+
+    Raises:
+        ModelError: if the card is missing, is no TOML, breaks the schema or orders the classes otherwise.
+    """
+    path = folder / CARD_FILE
+    try:
+        with path.open("rb") as file:
+            card = Card.model_validate(tomllib.load(file))
+    except FileNotFoundError as error:
+        raise ModelError(f"{folder} is no model: it holds no {CARD_FILE}.") from error
+    except tomllib.TOMLDecodeError as error:
+        raise ModelError(f"{path} is no valid TOML ({error}); restore it from the repository.") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(str(part) for part in first["loc"])
+        raise ModelError(f"{path}: field '{field}' is wrong ({first['msg']}); restore the card.") from error
+    if card.classes != CLASSES:
+        raise ModelError(f"{path}: the classes must be in the order {CLASSES}, but are {card.classes}.")
+    _ = card.band
+    return card
+
+
+def write_card(card: Card, folder: Path) -> None:
+    """Write `card.toml` into a model folder, replacing the one that is there."""
+    document: dict[str, Any] = card.model_dump(mode="json")
+    (folder / CARD_FILE).write_text(tomlkit.dumps(document), encoding="utf-8")

@@ -1,0 +1,108 @@
+"""From an artwork to what a network is fed; the settings travel on the model's card.
+
+Whatever a user uploads is first made into what the corpus holds (see `data/DATASHEET.md`): downsized,
+panoramas trimmed, JPEG compressed. File format and size then tell a detector nothing. The aspect ratio is
+never changed and nothing is padded: the network sees square windows.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from PIL import Image
+from pydantic import BaseModel, ConfigDict, Field
+from torch import Tensor
+from torchvision.transforms.v2 import functional as F  # noqa: N812  (torchvision's own convention)
+
+from core import images
+
+
+@dataclass(frozen=True)
+class Window:
+    """A square the network saw, as fractions of the artwork's width and height."""
+
+    left: float
+    top: float
+    right: float
+    bottom: float
+
+
+class Preprocessing(BaseModel):
+    """How an artwork becomes network input.
+
+    `uniform_side`, `uniform_quality` and `uniform_aspect` describe the copies of the corpus: short side in
+    pixels, JPEG quality, and the largest ratio of long to short side.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    uniform_side: int = Field(352, ge=32)
+    uniform_quality: int = Field(82, ge=1, le=100)
+    uniform_aspect: float = Field(2.2, gt=1)
+    short_side: int = Field(ge=32)
+    window: int = Field(ge=32)
+    windows: int = Field(1, ge=1, le=5)
+    mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
+    std: tuple[float, float, float] = (0.229, 0.224, 0.225)
+
+    def uniform(self, image: Image.Image) -> Image.Image:
+        """Make the uniform copy of an RGB image: the form in which every artwork is judged."""
+        width, height = image.size
+        scale = self.uniform_side / min(width, height)
+        if scale < 1:
+            size = tuple(max(self.uniform_side, round(side * scale)) for side in (width, height))
+            image = image.resize((size[0], size[1]), Image.Resampling.LANCZOS)
+        return images.recompress(image.crop(self._trim(*image.size)), self.uniform_quality)
+
+    def _trim(self, width: int, height: int) -> tuple[int, int, int, int]:
+        """Return the centred box `uniform` keeps: the whole picture unless it is a panorama."""
+        longest = int(self.uniform_aspect * min(width, height))
+        kept_width, kept_height = min(width, longest), min(height, longest)
+        left, top = (width - kept_width) // 2, (height - kept_height) // 2
+        return left, top, left + kept_width, top + kept_height
+
+    def _offsets(self, width: int, height: int) -> list[tuple[int, int]]:
+        """Return (left, top) of each window in a picture whose short side is `short_side`."""
+        spare_x, spare_y = width - self.window, height - self.window
+        if self.windows == 1:
+            return [(spare_x // 2, spare_y // 2)]
+        steps = [i / (self.windows - 1) for i in range(self.windows)]
+        if width >= height:
+            return [(round(spare_x * step), spare_y // 2) for step in steps]
+        return [(spare_x // 2, round(spare_y * step)) for step in steps]
+
+    def tensor(self, image: Image.Image) -> Tensor:
+        """Return the normalised windows of an RGB image.
+
+        Returns:
+            float32 `[windows, 3, window, window]`; the windows are spread evenly along the long side.
+        """
+        small = F.resize(F.pil_to_tensor(self.uniform(image)), [self.short_side], antialias=True)
+        height, width = small.shape[-2:]
+        crops = [
+            small[:, top : top + self.window, left : left + self.window]
+            for left, top in self._offsets(width, height)
+        ]
+        return self.normalize(torch.stack(crops))
+
+    def normalize(self, pixels: Tensor) -> Tensor:
+        """Turn uint8 `[..., 3, H, W]` into float32, normalised per channel."""
+        scaled = F.to_dtype(pixels, torch.float32, scale=True)
+        return F.normalize(scaled, list(self.mean), list(self.std))
+
+    def seen(self, width: int, height: int) -> list[Window]:
+        """Return where in an artwork of `width` x `height` pixels each window of `tensor` lies."""
+        left, top, right, bottom = self._trim(width, height)
+        kept_width, kept_height = right - left, bottom - top
+        scale = self.short_side / min(kept_width, kept_height)
+        small = round(kept_width * scale), round(kept_height * scale)
+        return [
+            Window(
+                (left + x / scale) / width,
+                (top + y / scale) / height,
+                (left + (x + self.window) / scale) / width,
+                (top + (y + self.window) / scale) / height,
+            )
+            for x, y in self._offsets(*small)
+        ]

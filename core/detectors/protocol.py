@@ -1,0 +1,25 @@
+"""What every detector offers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.detectors.card import Card
+from core.images import Artwork
+
+
+class Detector(Protocol):
+    """Maps artworks to calibrated probabilities of having been generated."""
+
+    @property
+    def card(self) -> Card:
+        """What the model is and how good it is."""
+        ...
+
+    def predict(self, artworks: Sequence[Artwork]) -> NDArray[np.float32]:
+        """Return `p_ai` of each artwork: float32 `[N]` in [0, 1], calibrated."""
+        ...

@@ -1,0 +1,53 @@
+"""Finds and loads the models in `models/`."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from core.detectors.card import CARD_FILE, Card, read_card
+from core.detectors.precision import Compute
+from core.detectors.resnet import ResNetDetector, load_resnet
+from core.errors import ModelError
+
+DEFAULT_MODEL = "resnet18-finetune"
+
+
+def models_folder() -> Path:
+    """Return the folder of models: `VERSO_MODELS`, else `models/` beside `core/`."""
+    configured = os.environ.get("VERSO_MODELS")
+    return Path(configured) if configured else Path(__file__).resolve().parents[2] / "models"
+
+
+def model_names() -> list[str]:
+    """Return the names of the models that can be loaded, in alphabetical order."""
+    return sorted(path.parent.name for path in models_folder().glob(f"*/{CARD_FILE}"))
+
+
+def find_model(name: str) -> Path:
+    """Return the folder of the model called `name`, or the folder itself if a path is given.
+
+    Raises:
+        ModelError: if there is none; the message lists those there are.
+    """
+    folder = models_folder() / name
+    for candidate in (folder, Path(name)):
+        if (candidate / CARD_FILE).is_file():
+            return candidate
+    known = ", ".join(model_names()) or "none"
+    raise ModelError(f"There is no model '{name}'. Known models: {known}.")
+
+
+def load_card(name: str) -> Card:
+    """Read the card of the model called `name` without loading its weights."""
+    return read_card(find_model(name))
+
+
+def load_detector(name: str = DEFAULT_MODEL, compute: Compute | None = None) -> ResNetDetector:
+    """Load the model called `name` with the preprocessing and calibration of its card.
+
+    Raises:
+        ModelError: if there is no such model or its files do not fit each other.
+    """
+    folder = find_model(name)
+    return load_resnet(read_card(folder), folder, compute)

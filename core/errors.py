@@ -1,0 +1,65 @@
+"""Every error Verso raises on purpose.
+
+A message names the thing, what was expected, what was found, and what to do. The dashboard shows the
+message and the command line prints it; neither shows a traceback for a `VersoError`.
+"""
+
+
+class VersoError(Exception):
+    """Base of every error a user can cause or can act on."""
+
+
+class ImageError(VersoError, ValueError):
+    """An image was refused at the door."""
+
+
+class EmptyImageError(ImageError):
+    """The file holds no bytes."""
+
+
+class ImageTooLargeError(ImageError):
+    """The file, or the picture its header announces, is over a limit."""
+
+
+class ImageTooSmallError(ImageError):
+    """The picture has too few pixels to judge."""
+
+
+class UnsupportedImageError(ImageError):
+    """The bytes are not a picture in a format Verso reads."""
+
+
+class CorruptImageError(ImageError):
+    """The picture is truncated or damaged."""
+
+
+class UnreadableFileError(ImageError, OSError):
+    """The path cannot be read: it is missing, a folder, or not permitted."""
+
+
+class ManifestError(VersoError, ValueError):
+    """A manifest breaks its schema; the message names the row."""
+
+
+class CorpusError(VersoError):
+    """Images of a corpus are missing, damaged or in contradiction with its manifest."""
+
+
+class SourceError(VersoError):
+    """A source of images could not be used as asked."""
+
+
+class RecipeError(VersoError, ValueError):
+    """A training recipe is unknown or breaks its schema."""
+
+
+class TrainingError(VersoError):
+    """Training cannot start or resume as asked."""
+
+
+class ModelError(VersoError):
+    """A model folder is missing or its files do not fit each other."""
+
+
+class EvaluationError(VersoError, ValueError):
+    """A figure was asked for that the predictions at hand do not define."""

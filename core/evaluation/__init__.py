@@ -1,0 +1,1 @@
+"""Evaluation: how good a detector is, and how sure one can be of that."""

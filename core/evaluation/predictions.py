@@ -1,0 +1,85 @@
+"""`predictions.csv`: what a model said of every validation, test and ood image."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from core import images
+from core.corpus import atomic
+from core.corpus.cache import ImageCache
+from core.corpus.manifest import Manifest
+from core.detectors.resnet import ResNetDetector
+from core.errors import CorpusError, EvaluationError
+
+PREDICTIONS_FILE = "predictions.csv"
+COLUMNS = ("sha256", "split", "label", "generator", "source", "p_ai")
+REPORTED_SPLITS = ("val", "test", "ood")
+DECIMALS = 6
+BATCH = 16
+
+
+def margins(
+    detector: ResNetDetector,
+    manifest: Manifest,
+    cache: ImageCache,
+    progress: Callable[[int, int], None] = lambda done, total: None,  # noqa: ARG005
+) -> NDArray[np.float32]:
+    """Return the uncalibrated margin of every image of `manifest`, in its order: float32 `[N]`.
+
+    Raises:
+        CorpusError: if images are not on this machine.
+    """
+    missing = cache.missing(manifest)
+    if missing:
+        raise CorpusError(
+            f"{len(missing)} of {len(manifest.frame)} images are not on this machine (the first is "
+            f"{missing[0]}); fetch them with `python -m core corpus fetch github`, or set VERSO_CORPUS."
+        )
+    hashes = list(manifest.frame["sha256"])
+    found: list[NDArray[np.float32]] = []
+    for start in range(0, len(hashes), BATCH):
+        paths = [cache.find(sha256) for sha256 in hashes[start : start + BATCH]]
+        found.append(detector.raw_margins([images.open(path) for path in paths if path is not None]))
+        progress(min(start + BATCH, len(hashes)), len(hashes))
+    return np.concatenate(found)
+
+
+def predictions_frame(manifest: Manifest, p_ai: NDArray[np.floating]) -> pd.DataFrame:
+    """Join the probabilities of a manifest's images to the columns of `predictions.csv`."""
+    frame = manifest.frame[["sha256", "split", "label", "generator", "source"]].copy()
+    frame["p_ai"] = np.round(p_ai.astype(np.float64), DECIMALS)
+    return frame[list(COLUMNS)].sort_values(["split", "sha256"], ignore_index=True)
+
+
+def write_predictions(frame: pd.DataFrame, folder: Path) -> None:
+    """Write `predictions.csv` into a model folder."""
+    text = frame.to_csv(index=False, float_format=f"%.{DECIMALS}f", lineterminator="\n")
+    atomic.write(folder / PREDICTIONS_FILE, text.encode())
+
+
+def read_predictions(folder: Path) -> pd.DataFrame:
+    """Read `predictions.csv` of a model folder: columns `COLUMNS`, `p_ai` float64 in [0, 1].
+
+    Raises:
+        EvaluationError: if the file is missing, lacks a column or holds a value that is no probability.
+    """
+    path = folder / PREDICTIONS_FILE
+    try:
+        frame = pd.read_csv(path, dtype={name: str for name in COLUMNS[:-1]}, keep_default_na=False)
+        frame["p_ai"] = pd.to_numeric(frame["p_ai"])
+    except FileNotFoundError as error:
+        raise EvaluationError(
+            f"{path} is missing; make it with `python -m core evaluate {folder.name}`."
+        ) from error
+    except (KeyError, ValueError) as error:
+        raise EvaluationError(f"{path} cannot be read ({error}); restore it or run `evaluate`.") from error
+    if list(frame.columns) != list(COLUMNS) or not frame["p_ai"].between(0, 1).all():
+        raise EvaluationError(
+            f"{path} must have the columns {', '.join(COLUMNS)} and every p_ai in [0, 1]; run `evaluate`."
+        )
+    return frame

@@ -1,0 +1,470 @@
+"""The only door for untrusted bytes: bytes or a path become an `Artwork`, or one clear `ImageError`.
+
+Nothing else in Verso opens an image. The door
+
+- decides the format by the bytes, never by the file name, and hands the bytes to that one decoder only;
+- checks the size on disk before reading, and the picture's size from the header before pixels are allocated;
+- decodes the first picture only (animation frame, page), and turns it upright as its orientation tag asks;
+- converts to 8-bit sRGB by the rules below, and keeps nothing of the metadata.
+
+Conversions: alpha, from whichever source, is laid over white. Deep pixels are scaled to 8 bits, never
+clipped (`_to_8_bit`). An embedded colour profile that is not sRGB is honoured; one that is broken or does not
+fit the pixels is passed over, as browsers do, because a bad profile says nothing about the picture.
+"""
+
+import hashlib
+import io
+import re
+import stat
+import struct
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+from PIL import ExifTags, Image, ImageCms, ImageFile, features
+from PIL.AvifImagePlugin import AvifImageFile
+from PIL.BmpImagePlugin import BmpImageFile
+from PIL.GifImagePlugin import GifImageFile
+from PIL.JpegImagePlugin import JpegImageFile
+from PIL.PngImagePlugin import PngImageFile
+from PIL.TiffImagePlugin import TiffImageFile
+from PIL.WebPImagePlugin import WebPImageFile
+
+from core.errors import (
+    CorruptImageError,
+    EmptyImageError,
+    ImageError,
+    ImageTooLargeError,
+    ImageTooSmallError,
+    UnreadableFileError,
+    UnsupportedImageError,
+)
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What the door lets in.
+
+    `max_bytes` bounds the file, `max_pixels` width x height as the header announces them. `min_side` (pixels)
+    bounds the shorter side: under it there is nothing to judge, only to guess.
+    """
+
+    max_bytes: int = 50_000_000
+    max_pixels: int = 100_000_000
+    min_side: int = 32
+
+
+DEFAULT_LIMITS: Final = Limits()
+
+
+@dataclass(frozen=True, eq=False)
+class Artwork:
+    """A decoded picture and the facts of its file.
+
+    `image` is upright, mode RGB, 8 bits a channel, sRGB, without metadata. `sha256` is the hex digest of the
+    file's bytes. `format` is what the bytes are: one of `FORMATS`. `width` and `height` are pixels of
+    `image`. `name` is the original file name, printable, "" if unknown: for display, never a path to open.
+    """
+
+    image: Image.Image
+    sha256: str
+    format: str
+    width: int
+    height: int
+    size_bytes: int
+    name: str
+
+    def preview(self, max_side: int) -> Image.Image:
+        """A copy whose longer side is at most `max_side` pixels; a smaller picture keeps its size."""
+        scale = max_side / max(self.width, self.height)
+        if scale >= 1:
+            return self.image.copy()
+        size = (max(1, round(self.width * scale)), max(1, round(self.height * scale)))
+        return self.image.resize(size, Image.Resampling.LANCZOS, reducing_gap=2.0)
+
+
+def open(  # noqa: A001 - read as `images.open`
+    source: bytes | Path, *, name: str | None = None, limits: Limits = DEFAULT_LIMITS
+) -> Artwork:
+    """Decode an untrusted picture.
+
+    Args:
+        source: the file's bytes, or the path of a regular file.
+        name: the original file name, for display; by default the path's last part, or "" for bytes.
+        limits: bounds checked before the work they bound is done.
+
+    Raises:
+        UnreadableFileError: the path is missing, no regular file, or not permitted.
+        EmptyImageError: there are no bytes.
+        ImageTooLargeError: too many bytes, or too many pixels.
+        ImageTooSmallError: the shorter side is under `limits.min_side`.
+        UnsupportedImageError: the bytes are not a picture in one of `FORMATS`.
+        CorruptImageError: the picture is truncated or damaged, or of a variant that Pillow cannot read.
+    """
+    if isinstance(source, bytes):
+        data, shown = source, _printable(name or "")
+    else:
+        shown = _printable(source.name if name is None else name)
+        data = _read(source, shown, limits)
+    image, kind = _decode(data, shown, limits)
+    with _clear_errors(shown, kind):
+        rgb = _to_srgb(image)
+    return Artwork(
+        image=rgb,
+        sha256=hashlib.sha256(data).hexdigest(),
+        format=kind,
+        width=rgb.width,
+        height=rgb.height,
+        size_bytes=len(data),
+        name=shown,
+    )
+
+
+def decode(data: bytes, *, name: str = "", limits: Limits = DEFAULT_LIMITS) -> Image.Image:
+    """The upright first picture in its own mode, for callers that lay alpha over a ground of their own.
+
+    Pixels are as the file stores them (no colour management), except that depths over 8 bits are scaled to
+    mode L. `info` holds nothing but what the pixels need: `transparency` and `icc_profile`, where present.
+
+    Raises:
+        ImageError: as `open`.
+    """
+    image, _ = _decode(data, _printable(name), limits)
+    return image
+
+
+def encode_jpeg(image: Image.Image, quality: int) -> bytes:
+    """The JPEG file of an RGB or L picture, without metadata; `quality` is libjpeg's, 1 to 100."""
+    if quality not in range(1, 101):
+        msg = f"JPEG quality must be from 1 to 100, not {quality}"
+        raise ValueError(msg)
+    buffer = io.BytesIO()
+    image.save(buffer, "JPEG", quality=quality)
+    return buffer.getvalue()
+
+
+def recompress(image: Image.Image, quality: int) -> Image.Image:
+    """The picture after one JPEG round trip in memory, in the same mode (RGB or L)."""
+    decoded = JpegImageFile(io.BytesIO(encode_jpeg(image, quality)))
+    decoded.load()
+    return decoded.copy()
+
+
+def _is_bmp(prefix: bytes) -> bool:
+    return prefix[:2] == b"BM" and prefix[14:18] in {
+        struct.pack("<I", n) for n in (12, 40, 52, 56, 64, 108, 124)
+    }
+
+
+def _is_avif(prefix: bytes) -> bool:
+    """An ISO media file whose `ftyp` box lists an AVIF brand (ISO/IEC 14496-12, 4.3)."""
+    box_size = int.from_bytes(prefix[:4], "big")
+    brands = prefix[8 : min(box_size, len(prefix))]
+    return prefix[4:8] == b"ftyp" and (b"avif" in brands or b"avis" in brands)
+
+
+@dataclass(frozen=True)
+class _Format:
+    matches: Callable[[bytes], bool]
+    decoder: Callable[[io.BytesIO], ImageFile.ImageFile]
+    extensions: tuple[str, ...]
+
+
+# The decoders are called directly: PIL.Image.open would add its own pixel limit, as process-wide state.
+_FORMATS: Final[dict[str, _Format]] = {
+    "JPEG": _Format(
+        lambda p: p.startswith(b"\xff\xd8\xff"), JpegImageFile, (".jpg", ".jpeg", ".jpe", ".jfif")
+    ),
+    "PNG": _Format(lambda p: p.startswith(b"\x89PNG\r\n\x1a\n"), PngImageFile, (".png",)),
+    "WEBP": _Format(lambda p: p[:4] == b"RIFF" and p[8:12] == b"WEBP", WebPImageFile, (".webp",)),
+    "TIFF": _Format(
+        lambda p: p.startswith((b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")), TiffImageFile, (".tif", ".tiff")
+    ),
+    "BMP": _Format(_is_bmp, BmpImageFile, (".bmp",)),
+    "GIF": _Format(lambda p: p.startswith((b"GIF87a", b"GIF89a")), GifImageFile, (".gif",)),
+}
+if features.check("avif"):
+    _FORMATS["AVIF"] = _Format(_is_avif, AvifImageFile, (".avif",))
+
+FORMATS: Final[tuple[str, ...]] = tuple(_FORMATS)
+EXTENSIONS: Final[frozenset[str]] = frozenset(e for known in _FORMATS.values() for e in known.extensions)
+
+# Files that people often try, so that the refusal can name them: (offset, bytes there, name).
+_STRANGERS: Final[tuple[tuple[int, bytes, str], ...]] = (
+    (4, b"ftypavif", "an AVIF picture"),
+    (4, b"ftyphei", "a HEIC picture"),
+    (4, b"ftypmif1", "a HEIF picture"),
+    (4, b"ftyp", "a video"),
+    (0, b"\xff\x0a", "a JPEG XL picture"),
+    (0, b"\0\0\0\x0cJXL ", "a JPEG XL picture"),
+    (0, b"\0\0\0\x0cjP  ", "a JPEG 2000 picture"),
+    (0, b"8BPS", "a Photoshop document"),
+    (0, b"%PDF", "a PDF document"),
+    (0, b"PK\x03\x04", "a zip archive or office document"),
+)
+_SNIFFED_BYTES: Final = 256
+
+# What Pillow's decoders raise on hostile bytes.
+_DECODER_FAILURES: Final = (
+    OSError,
+    EOFError,
+    SyntaxError,
+    ValueError,
+    TypeError,
+    LookupError,
+    ArithmeticError,
+    RuntimeError,
+    struct.error,
+    zlib.error,
+)
+
+
+def _printable(name: str) -> str:
+    """The name without what a terminal, a log or a page could choke on (control characters, surrogates)."""
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in name)
+
+
+def _called(name: str) -> str:
+    return f"'{name}'" if name else "The picture"
+
+
+def _megabytes(size: int) -> str:
+    return f"{size / 1e6:,.1f} MB"
+
+
+def _too_many_bytes(name: str, size: int, limits: Limits) -> ImageTooLargeError:
+    return ImageTooLargeError(
+        f"{_called(name)} has {_megabytes(size)}, over the limit of {_megabytes(limits.max_bytes)} a file: "
+        "save a smaller copy and try that."
+    )
+
+
+def _read(path: Path, name: str, limits: Limits) -> bytes:
+    """The bytes of a regular file, its size checked first. A pipe or device is refused: it may never end."""
+    try:
+        facts = path.stat()
+        if stat.S_ISREG(facts.st_mode):
+            if facts.st_size > limits.max_bytes:
+                raise _too_many_bytes(name, facts.st_size, limits)
+            with path.open("rb") as file:
+                return file.read(limits.max_bytes + 1)
+    except FileNotFoundError as error:
+        msg = f"{_called(name)} does not exist: check the path."
+        raise UnreadableFileError(msg) from error
+    except PermissionError as error:
+        msg = f"{_called(name)} may not be read by this user: change its permissions or choose another file."
+        raise UnreadableFileError(msg) from error
+    except ImageError:
+        raise
+    except (OSError, ValueError) as error:  # ValueError: a null character in the path
+        msg = f"{_called(name)} cannot be read ({error}): check the path and the disk."
+        raise UnreadableFileError(msg) from error
+    if stat.S_ISDIR(facts.st_mode):
+        msg = f"{_called(name)} is a folder, not an image file: choose a file in it."
+    else:
+        msg = f"{_called(name)} is a device or pipe, not a regular file: choose an image file."
+    raise UnreadableFileError(msg)
+
+
+def _decode(data: bytes, name: str, limits: Limits) -> tuple[Image.Image, str]:
+    if not data:
+        msg = f"{_called(name)} is empty (0 bytes): copy or download it again."
+        raise EmptyImageError(msg)
+    if len(data) > limits.max_bytes:
+        raise _too_many_bytes(name, len(data), limits)
+    kind = _kind(data[:_SNIFFED_BYTES], name)
+    if kind == "WEBP" and (announced := _webp_size(data)):  # this decoder allocates when it is made
+        _check_size(announced, name, limits)
+    with _clear_errors(name, kind), _FORMATS[kind].decoder(io.BytesIO(data)) as file:
+        _check_size(file.size, name, limits)
+        file.load()
+        return _upright(_to_8_bit(file), _orientation(file)), kind
+
+
+def _kind(prefix: bytes, name: str) -> str:
+    for kind, known in _FORMATS.items():
+        if known.matches(prefix):
+            return kind
+    found = next((what for at, magic, what in _STRANGERS if prefix[at:].startswith(magic)), None)
+    if found is None:
+        found = "text" if _is_text(prefix) else "of an unknown kind"
+    msg = (
+        f"{_called(name)} is {found}, not a picture in a format that Verso reads ({', '.join(FORMATS)}): "
+        "save it as PNG or JPEG and try that."
+    )
+    raise UnsupportedImageError(msg)
+
+
+def _is_text(prefix: bytes) -> bool:
+    return re.search(rb"[\x00-\x08\x0e-\x1f]", prefix) is None
+
+
+def _webp_size(data: bytes) -> tuple[int, int] | None:
+    """Width and height in a WebP header (RFC 9649, sections 2.5 to 2.7), or None in an unknown form."""
+    chunk, body = data[12:16], data[20:30].ljust(10, b"\0")
+    if chunk == b"VP8X":
+        return int.from_bytes(body[4:7], "little") + 1, int.from_bytes(body[7:10], "little") + 1
+    if chunk == b"VP8L":
+        bits = int.from_bytes(body[1:5], "little")
+        return (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
+    if chunk == b"VP8 ":
+        return int.from_bytes(body[6:8], "little") & 0x3FFF, int.from_bytes(body[8:10], "little") & 0x3FFF
+    return None
+
+
+def _check_size(size: tuple[int, int], name: str, limits: Limits) -> None:
+    width, height = size
+    if width * height > limits.max_pixels:
+        msg = (
+            f"{_called(name)} announces {width} x {height} pixels ({width * height / 1e6:,.1f} megapixels), "
+            f"over the limit of {limits.max_pixels / 1e6:,.1f} megapixels: save a smaller copy and try that."
+        )
+        raise ImageTooLargeError(msg)
+    if min(size) < limits.min_side:
+        msg = (
+            f"{_called(name)} has {width} x {height} pixels, too few to judge: each side needs at least "
+            f"{limits.min_side} pixels, so use a larger copy."
+        )
+        raise ImageTooSmallError(msg)
+
+
+@contextmanager
+def _clear_errors(name: str, kind: str) -> Iterator[None]:
+    """Turn what a decoder raises into an `ImageError`."""
+    try:
+        yield
+    except ImageError:
+        raise
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning, MemoryError) as error:
+        msg = f"{_called(name)} needs more memory than one picture may use: save a smaller copy and try that."
+        raise ImageTooLargeError(msg) from error
+    except _DECODER_FAILURES as error:
+        msg = (
+            f"{_called(name)} starts like {kind} but is truncated, damaged or of a rare variant: download it "
+            "again, or save it anew as PNG or JPEG."
+        )
+        raise CorruptImageError(msg) from error
+
+
+def _to_8_bit(file: ImageFile.ImageFile) -> Image.Image:
+    """A copy with at most 8 bits a channel, keeping in `info` only what the pixels need.
+
+    16-bit greys are scaled from the range of their depth (12 bits where a TIFF says so), rounded. 32-bit
+    integers and floats have no agreed white: it is the first of 1 (floats only), 255, 65 535 and the
+    brightest pixel that no pixel exceeds; black is 0, or the darkest pixel if that is negative.
+    """
+    info: dict[str | tuple[int, int], Any] = {
+        key: file.info[key] for key in ("transparency", "icc_profile") if key in file.info
+    }
+    if file.mode.startswith("I;16") or file.mode in {"I", "F"}:
+        tags = file.tag_v2 if isinstance(file, TiffImageFile) else {}
+        if file.mode.startswith("I;16"):
+            grey = _scaled_16_bit(np.asarray(file), tags.get(ExifTags.Base.BitsPerSample, (16,))[0])
+        else:
+            grey = _scaled_32_bit(np.asarray(file))
+        if tags.get(ExifTags.Base.PhotometricInterpretation) == 0:  # white is zero: Pillow leaves that to us
+            grey = 255 - grey
+        image = Image.fromarray(grey)
+        info.pop("transparency", None)  # one of the deep levels, which has no counterpart now
+    elif file.mode in {"La", "RGBa"}:  # premultiplied
+        image = file.convert(file.mode.upper())
+    else:
+        image = file.copy()
+    image.info = info
+    return image
+
+
+def _scaled_16_bit(levels: npt.NDArray[np.uint16], depth: int) -> npt.NDArray[np.uint8]:
+    white = 2**depth - 1
+    table = (np.minimum(np.arange(65_536, dtype=np.uint32), white) * 255 + white // 2) // white
+    return np.take(table.astype(np.uint8), levels)
+
+
+def _scaled_32_bit(levels: npt.NDArray[np.int32 | np.float32]) -> npt.NDArray[np.uint8]:
+    darkest, brightest = float(levels.min()), float(levels.max())
+    if not np.isfinite([darkest, brightest]).all():
+        msg = "pixels that are not numbers"
+        raise ValueError(msg)
+    whites = (1.0, 255.0, 65_535.0) if levels.dtype.kind == "f" else (255.0, 65_535.0)
+    black = min(0.0, darkest)
+    white = next((level for level in whites if brightest <= level), brightest)
+    scaled = (levels.astype(np.float64) - black) * (255 / (white - black))
+    return np.rint(scaled).astype(np.uint8)
+
+
+_TURNS: Final = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
+
+def _upright(image: Image.Image, orientation: int) -> Image.Image:
+    """The picture turned and mirrored as an EXIF orientation (1 to 8) asks; other values ask for nothing."""
+    turn = _TURNS.get(orientation)
+    if turn is None:
+        return image
+    turned = image.transpose(turn)
+    turned.info = image.info
+    return turned
+
+
+def _orientation(file: ImageFile.ImageFile) -> int:
+    """The loaded file's EXIF orientation; 1 where its EXIF is damaged, for that does not hurt the picture.
+
+    Pillow has already turned a TIFF, and then names none.
+    """
+    try:
+        value = file.getexif().get(ExifTags.Base.Orientation, 1)
+    except _DECODER_FAILURES:
+        return 1
+    return value if isinstance(value, int) else 1
+
+
+def _to_srgb(image: Image.Image) -> Image.Image:
+    """The picture in sRGB, mode RGB, laid over white where it is transparent."""
+    profile = image.info.get("icc_profile")
+    alpha = None
+    if image.has_transparency_data:
+        alpha = (image if "A" in image.getbands() else image.convert("RGBA")).getchannel("A")
+    rgb = _through_profile(_opaque(image), profile)
+    if alpha is not None:
+        rgb = Image.composite(rgb, Image.new("RGB", rgb.size, "white"), alpha)
+    rgb.info = {}
+    return rgb
+
+
+def _opaque(image: Image.Image) -> Image.Image:
+    """The colours alone, in a mode that colour management knows: L, RGB, CMYK or LAB."""
+    if image.mode in {"L", "RGB", "CMYK", "LAB"}:
+        return image
+    return image.convert("L" if image.mode in {"1", "LA"} else "RGB")
+
+
+def _through_profile(image: Image.Image, icc: object) -> Image.Image:
+    """RGB in sRGB: through the embedded profile if usable, else by Pillow's plain rule."""
+    if image.mode == "LAB":
+        return _transformed(image, ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")))
+    if isinstance(icc, bytes) and icc:
+        try:
+            profile = ImageCms.ImageCmsProfile(io.BytesIO(icc))
+            if "sRGB" not in (profile.profile.profile_description or ""):
+                grey_in_rgb = image.mode == "L" and profile.profile.xcolor_space == "RGB "
+                return _transformed(image.convert("RGB") if grey_in_rgb else image, profile)
+        except (OSError, ValueError):  # broken, or made for other channels: see the module's docstring
+            return image.convert("RGB")
+    return image.convert("RGB")
+
+
+def _transformed(image: Image.Image, profile: ImageCms.ImageCmsProfile) -> Image.Image:
+    srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
+    return ImageCms.ImageCmsTransform(profile, srgb, image.mode, "RGB").apply(image)

@@ -1,0 +1,1 @@
+"""Training: declared recipes and the loop that follows them."""

@@ -1,0 +1,141 @@
+"""Augmentation steps a recipe can name; each changes a uint8 `[3, H, W]` picture at random.
+
+They stand for what happens to pictures on their way to an analyst (re-saving, downsizing, blur, sensor and
+scanner noise), so that a detector does not lean on traces which such a way removes. Random numbers come from
+torch's global generator: seed it before each picture and the result is reproducible.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from pydantic import BaseModel, ConfigDict, Field
+from torch import Tensor
+from torchvision.transforms import v2
+from torchvision.transforms.v2 import functional as F  # noqa: N812  (torchvision's own convention)
+
+
+class _Step(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+def _uniform(low: float, high: float) -> float:
+    return low + (high - low) * float(torch.rand(()))
+
+
+def _happens(probability: float) -> bool:
+    return float(torch.rand(())) < probability
+
+
+class RandomSquare(_Step):
+    """A random square of the picture, resized to `size`; the aspect ratio is kept.
+
+    `area` is the range of the square's area, as a share of the largest square that fits.
+    """
+
+    op: Literal["random-square"]
+    size: int = Field(ge=32)
+    area: tuple[float, float]
+
+    def __call__(self, picture: Tensor) -> Tensor:
+        """Crop and resize."""
+        height, width = picture.shape[-2:]
+        side = max(8, round(min(height, width) * _uniform(*self.area) ** 0.5))
+        top = int(torch.randint(0, height - side + 1, ()))
+        left = int(torch.randint(0, width - side + 1, ()))
+        return F.resized_crop(picture, top, left, side, side, [self.size, self.size], antialias=True)
+
+
+class Flip(_Step):
+    """Mirror left and right with probability one half."""
+
+    op: Literal["flip"]
+
+    def __call__(self, picture: Tensor) -> Tensor:
+        """Mirror, or not."""
+        return F.horizontal_flip(picture) if _happens(0.5) else picture
+
+
+class Jpeg(_Step):
+    """Re-save as JPEG at a random quality in `quality`."""
+
+    op: Literal["jpeg"]
+    probability: float = Field(gt=0, le=1)
+    quality: tuple[int, int]
+
+    def __call__(self, picture: Tensor) -> Tensor:
+        """Compress, or not."""
+        if not _happens(self.probability):
+            return picture
+        return F.jpeg(picture, int(torch.randint(self.quality[0], self.quality[1] + 1, ())))
+
+
+class Downsize(_Step):
+    """Shrink by a random factor in `factor` and enlarge again."""
+
+    op: Literal["downsize"]
+    probability: float = Field(gt=0, le=1)
+    factor: tuple[float, float]
+
+    def __call__(self, picture: Tensor) -> Tensor:
+        """Shrink and enlarge, or not."""
+        if not _happens(self.probability):
+            return picture
+        height, width = picture.shape[-2:]
+        factor = _uniform(*self.factor)
+        small = F.resize(picture, [max(8, round(height * factor)), max(8, round(width * factor))], antialias=True)
+        return F.resize(small, [height, width], antialias=True)
+
+
+class Blur(_Step):
+    """Gaussian blur with a random standard deviation in `sigma`, in pixels."""
+
+    op: Literal["blur"]
+    probability: float = Field(gt=0, le=1)
+    sigma: tuple[float, float]
+
+    def __call__(self, picture: Tensor) -> Tensor:
+        """Blur, or not."""
+        return F.gaussian_blur(picture, [9, 9], [_uniform(*self.sigma)]) if _happens(self.probability) else picture
+
+
+class Noise(_Step):
+    """Gaussian noise with a random standard deviation in `sigma`, in grey levels of 255."""
+
+    op: Literal["noise"]
+    probability: float = Field(gt=0, le=1)
+    sigma: tuple[float, float]
+
+    def __call__(self, picture: Tensor) -> Tensor:
+        """Add noise, or not."""
+        if not _happens(self.probability):
+            return picture
+        noisy = picture + torch.randn(picture.shape) * _uniform(*self.sigma)
+        return noisy.round().clamp(0, 255).to(torch.uint8)
+
+
+class Greyscale(_Step):
+    """Remove the colour."""
+
+    op: Literal["greyscale"]
+    probability: float = Field(gt=0, le=1)
+
+    def __call__(self, picture: Tensor) -> Tensor:
+        """Remove the colour, or not."""
+        return F.rgb_to_grayscale(picture, num_output_channels=3) if _happens(self.probability) else picture
+
+
+class ColourJitter(_Step):
+    """Change brightness, contrast and saturation by up to `strength`, as a share."""
+
+    op: Literal["colour-jitter"]
+    strength: float = Field(gt=0, lt=1)
+
+    def __call__(self, picture: Tensor) -> Tensor:
+        """Jitter."""
+        jittered: Tensor = v2.ColorJitter(self.strength, self.strength, self.strength)(picture)
+        return jittered
+
+
+Augmentation = RandomSquare | Flip | Jpeg | Downsize | Blur | Noise | Greyscale | ColourJitter

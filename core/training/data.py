@@ -1,0 +1,85 @@
+"""Feeds the training loop: reproducible order, reproducible augmentation, any number of workers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset, Sampler
+from torchvision.transforms.v2 import functional as F  # noqa: N812  (torchvision's own convention)
+
+from core import images
+from core.detectors.card import CLASSES
+from core.training.recipe import Recipe
+
+
+@dataclass(frozen=True)
+class Example:
+    """One labelled image file."""
+
+    path: Path
+    label: str
+
+
+class AugmentedExamples(Dataset[tuple[Tensor, int]]):
+    """Augmented network input; every random choice is a function of (seed, epoch, index) alone."""
+
+    def __init__(self, examples: list[Example], recipe: Recipe) -> None:
+        self.examples = examples
+        self.recipe = recipe
+
+    def __len__(self) -> int:
+        return len(self.examples)
+
+    def __getitem__(self, key: tuple[int, int]) -> tuple[Tensor, int]:  # type: ignore[override]
+        """Return (float32 `[3, H, W]`, class index) for `key` = (epoch, index)."""
+        epoch, index = key
+        example = self.examples[index]
+        preprocessing = self.recipe.preprocessing
+        picture = F.pil_to_tensor(preprocessing.uniform(images.open(example.path).image))
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(_mixed(self.recipe.seed, epoch, index))
+            for step in self.recipe.augmentation:
+                picture = step(picture)
+        return preprocessing.normalize(picture), CLASSES.index(example.label)
+
+
+class EpochSampler(Sampler[tuple[int, int]]):
+    """Yields (epoch, index) in an order that depends on (seed, epoch) alone."""
+
+    def __init__(self, size: int, seed: int) -> None:
+        self.size = size
+        self.seed = seed
+        self.epoch = 0
+
+    def __len__(self) -> int:
+        return self.size
+
+    def __iter__(self) -> Iterator[tuple[int, int]]:
+        order = np.random.default_rng([self.seed, self.epoch]).permutation(self.size)
+        return ((self.epoch, int(index)) for index in order)
+
+
+def training_batches(
+    examples: list[Example], recipe: Recipe, workers: int
+) -> tuple[DataLoader[tuple[Tensor, int]], EpochSampler]:
+    """Return the loader of training batches and the sampler whose `epoch` the loop advances."""
+    sampler = EpochSampler(len(examples), recipe.seed)
+    loader = DataLoader(
+        AugmentedExamples(examples, recipe),
+        batch_size=recipe.batch_size,
+        sampler=sampler,
+        num_workers=workers,
+        drop_last=len(examples) > recipe.batch_size,
+        multiprocessing_context="spawn" if workers else None,
+        persistent_workers=workers > 0,
+    )
+    return loader, sampler
+
+
+def _mixed(*parts: int) -> int:
+    return int(np.random.SeedSequence(parts).generate_state(1, np.uint64)[0] >> 1)

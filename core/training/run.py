@@ -1,0 +1,146 @@
+"""A whole training run: manifest and recipe in, model folder out."""
+
+from __future__ import annotations
+
+import subprocess
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pandas as pd
+
+from core.corpus import atomic
+from core.corpus.cache import ImageCache
+from core.corpus.manifest import Manifest
+from core.detectors.calibration import PlattScaling
+from core.detectors.card import CLASSES, Band, Card, Corpus, Initialisation, Weights, write_card
+from core.detectors.precision import Compute, best_compute
+from core.detectors.resnet import WEIGHTS_FILE, load_resnet, save_weights
+from core.errors import CorpusError
+from core.evaluation.calibration import BandPolicy, choose_band, fit_platt
+from core.evaluation.predictions import margins
+from core.training.checkpoint import CHECKPOINT_FILE, Run
+from core.training.data import Example
+from core.training.fit import Fitted, Progress, fit
+from core.training.initial import initial_network
+from core.training.recipe import Recipe
+
+HISTORY_FILE = "history.csv"
+CALIBRATION_SPLIT = "val"
+
+
+def train(
+    recipe: Recipe,
+    manifest: Manifest,
+    cache: ImageCache,
+    output: Path,
+    *,
+    init: Path | None = None,
+    workers: int = 0,
+    progress: Progress | None = None,
+) -> Card:
+    """Train, calibrate on `val`, and write card, weights and history into `output`.
+
+    Interrupted runs go on from the last whole epoch when called again with the same arguments.
+
+    Args:
+        recipe: what to do.
+        manifest: the corpus; only its splits `train` and `val` are used.
+        cache: where the images are.
+        output: the model's folder, created if it is not there; its name is the model's name.
+        init: initial weights, see `initial_network`.
+        workers: processes that prepare images.
+        progress: told about batches and epochs.
+
+    Raises:
+        CorpusError: if images are missing.
+        TrainingError: if the run cannot start or resume.
+    """
+    output.mkdir(parents=True, exist_ok=True)
+    compute = best_compute()
+    network, initialisation, digest = initial_network(init)
+    fitted = fit(
+        network,
+        recipe,
+        _examples(manifest, cache, "train"),
+        _examples(manifest, cache, "val"),
+        run=Run.of(recipe, manifest.version, digest),
+        folder=output,
+        compute=compute,
+        workers=workers,
+        progress=progress,
+    )
+    card = _calibrated(_card(recipe, manifest, output, initialisation, fitted), manifest, cache, output, compute)
+    history = pd.DataFrame([vars(epoch) for epoch in fitted.history])
+    atomic.write(output / HISTORY_FILE, history.to_csv(index=False, float_format="%.6g").encode())
+    write_card(card, output)
+    (output / CHECKPOINT_FILE).unlink()
+    return card
+
+
+def _examples(manifest: Manifest, cache: ImageCache, split: str) -> list[Example]:
+    rows = manifest.frame[manifest.frame["split"] == split]
+    paths = [cache.find(sha256) for sha256 in rows["sha256"]]
+    absent = sum(path is None for path in paths)
+    if absent:
+        raise CorpusError(
+            f"{absent} of the {len(rows)} images of split '{split}' are not on this machine; fetch them with "
+            "`python -m core corpus fetch github`, or set VERSO_CORPUS to the folder that holds them."
+        )
+    return [Example(path, label) for path, label in zip(paths, rows["label"], strict=True) if path is not None]
+
+
+def _card(
+    recipe: Recipe, manifest: Manifest, output: Path, initialisation: Initialisation, fitted: Fitted
+) -> Card:
+    """Write the weights and describe them, with a calibration that changes nothing yet."""
+    counts = manifest.frame.groupby(["split", "label"]).size()
+    return Card(
+        name=output.resolve().name,
+        family="resnet18",
+        summary=recipe.summary,
+        recipe=recipe.name,
+        seed=recipe.seed,
+        classes=CLASSES,
+        commit=_commit(),
+        trained=datetime.now(UTC).date().isoformat(),
+        best_epoch=fitted.best.epoch,
+        epochs=len(fitted.history),
+        preprocessing=recipe.preprocessing,
+        calibration=PlattScaling(slope=1.0, intercept=0.0, fitted_on="nothing yet"),
+        thresholds=Band(human_below=0.5, ai_above=0.5, policy="none yet"),
+        corpus=Corpus(
+            version=manifest.version,
+            train_human=int(counts["train", "human"]),
+            train_ai=int(counts["train", "ai"]),
+            val_human=int(counts["val", "human"]),
+            val_ai=int(counts["val", "ai"]),
+        ),
+        initialisation=initialisation,
+        weights=Weights(file=WEIGHTS_FILE, sha256=save_weights(fitted.network, output)),
+    )
+
+
+def _calibrated(card: Card, manifest: Manifest, cache: ImageCache, output: Path, compute: Compute) -> Card:
+    """Fit calibration and band with the weights as they were saved."""
+    detector = load_resnet(card, output, compute)
+    rows = manifest.frame[manifest.frame["split"] == CALIBRATION_SPLIT]
+    part = Manifest(frame=rows.reset_index(drop=True), version=manifest.version, path=manifest.path)
+    raw = margins(detector, part, cache)
+    labels = part.frame["label"]
+    calibration = fit_platt(raw, labels, fitted_on=f"split {CALIBRATION_SPLIT}")
+    band = choose_band(
+        calibration(raw), labels, part.frame["medium"], BandPolicy(), chosen_on=f"split {CALIBRATION_SPLIT}"
+    )
+    return card.model_copy(update={"calibration": calibration, "thresholds": band})
+
+
+def _commit() -> str:
+    """Return the commit of the code, '-dirty' if files differ from it, or 'unknown' outside a checkout."""
+    answer = subprocess.run(
+        ["git", "describe", "--always", "--abbrev=12", "--dirty"],  # noqa: S607  (git is found on the path)
+        cwd=Path(__file__).parent,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return answer.stdout.strip() if answer.returncode == 0 else "unknown"

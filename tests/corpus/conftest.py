@@ -1,0 +1,81 @@
+"""Drawn images and manifests over them; nothing here reads a stored picture."""
+
+import hashlib
+import io
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from core.corpus import manifest
+
+REAL = Path(__file__).resolve().parents[3] / "shared" / "data"
+
+
+def draw(seed: int, size: tuple[int, int] = (64, 48), image_format: str = "PNG", **options: object) -> bytes:
+    """A smooth random picture: different seeds differ everywhere, equal seeds are alike after any codec."""
+    coarse = np.random.default_rng(seed).integers(0, 256, (6, 6, 3), dtype=np.uint8)
+    picture = Image.fromarray(coarse).resize(size, Image.Resampling.BICUBIC)
+    out = io.BytesIO()
+    picture.save(out, image_format, **options)
+    return out.getvalue()
+
+
+def row(sha256: str, **changes: object) -> dict[str, object]:
+    """A valid row of a human image; for `label="ai"` a generator and a family are filled in."""
+    fields: dict[str, object] = {
+        "sha256": sha256,
+        "split": "train",
+        "label": "human",
+        "generator": "",
+        "family": "",
+        "medium": "oil",
+        "source": "folder:studio",
+        "commit": "",
+        "source_path": f"{sha256[:8]}.png",
+        "crop": "",
+        "license": "CC0-1.0",
+        "attestation": "drawn for a test",
+        "width": 64,
+        "height": 48,
+        "original_format": "PNG",
+        "original_sha256": sha256,
+    }
+    if changes.get("label") == "ai":
+        fields |= {"generator": "painter-1", "family": "painter", "medium": ""}
+    return fields | changes
+
+
+def name(number: int) -> str:
+    """A well-formed sha256."""
+    return hashlib.sha256(str(number).encode()).hexdigest()
+
+
+def frame(*rows: dict[str, object]) -> pd.DataFrame:
+    return pd.DataFrame(list(rows))
+
+
+@pytest.fixture
+def write_images(tmp_path: Path):
+    """Store images under a corpus folder and write the manifest that lists them."""
+
+    def store(images: list[tuple[bytes, dict[str, object]]]) -> manifest.Manifest:
+        rows = []
+        for data, changes in images:
+            sha256 = hashlib.sha256(data).hexdigest()
+            path = tmp_path / "corpus" / "images" / sha256[:2] / f"{sha256}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(data)
+            rows.append(row(sha256, **changes))
+        return manifest.write(frame(*rows), tmp_path / "corpus" / "manifest.csv")
+
+    return store
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    if not (REAL / "manifest.csv").is_file():
+        pytest.skip("the shared images are not beside the repository (../shared/data)")
+    return REAL
