@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import sys
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 
-from core.errors import VersoError
+from core.errors import OutputError, VersoError
 
 app = typer.Typer(
     name="python -m core",
@@ -33,6 +42,75 @@ def progress_bar() -> Progress:
         TimeRemainingColumn(),
         console=console,
     )
+
+
+@app.command()
+def predict(
+    paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Image files.")],
+    model: Annotated[str | None, typer.Option(help="A model's name or folder.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Write JSON Lines.")] = False,
+) -> None:
+    """Judge images, one line each; exit 0 if all were read, 1 if some were not, 2 for wrong usage."""
+    from core import images
+    from core.detectors.judging import judge
+    from core.detectors.store import DEFAULT_MODEL, load_detector
+    from core.errors import ImageError
+
+    detector = load_detector(model or DEFAULT_MODEL)
+    unread = 0
+    for path in paths:
+        line: dict[str, object] = dict.fromkeys(("path", "sha256", "verdict", "p_ai", "model", "error"))
+        line |= {"path": str(path), "model": detector.card.name}
+        try:
+            artwork = images.open(path)
+        except ImageError as error:
+            unread += 1
+            line["error"] = str(error)
+        else:
+            verdict = judge(detector, [artwork])[0]
+            line |= {"sha256": artwork.sha256, "verdict": verdict.label, "p_ai": round(verdict.p_ai, 6)}
+        if as_json:
+            typer.echo(json.dumps(line, ensure_ascii=False))
+        elif line["error"]:
+            typer.echo(f"{path}: error: {line['error']}")
+        else:
+            typer.echo(f"{path}: {line['verdict']} (p_ai {line['p_ai']:.3f}, {detector.card.name})")
+    if unread:
+        raise typer.Exit(1)
+
+
+class Target(StrEnum):
+    """The class an explanation speaks for."""
+
+    HUMAN = "human"
+    AI = "ai"
+
+
+@app.command()
+def explain(
+    path: Annotated[Path, typer.Argument(help="An image file.")],
+    output: Annotated[Path, typer.Option(help="The PNG to write.")],
+    model: Annotated[str | None, typer.Option(help="A model's name or folder.")] = None,
+    method: Annotated[str, typer.Option(help="How to explain: grad-cam.")] = "grad-cam",
+    target: Annotated[Target, typer.Option(help="The class to speak for.")] = Target.AI,
+    opacity: Annotated[float, typer.Option(min=0, max=1, help="Of the strongest part.")] = 0.6,
+) -> None:
+    """Write a picture with what spoke for a class laid over it."""
+    from core import images
+    from core.detectors.store import DEFAULT_MODEL, load_detector
+    from core.explain import MAX_SIDE, attribute, overlay
+
+    artwork = images.open(path)
+    saliency = attribute(method, load_detector(model or DEFAULT_MODEL), artwork, target)
+    try:
+        overlay(artwork.preview(MAX_SIDE), saliency, opacity).save(output, "PNG")
+    except OSError as error:
+        raise OutputError(
+            f"{output} cannot be written ({error.strerror}); choose another --output."
+        ) from error
+    if saliency.flat:
+        console.print(f"Nothing in {path.name} spoke for '{target}': the overlay is empty.")
+    console.print(f"Wrote {output}.")
 
 
 @app.command()
@@ -80,13 +158,17 @@ def train(
             workers=workers,
             progress=Callbacks(on_batch, on_epoch),
         )
-    console.print(f"Wrote {output} (best epoch {card.best_epoch + 1}). Next: python -m core evaluate {output}")
+    console.print(
+        f"Wrote {output} (best epoch {card.best_epoch + 1}). Next: python -m core evaluate {output}"
+    )
 
 
 @app.command()
 def evaluate(
     model: Annotated[str, typer.Argument(help="A model's name or folder.")],
-    corpus: Annotated[Path, typer.Option(help="The manifest whose images are judged.")] = Path("data/manifest.csv"),
+    corpus: Annotated[Path, typer.Option(help="The manifest whose images are judged.")] = Path(
+        "data/manifest.csv"
+    ),
 ) -> None:
     """Judge every validation, test and ood image; write predictions.csv and the figures on the card."""
     from core.corpus import manifest
@@ -104,7 +186,10 @@ def evaluate(
     with progress_bar() as bar:
         task = bar.add_task(f"{detector.card.name}: judging", total=len(rows))
         raw = predictions.margins(
-            detector, part, ImageCache.default(corpus), lambda done, total: bar.update(task, completed=done, total=total)
+            detector,
+            part,
+            ImageCache.default(corpus),
+            lambda done, total: bar.update(task, completed=done, total=total),
         )
     frame = predictions.predictions_frame(part, detector.card.calibration(raw))
     predictions.write_predictions(frame, folder)

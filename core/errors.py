@@ -37,6 +37,14 @@ class UnreadableFileError(ImageError, OSError):
     """The path cannot be read: it is missing, a folder, or not permitted."""
 
 
+class OutputError(VersoError, OSError):
+    """A result cannot be written where it was asked for."""
+
+
+class ExplanationError(VersoError, ValueError):
+    """An explanation was asked for that Verso does not offer."""
+
+
 class ManifestError(VersoError, ValueError):
     """A manifest breaks its schema; the message names the row."""
 
@@ -47,6 +55,18 @@ class CorpusError(VersoError):
 
 class SourceError(VersoError):
     """A source of images could not be used as asked."""
+
+
+class ItemRefusedError(SourceError):
+    """One item of a source could not be had; the others are not affected.
+
+    `final` says that asking again would give the same answer; `attempts` counts the requests made.
+    """
+
+    def __init__(self, message: str, *, final: bool, attempts: int = 1) -> None:
+        super().__init__(message)
+        self.final = final
+        self.attempts = attempts
 
 
 class RecipeError(VersoError, ValueError):

@@ -14,10 +14,8 @@ fit the pixels is passed over, as browsers do, because a bad profile says nothin
 
 import hashlib
 import io
-import re
 import stat
 import struct
-import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -35,6 +33,7 @@ from PIL.PngImagePlugin import PngImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
+from core import image_headers
 from core.errors import (
     CorruptImageError,
     EmptyImageError,
@@ -50,8 +49,9 @@ from core.errors import (
 class Limits:
     """What the door lets in.
 
-    `max_bytes` bounds the file, `max_pixels` width x height as the header announces them. `min_side` (pixels)
-    bounds the shorter side: under it there is nothing to judge, only to guess.
+    `max_bytes` bounds the file, `max_pixels` width x height as the header announces them (of TIFF and WebP,
+    Pillow itself reads no more than 178 megapixels). `min_side` (pixels) bounds the shorter side: under it there
+    is nothing to judge, only to guess.
     """
 
     max_bytes: int = 50_000_000
@@ -86,6 +86,23 @@ class Artwork:
             return self.image.copy()
         size = (max(1, round(self.width * scale)), max(1, round(self.height * scale)))
         return self.image.resize(size, Image.Resampling.LANCZOS, reducing_gap=2.0)
+
+
+@dataclass(frozen=True)
+class Header:
+    """What an image file says of itself, apart from its picture.
+
+    `width` and `height` are pixels as stored, before any turn. `quantisation` holds the tables of a JPEG, 64
+    steps each, and is empty for other formats.
+    """
+
+    format: str
+    width: int
+    height: int
+    size_bytes: int
+    quantisation: tuple[tuple[int, ...], ...]
+    has_exif: bool
+    has_profile: bool
 
 
 def open(  # noqa: A001 - read as `images.open`
@@ -138,6 +155,30 @@ def decode(data: bytes, *, name: str = "", limits: Limits = DEFAULT_LIMITS) -> I
     return image
 
 
+def header(source: bytes | Path, *, limits: Limits = DEFAULT_LIMITS) -> Header:
+    """Read what an image file says of itself, without decoding its pixels.
+
+    Raises:
+        ImageError: as `open`, save for damage that only decoding would show.
+    """
+    if isinstance(source, bytes):
+        data, shown = source, ""
+    else:
+        shown = _printable(source.name)
+        data = _read(source, shown, limits)
+    with _opened(data, shown, limits) as (file, kind):
+        tables = file.quantization if isinstance(file, JpegImageFile) else {}
+        return Header(
+            format=kind,
+            width=file.width,
+            height=file.height,
+            size_bytes=len(data),
+            quantisation=tuple(tuple(tables[number]) for number in sorted(tables)),
+            has_exif="exif" in file.info,
+            has_profile="icc_profile" in file.info,
+        )
+
+
 def encode_jpeg(image: Image.Image, quality: int) -> bytes:
     """The JPEG file of an RGB or L picture, without metadata; `quality` is libjpeg's, 1 to 100."""
     if quality not in range(1, 101):
@@ -149,65 +190,35 @@ def encode_jpeg(image: Image.Image, quality: int) -> bytes:
 
 
 def recompress(image: Image.Image, quality: int) -> Image.Image:
-    """The picture after one JPEG round trip in memory, in the same mode (RGB or L)."""
-    decoded = JpegImageFile(io.BytesIO(encode_jpeg(image, quality)))
-    decoded.load()
-    return decoded.copy()
+    """The picture after one JPEG round trip in memory, in the same mode (RGB or L), without metadata."""
+    again = JpegImageFile(io.BytesIO(encode_jpeg(image, quality))).copy()
+    again.info = {}
+    return again
 
 
-def _is_bmp(prefix: bytes) -> bool:
-    return prefix[:2] == b"BM" and prefix[14:18] in {
-        struct.pack("<I", n) for n in (12, 40, 52, 56, 64, 108, 124)
-    }
-
-
-def _is_avif(prefix: bytes) -> bool:
-    """An ISO media file whose `ftyp` box lists an AVIF brand (ISO/IEC 14496-12, 4.3)."""
-    box_size = int.from_bytes(prefix[:4], "big")
-    brands = prefix[8 : min(box_size, len(prefix))]
-    return prefix[4:8] == b"ftyp" and (b"avif" in brands or b"avis" in brands)
-
-
-@dataclass(frozen=True)
-class _Format:
-    matches: Callable[[bytes], bool]
-    decoder: Callable[[io.BytesIO], ImageFile.ImageFile]
-    extensions: tuple[str, ...]
-
-
-# The decoders are called directly: PIL.Image.open would add its own pixel limit, as process-wide state.
-_FORMATS: Final[dict[str, _Format]] = {
-    "JPEG": _Format(
-        lambda p: p.startswith(b"\xff\xd8\xff"), JpegImageFile, (".jpg", ".jpeg", ".jpe", ".jfif")
-    ),
-    "PNG": _Format(lambda p: p.startswith(b"\x89PNG\r\n\x1a\n"), PngImageFile, (".png",)),
-    "WEBP": _Format(lambda p: p[:4] == b"RIFF" and p[8:12] == b"WEBP", WebPImageFile, (".webp",)),
-    "TIFF": _Format(
-        lambda p: p.startswith((b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")), TiffImageFile, (".tif", ".tiff")
-    ),
-    "BMP": _Format(_is_bmp, BmpImageFile, (".bmp",)),
-    "GIF": _Format(lambda p: p.startswith((b"GIF87a", b"GIF89a")), GifImageFile, (".gif",)),
+# The decoders are called directly: PIL.Image.open would add a pixel limit of its own, which is process-wide.
+_DECODERS: Final[dict[str, Callable[[io.BytesIO], ImageFile.ImageFile]]] = {
+    "JPEG": JpegImageFile,
+    "PNG": PngImageFile,
+    "WEBP": WebPImageFile,
+    "TIFF": TiffImageFile,
+    "BMP": BmpImageFile,
+    "GIF": GifImageFile,
 }
 if features.check("avif"):
-    _FORMATS["AVIF"] = _Format(_is_avif, AvifImageFile, (".avif",))
+    _DECODERS["AVIF"] = AvifImageFile
 
-FORMATS: Final[tuple[str, ...]] = tuple(_FORMATS)
-EXTENSIONS: Final[frozenset[str]] = frozenset(e for known in _FORMATS.values() for e in known.extensions)
-
-# Files that people often try, so that the refusal can name them: (offset, bytes there, name).
-_STRANGERS: Final[tuple[tuple[int, bytes, str], ...]] = (
-    (4, b"ftypavif", "an AVIF picture"),
-    (4, b"ftyphei", "a HEIC picture"),
-    (4, b"ftypmif1", "a HEIF picture"),
-    (4, b"ftyp", "a video"),
-    (0, b"\xff\x0a", "a JPEG XL picture"),
-    (0, b"\0\0\0\x0cJXL ", "a JPEG XL picture"),
-    (0, b"\0\0\0\x0cjP  ", "a JPEG 2000 picture"),
-    (0, b"8BPS", "a Photoshop document"),
-    (0, b"%PDF", "a PDF document"),
-    (0, b"PK\x03\x04", "a zip archive or office document"),
-)
-_SNIFFED_BYTES: Final = 256
+FORMATS: Final = tuple(_DECODERS)
+_EXTENSIONS: Final = {
+    "JPEG": (".jpg", ".jpeg", ".jpe", ".jfif"),
+    "PNG": (".png",),
+    "WEBP": (".webp",),
+    "TIFF": (".tif", ".tiff"),
+    "BMP": (".bmp",),
+    "GIF": (".gif",),
+    "AVIF": (".avif",),
+}
+EXTENSIONS: Final = frozenset(extension for kind in FORMATS for extension in _EXTENSIONS[kind])
 
 # What Pillow's decoders raise on hostile bytes.
 _DECODER_FAILURES: Final = (
@@ -220,7 +231,6 @@ _DECODER_FAILURES: Final = (
     ArithmeticError,
     RuntimeError,
     struct.error,
-    zlib.error,
 )
 
 
@@ -272,49 +282,44 @@ def _read(path: Path, name: str, limits: Limits) -> bytes:
 
 
 def _decode(data: bytes, name: str, limits: Limits) -> tuple[Image.Image, str]:
+    with _opened(data, name, limits) as (file, kind):
+        file.load()
+        return _upright(_to_8_bit(file), _orientation(file)), kind
+
+
+@contextmanager
+def _opened(data: bytes, name: str, limits: Limits) -> Iterator[tuple[ImageFile.ImageFile, str]]:
+    """The file in its own decoder, within the limits, its pixels not decoded yet."""
     if not data:
         msg = f"{_called(name)} is empty (0 bytes): copy or download it again."
         raise EmptyImageError(msg)
     if len(data) > limits.max_bytes:
         raise _too_many_bytes(name, len(data), limits)
-    kind = _kind(data[:_SNIFFED_BYTES], name)
-    if kind == "WEBP" and (announced := _webp_size(data)):  # this decoder allocates when it is made
+    kind = _kind(data, name)
+    if kind == "WEBP" and (announced := image_headers.webp_size(data)):  # Pillow allocates before it tells
         _check_size(announced, name, limits)
-    with _clear_errors(name, kind), _FORMATS[kind].decoder(io.BytesIO(data)) as file:
+    with _clear_errors(name, kind), _DECODERS[kind](io.BytesIO(data)) as file:
         _check_size(file.size, name, limits)
-        file.load()
-        return _upright(_to_8_bit(file), _orientation(file)), kind
+        yield file, kind
 
 
-def _kind(prefix: bytes, name: str) -> str:
-    for kind, known in _FORMATS.items():
-        if known.matches(prefix):
-            return kind
-    found = next((what for at, magic, what in _STRANGERS if prefix[at:].startswith(magic)), None)
-    if found is None:
-        found = "text" if _is_text(prefix) else "of an unknown kind"
-    msg = (
-        f"{_called(name)} is {found}, not a picture in a format that Verso reads ({', '.join(FORMATS)}): "
-        "save it as PNG or JPEG and try that."
-    )
-    raise UnsupportedImageError(msg)
-
-
-def _is_text(prefix: bytes) -> bool:
-    return re.search(rb"[\x00-\x08\x0e-\x1f]", prefix) is None
-
-
-def _webp_size(data: bytes) -> tuple[int, int] | None:
-    """Width and height in a WebP header (RFC 9649, sections 2.5 to 2.7), or None in an unknown form."""
-    chunk, body = data[12:16], data[20:30].ljust(10, b"\0")
-    if chunk == b"VP8X":
-        return int.from_bytes(body[4:7], "little") + 1, int.from_bytes(body[7:10], "little") + 1
-    if chunk == b"VP8L":
-        bits = int.from_bytes(body[1:5], "little")
-        return (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
-    if chunk == b"VP8 ":
-        return int.from_bytes(body[6:8], "little") & 0x3FFF, int.from_bytes(body[8:10], "little") & 0x3FFF
-    return None
+def _kind(data: bytes, name: str) -> str:
+    kind = image_headers.recognise(data)
+    if kind not in FORMATS:
+        found = kind or image_headers.describe_stranger(data)
+        msg = (
+            f"{_called(name)} is {found}, not a picture in a format that Verso reads here ({', '.join(FORMATS)}): "
+            "save it as PNG or JPEG and try that."
+        )
+        raise UnsupportedImageError(msg)
+    most = image_headers.MAX_PARTS.get(kind, 0)
+    if image_headers.count_parts(data, kind) > most:
+        msg = (
+            f"{_called(name)} is a {kind} file of more than {most:,} parts, damaged or made to stall its reader: "
+            "save it anew as PNG or JPEG."
+        )
+        raise CorruptImageError(msg)
+    return kind
 
 
 def _check_size(size: tuple[int, int], name: str, limits: Limits) -> None:
@@ -354,23 +359,14 @@ def _clear_errors(name: str, kind: str) -> Iterator[None]:
 def _to_8_bit(file: ImageFile.ImageFile) -> Image.Image:
     """A copy with at most 8 bits a channel, keeping in `info` only what the pixels need.
 
-    16-bit greys are scaled from the range of their depth (12 bits where a TIFF says so), rounded. 32-bit
-    integers and floats have no agreed white: it is the first of 1 (floats only), 255, 65 535 and the
-    brightest pixel that no pixel exceeds; black is 0, or the darkest pixel if that is negative.
+    The one transparent grey that a 16-bit PNG may name is passed over: it has no counterpart among 8 bits.
     """
     info: dict[str | tuple[int, int], Any] = {
         key: file.info[key] for key in ("transparency", "icc_profile") if key in file.info
     }
     if file.mode.startswith("I;16") or file.mode in {"I", "F"}:
-        tags = file.tag_v2 if isinstance(file, TiffImageFile) else {}
-        if file.mode.startswith("I;16"):
-            grey = _scaled_16_bit(np.asarray(file), tags.get(ExifTags.Base.BitsPerSample, (16,))[0])
-        else:
-            grey = _scaled_32_bit(np.asarray(file))
-        if tags.get(ExifTags.Base.PhotometricInterpretation) == 0:  # white is zero: Pillow leaves that to us
-            grey = 255 - grey
-        image = Image.fromarray(grey)
-        info.pop("transparency", None)  # one of the deep levels, which has no counterpart now
+        image = Image.fromarray(_deep_grey(file))
+        info.pop("transparency", None)
     elif file.mode in {"La", "RGBa"}:  # premultiplied
         image = file.convert(file.mode.upper())
     else:
@@ -379,13 +375,32 @@ def _to_8_bit(file: ImageFile.ImageFile) -> Image.Image:
     return image
 
 
+def _deep_grey(file: ImageFile.ImageFile) -> npt.NDArray[np.uint8]:
+    """The greys of a picture with more than 8 bits, scaled and rounded, uint8 `[H, W]`; white is 255.
+
+    Up to 16 bits, white is the top of the depth (12 bits where a TIFF says so). 32-bit integers and floats have
+    no agreed white: it is the first of 1 (floats only), 255, 65 535 and the brightest pixel that no pixel
+    exceeds. Black is 0, or the darkest pixel if that is negative.
+    """
+    tags = file.tag_v2 if isinstance(file, TiffImageFile) else {}
+    levels = np.asarray(file)
+    if file.mode.startswith("I;16"):
+        grey = _scaled_16_bit(levels, tags.get(ExifTags.Base.BitsPerSample, (16,))[0])
+    elif file.mode == "I" and tags.get(ExifTags.Base.SampleFormat, (1,))[0] == _UNSIGNED:
+        grey = _scaled_32_bit(levels.view(np.uint32))  # Pillow has them as signed
+    else:
+        grey = _scaled_32_bit(levels)
+    white_is_zero = tags.get(ExifTags.Base.PhotometricInterpretation) == 0  # Pillow minds it in 8 bits only
+    return 255 - grey if white_is_zero else grey
+
+
 def _scaled_16_bit(levels: npt.NDArray[np.uint16], depth: int) -> npt.NDArray[np.uint8]:
     white = 2**depth - 1
     table = (np.minimum(np.arange(65_536, dtype=np.uint32), white) * 255 + white // 2) // white
     return np.take(table.astype(np.uint8), levels)
 
 
-def _scaled_32_bit(levels: npt.NDArray[np.int32 | np.float32]) -> npt.NDArray[np.uint8]:
+def _scaled_32_bit(levels: npt.NDArray[np.int32 | np.uint32 | np.float32]) -> npt.NDArray[np.uint8]:
     darkest, brightest = float(levels.min()), float(levels.max())
     if not np.isfinite([darkest, brightest]).all():
         msg = "pixels that are not numbers"
@@ -393,10 +408,13 @@ def _scaled_32_bit(levels: npt.NDArray[np.int32 | np.float32]) -> npt.NDArray[np
     whites = (1.0, 255.0, 65_535.0) if levels.dtype.kind == "f" else (255.0, 65_535.0)
     black = min(0.0, darkest)
     white = next((level for level in whites if brightest <= level), brightest)
-    scaled = (levels.astype(np.float64) - black) * (255 / (white - black))
-    return np.rint(scaled).astype(np.uint8)
+    per_level = 255 / (white - black)
+    scaled = np.multiply(levels, per_level, dtype=np.float32)
+    scaled -= black * per_level
+    return np.rint(scaled, out=scaled).astype(np.uint8)
 
 
+_UNSIGNED: Final = 1  # a TIFF's SampleFormat
 _TURNS: Final = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -435,7 +453,8 @@ def _to_srgb(image: Image.Image) -> Image.Image:
     profile = image.info.get("icc_profile")
     alpha = None
     if image.has_transparency_data:
-        alpha = (image if "A" in image.getbands() else image.convert("RGBA")).getchannel("A")
+        image = image if "A" in image.getbands() else image.convert("RGBA")
+        alpha = image.getchannel("A")
     rgb = _through_profile(_opaque(image), profile)
     if alpha is not None:
         rgb = Image.composite(rgb, Image.new("RGB", rgb.size, "white"), alpha)

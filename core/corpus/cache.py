@@ -5,7 +5,7 @@ Layout: `<root>/images/<first two hex digits>/<sha256>.<extension>`.
 
 import hashlib
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -87,6 +87,22 @@ class ImageCache:
             if not path.is_file() or hashlib.sha256(path.read_bytes()).hexdigest() != artwork.sha256:
                 atomic.write(path, data)
         return path
+
+    def paths(self, hashes: Iterable[str]) -> list[Path]:
+        """The files of these images, in order.
+
+        Raises:
+            CorpusError: no root has some of them.
+        """
+        found = {sha256: self.find(sha256) for sha256 in hashes}
+        paths = [path for path in found.values() if path is not None]
+        if len(paths) < len(found):
+            first = next(sha256 for sha256, path in found.items() if path is None)
+            raise CorpusError(
+                f"{len(found) - len(paths)} of {len(found)} images are not on this computer (the first is {first}): "
+                f"fetch them with `python -m core corpus fetch`, or set {VARIABLE} to the folder that has them."
+            )
+        return paths
 
     def missing(self, manifest: Manifest) -> list[str]:
         """The sha256 of every image of the manifest that no root has, in manifest order."""

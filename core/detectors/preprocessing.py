@@ -63,20 +63,23 @@ class Preprocessing(BaseModel):
         return left, top, left + kept_width, top + kept_height
 
     def _offsets(self, width: int, height: int) -> list[tuple[int, int]]:
-        """Return (left, top) of each window in a picture whose short side is `short_side`."""
+        """Return (left, top) of each distinct window in a picture whose short side is `short_side`."""
         spare_x, spare_y = width - self.window, height - self.window
         if self.windows == 1:
             return [(spare_x // 2, spare_y // 2)]
         steps = [i / (self.windows - 1) for i in range(self.windows)]
         if width >= height:
-            return [(round(spare_x * step), spare_y // 2) for step in steps]
-        return [(spare_x // 2, round(spare_y * step)) for step in steps]
+            spread = [(round(spare_x * step), spare_y // 2) for step in steps]
+        else:
+            spread = [(spare_x // 2, round(spare_y * step)) for step in steps]
+        return list(dict.fromkeys(spread))
 
     def tensor(self, image: Image.Image) -> Tensor:
         """Return the normalised windows of an RGB image.
 
         Returns:
-            float32 `[windows, 3, window, window]`; the windows are spread evenly along the long side.
+            float32 `[n, 3, window, window]` with n = `windows`, spread evenly along the long side; windows
+            that coincide, as all do in a square picture, are returned once.
         """
         small = F.resize(F.pil_to_tensor(self.uniform(image)), [self.short_side], antialias=True)
         height, width = small.shape[-2:]
@@ -89,7 +92,8 @@ class Preprocessing(BaseModel):
     def normalize(self, pixels: Tensor) -> Tensor:
         """Turn uint8 `[..., 3, H, W]` into float32, normalised per channel."""
         scaled = F.to_dtype(pixels, torch.float32, scale=True)
-        return F.normalize(scaled, list(self.mean), list(self.std))
+        normalized: Tensor = F.normalize(scaled, list(self.mean), list(self.std))
+        return normalized
 
     def seen(self, width: int, height: int) -> list[Window]:
         """Return where in an artwork of `width` x `height` pixels each window of `tensor` lies."""

@@ -38,12 +38,12 @@ class ResNetDetector:
     def __init__(self, card: Card, network: nn.Module, compute: Compute | None = None) -> None:
         self.card = card
         self.compute = compute or best_compute()
-        self.network = network.eval().to(self.compute.device, memory_format=torch.channels_last)
+        self.network = network.eval().to(memory_format=torch.channels_last).to(self.compute.device)
         self.network.requires_grad_(requires_grad=False)
         self.lock = threading.Lock()
 
     def windows(self, artwork: Artwork) -> Tensor:
-        """Return an artwork as network input: float32 `[windows, 3, window, window]` on the device."""
+        """Return an artwork as network input: float32 `[n, 3, window, window]`, on the device."""
         tensor = self.card.preprocessing.tensor(artwork.image)
         return tensor.to(self.compute.device, memory_format=torch.channels_last)
 
@@ -51,17 +51,18 @@ class ResNetDetector:
         """Return score(`ai`) - score(`human`) of each window: float32 `[N]` for input `[N, 3, H, W]`."""
         with self.compute.autocast:
             scores = self.network(batch).float()
-        return scores[:, CLASSES.index("ai")] - scores[:, CLASSES.index("human")]
+        margins: Tensor = scores[:, CLASSES.index("ai")] - scores[:, CLASSES.index("human")]
+        return margins
 
     def raw_margins(self, artworks: Sequence[Artwork]) -> NDArray[np.float32]:
         """Return the margin of each artwork, averaged over its windows, uncalibrated: float32 `[N]`."""
         if not artworks:
             return np.empty(0, np.float32)
-        batch = torch.stack([self.windows(artwork) for artwork in artworks])
-        flat = batch.flatten(0, 1).contiguous(memory_format=torch.channels_last)
+        windows = [self.windows(artwork) for artwork in artworks]
         with self.lock, torch.inference_mode():
-            margins = self.margins(flat)
-        averaged: NDArray[np.float32] = margins.view(len(artworks), -1).mean(dim=1).cpu().numpy()
+            margins = self.margins(torch.cat(windows))
+        of_each = torch.split(margins, [len(each) for each in windows])
+        averaged: NDArray[np.float32] = torch.stack([each.mean() for each in of_each]).cpu().numpy()
         return averaged
 
     def predict(self, artworks: Sequence[Artwork]) -> NDArray[np.float32]:
@@ -72,7 +73,10 @@ class ResNetDetector:
 def save_weights(network: nn.Module, folder: Path) -> str:
     """Write the weights as float16 into `folder` and return the sha256 of the file."""
     state = {
-        name: value.detach().cpu().contiguous().to(torch.float16 if value.is_floating_point() else value.dtype)
+        name: value.detach()
+        .cpu()
+        .contiguous()
+        .to(torch.float16 if value.is_floating_point() else value.dtype)
         for name, value in network.state_dict().items()
     }
     data = save(state)

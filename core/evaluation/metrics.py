@@ -19,6 +19,7 @@ from core.errors import EvaluationError
 from core.verdict import Thresholds
 
 ECE_BINS = 15
+EVEN_ODDS = 0.5
 
 Truth = NDArray[np.bool_]
 Scores = NDArray[np.float64]
@@ -72,7 +73,7 @@ FIGURES: dict[str, Figure] = {
             "balanced_accuracy",
             "balanced accuracy at 0.5",
             "higher",
-            lambda t, p, _: float(balanced_accuracy_score(t, p > 0.5)),
+            lambda t, p, _: float(balanced_accuracy_score(t, p > EVEN_ODDS)),
         ),
         Figure("tpr_at_1_fpr", "TPR at 1 % FPR", "higher", lambda t, p, _: tpr_at_fpr(t, p, 0.01)),
         Figure("tpr_at_5_fpr", "TPR at 5 % FPR", "higher", lambda t, p, _: tpr_at_fpr(t, p, 0.05)),
@@ -144,6 +145,8 @@ def _resamples(frame: pd.DataFrame, rounds: int, seed: int) -> list[NDArray[np.i
         for _, of_class in frame.assign(row=np.arange(len(frame))).groupby("label")
     ]
     return [
-        np.concatenate([of_class[i] for of_class in groups for i in rng.integers(len(of_class), size=len(of_class))])
+        np.concatenate(
+            [of_class[i] for of_class in groups for i in rng.integers(len(of_class), size=len(of_class))]
+        )
         for _ in range(rounds)
     ]

@@ -70,7 +70,7 @@ def read_predictions(folder: Path) -> pd.DataFrame:
     """
     path = folder / PREDICTIONS_FILE
     try:
-        frame = pd.read_csv(path, dtype={name: str for name in COLUMNS[:-1]}, keep_default_na=False)
+        frame = pd.read_csv(path, dtype=dict.fromkeys(COLUMNS[:-1], str), keep_default_na=False)
         frame["p_ai"] = pd.to_numeric(frame["p_ai"])
     except FileNotFoundError as error:
         raise EvaluationError(

@@ -15,6 +15,8 @@ from torch import Tensor
 from torchvision.transforms import v2
 from torchvision.transforms.v2 import functional as F  # noqa: N812  (torchvision's own convention)
 
+from core import images
+
 
 class _Step(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -44,7 +46,10 @@ class RandomSquare(_Step):
         side = max(8, round(min(height, width) * _uniform(*self.area) ** 0.5))
         top = int(torch.randint(0, height - side + 1, ()))
         left = int(torch.randint(0, width - side + 1, ()))
-        return F.resized_crop(picture, top, left, side, side, [self.size, self.size], antialias=True)
+        square: Tensor = F.resized_crop(
+            picture, top, left, side, side, [self.size, self.size], antialias=True
+        )
+        return square
 
 
 class Flip(_Step):
@@ -68,7 +73,9 @@ class Jpeg(_Step):
         """Compress, or not."""
         if not _happens(self.probability):
             return picture
-        return F.jpeg(picture, int(torch.randint(self.quality[0], self.quality[1] + 1, ())))
+        quality = int(torch.randint(self.quality[0], self.quality[1] + 1, ()))
+        saved: Tensor = F.pil_to_tensor(images.recompress(F.to_pil_image(picture), quality))
+        return saved
 
 
 class Downsize(_Step):
@@ -84,8 +91,11 @@ class Downsize(_Step):
             return picture
         height, width = picture.shape[-2:]
         factor = _uniform(*self.factor)
-        small = F.resize(picture, [max(8, round(height * factor)), max(8, round(width * factor))], antialias=True)
-        return F.resize(small, [height, width], antialias=True)
+        small = F.resize(
+            picture, [max(8, round(height * factor)), max(8, round(width * factor))], antialias=True
+        )
+        enlarged: Tensor = F.resize(small, [height, width], antialias=True)
+        return enlarged
 
 
 class Blur(_Step):
@@ -97,7 +107,11 @@ class Blur(_Step):
 
     def __call__(self, picture: Tensor) -> Tensor:
         """Blur, or not."""
-        return F.gaussian_blur(picture, [9, 9], [_uniform(*self.sigma)]) if _happens(self.probability) else picture
+        return (
+            F.gaussian_blur(picture, [9, 9], [_uniform(*self.sigma)])
+            if _happens(self.probability)
+            else picture
+        )
 
 
 class Noise(_Step):

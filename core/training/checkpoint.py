@@ -6,6 +6,7 @@ import hashlib
 import io
 from dataclasses import dataclass
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import torch
@@ -51,8 +52,8 @@ def load_checkpoint(folder: Path, run: Run) -> dict[str, Any] | None:
     try:
         saved = torch.load(path, map_location="cpu", weights_only=True)
         belongs, state = saved["run"], saved["state"]
-    except (RuntimeError, EOFError, KeyError, TypeError, ValueError) as error:
-        raise TrainingError(f"{path} is damaged ({error}); delete it to start afresh.") from error
+    except (UnpicklingError, RuntimeError, EOFError, KeyError, TypeError, ValueError) as error:
+        raise TrainingError(f"{path} is damaged; delete it to start afresh.") from error
     changed = [name for name, value in vars(run).items() if belongs.get(name) != value]
     if changed:
         raise TrainingError(

@@ -35,7 +35,7 @@ class AugmentedExamples(Dataset[tuple[Tensor, int]]):
     def __len__(self) -> int:
         return len(self.examples)
 
-    def __getitem__(self, key: tuple[int, int]) -> tuple[Tensor, int]:  # type: ignore[override]
+    def __getitem__(self, key: tuple[int, int]) -> tuple[Tensor, int]:
         """Return (float32 `[3, H, W]`, class index) for `key` = (epoch, index)."""
         epoch, index = key
         example = self.examples[index]

@@ -121,7 +121,7 @@ def fit(
     _require_both_classes(val, "val")
     progress = progress or Progress()
     loader, sampler = training_batches(train, recipe, workers)
-    learner = _learner(network.to(compute.device, memory_format=torch.channels_last), recipe, len(loader))
+    learner = _learner(network.to(memory_format=torch.channels_last).to(compute.device), recipe, len(loader))
     saved = load_checkpoint(folder, run)
     if saved is not None:
         learner.restore(saved)
@@ -146,7 +146,9 @@ def _require_both_classes(examples: list[Example], split: str) -> None:
 
 
 def _learner(network: nn.Module, recipe: Recipe, batches: int) -> _Learner:
-    optimiser = AdamW(network.parameters(), lr=recipe.optimiser.lr, weight_decay=recipe.optimiser.weight_decay)
+    optimiser = AdamW(
+        network.parameters(), lr=recipe.optimiser.lr, weight_decay=recipe.optimiser.weight_decay
+    )
     schedule = OneCycleLR(
         optimiser,
         max_lr=recipe.optimiser.lr,
@@ -208,13 +210,12 @@ def _validation_scores(
     """Score the middle window of each validation image; returns (softmax of `ai`, class index)."""
     network.eval()
     ai = CLASSES.index("ai")
-    middle = recipe.preprocessing.windows // 2
     p_ai: list[float] = []
     for start in range(0, len(val), VALIDATION_BATCH):
         chunk = val[start : start + VALIDATION_BATCH]
-        pictures = [recipe.preprocessing.tensor(images.open(each.path).image)[middle] for each in chunk]
-        batch = torch.stack(pictures).to(compute.device, memory_format=torch.channels_last)
+        pictures = [recipe.preprocessing.tensor(images.open(each.path).image) for each in chunk]
+        middle = torch.stack([windows[len(windows) // 2] for windows in pictures])
         with torch.inference_mode(), compute.autocast:
-            scores = network(batch)
+            scores = network(middle.to(compute.device, memory_format=torch.channels_last))
         p_ai += scores.float().softmax(dim=1)[:, ai].tolist()
     return p_ai, [CLASSES.index(each.label) for each in val]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
+import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 from torchvision.models import ResNet, ResNet18_Weights
@@ -14,12 +15,13 @@ from core.detectors.resnet import build
 from core.errors import TrainingError
 
 
-def initial_network(file: Path | None) -> tuple[ResNet, Initialisation, str]:
+def initial_network(file: Path | None, seed: int) -> tuple[ResNet, Initialisation, str]:
     """Return a ResNet-18 with a fresh two-way head, where its other weights come from, and their digest.
 
     Args:
         file: safetensors of a torchvision ResNet-18 without `fc`; None fetches
             `ResNet18_Weights.IMAGENET1K_V1` through torchvision.
+        seed: of the head's random weights.
 
     Raises:
         TrainingError: if the weights can be neither fetched nor read, or are no ResNet-18.
@@ -28,7 +30,9 @@ def initial_network(file: Path | None) -> tuple[ResNet, Initialisation, str]:
         state, initialisation, digest = _from_torchvision()
     else:
         state, initialisation, digest = _from_file(file)
-    network = build()
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        network = build()
     body = {name: value for name, value in state.items() if not name.startswith("fc.")}
     result = network.load_state_dict(body, strict=False)
     missing = [name for name in result.missing_keys if not name.startswith("fc.")]
@@ -64,4 +68,8 @@ def _from_file(file: Path) -> tuple[dict[str, Tensor], Initialisation, str]:
         raise TrainingError(f"--init {file} is no readable safetensors file ({error}).") from error
     digest = hashlib.sha256(file.read_bytes()).hexdigest()
     origin = metadata.get("origin", f"a file with sha256 {digest}")
-    return state, Initialisation(origin=origin, license=metadata.get("license", "as its origin states")), digest
+    return (
+        state,
+        Initialisation(origin=origin, license=metadata.get("license", "as its origin states")),
+        digest,
+    )

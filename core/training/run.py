@@ -56,8 +56,9 @@ def train(
         TrainingError: if the run cannot start or resume.
     """
     output.mkdir(parents=True, exist_ok=True)
+    commit = _commit()
     compute = best_compute()
-    network, initialisation, digest = initial_network(init)
+    network, initialisation, digest = initial_network(init, recipe.seed)
     fitted = fit(
         network,
         recipe,
@@ -69,7 +70,9 @@ def train(
         workers=workers,
         progress=progress,
     )
-    card = _calibrated(_card(recipe, manifest, output, initialisation, fitted), manifest, cache, output, compute)
+    card = _calibrated(
+        _card(recipe, manifest, output, initialisation, fitted, commit), manifest, cache, output, compute
+    )
     history = pd.DataFrame([vars(epoch) for epoch in fitted.history])
     atomic.write(output / HISTORY_FILE, history.to_csv(index=False, float_format="%.6g").encode())
     write_card(card, output)
@@ -86,11 +89,18 @@ def _examples(manifest: Manifest, cache: ImageCache, split: str) -> list[Example
             f"{absent} of the {len(rows)} images of split '{split}' are not on this machine; fetch them with "
             "`python -m core corpus fetch github`, or set VERSO_CORPUS to the folder that holds them."
         )
-    return [Example(path, label) for path, label in zip(paths, rows["label"], strict=True) if path is not None]
+    return [
+        Example(path, label) for path, label in zip(paths, rows["label"], strict=True) if path is not None
+    ]
 
 
 def _card(
-    recipe: Recipe, manifest: Manifest, output: Path, initialisation: Initialisation, fitted: Fitted
+    recipe: Recipe,
+    manifest: Manifest,
+    output: Path,
+    initialisation: Initialisation,
+    fitted: Fitted,
+    commit: str,
 ) -> Card:
     """Write the weights and describe them, with a calibration that changes nothing yet."""
     counts = manifest.frame.groupby(["split", "label"]).size()
@@ -101,7 +111,7 @@ def _card(
         recipe=recipe.name,
         seed=recipe.seed,
         classes=CLASSES,
-        commit=_commit(),
+        commit=commit,
         trained=datetime.now(UTC).date().isoformat(),
         best_epoch=fitted.best.epoch,
         epochs=len(fitted.history),

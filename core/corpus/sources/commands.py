@@ -1,0 +1,238 @@
+"""`python -m core corpus fetch SOURCE`: one command per source, each a thin layer over `collect`."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+
+from core.corpus import manifest
+from core.corpus.cache import ImageCache
+from core.corpus.sources import image_models
+from core.corpus.sources.base import Source
+from core.corpus.sources.collect import Report, Tally, collect, expect_idle
+from core.corpus.sources.debian import MIRROR, Packages
+from core.corpus.sources.download import Downloader, Politeness, is_address
+from core.corpus.sources.folder import Folder
+from core.corpus.sources.github import RAW, GitHub
+from core.corpus.sources.ledger import Call
+from core.corpus.sources.openai_images import OpenAIImages, Order
+from core.corpus.sources.paintings import Paintings
+from core.corpus.sources.sender import Sender, Settings, expect_key
+from core.errors import SourceError
+
+OPENAI = "https://api.openai.com/v1"
+PACKAGE_BYTES = 1_000_000_000
+PACKAGE_SECONDS = 3600.0
+PROMPTS_SHOWN = 5
+
+app = typer.Typer(name="fetch", no_args_is_help=True)
+console = Console(stderr=True)
+
+Output = Annotated[Path, typer.Option(help="The folder for the images and manifest.csv.", file_okay=False)]
+Uniform = Annotated[
+    bool,
+    typer.Option(
+        "--uniform/--raw",
+        help="Keep uniform copies (alike for all classes, for training), or the files as they come.",
+    ),
+]
+Retry = Annotated[bool, typer.Option("--retry-refused", help="Also ask again for what was refused for good.")]
+
+DEFAULT = Politeness()
+
+
+@app.callback()
+def fetch(
+    context: typer.Context,
+    *,
+    workers: Annotated[
+        int, typer.Option(help="How many requests at the same time.", min=1, max=32)
+    ] = DEFAULT.workers,
+    attempts: Annotated[
+        int, typer.Option(help="How often a failing request is made.", min=1, max=20)
+    ] = DEFAULT.attempts,
+    interval: Annotated[
+        float, typer.Option(help="Least seconds between requests to one host.", min=0)
+    ] = DEFAULT.interval,
+    timeout: Annotated[
+        float, typer.Option(help="Seconds of silence on a connection to wait for.", min=0.1)
+    ] = DEFAULT.read_timeout,
+    first_wait: Annotated[
+        float, typer.Option(help="Seconds before a failed request is repeated; then more.", min=0)
+    ] = DEFAULT.first_wait,
+) -> None:
+    """Bring images into a folder with a manifest; running again completes what was interrupted."""
+    context.obj = replace(
+        DEFAULT,
+        workers=workers,
+        attempts=attempts,
+        interval=interval,
+        read_timeout=timeout,
+        first_wait=first_wait,
+    )
+
+
+@app.command()
+def paintings(
+    context: typer.Context,
+    listing: Annotated[Path, typer.Argument(metavar="CSV", help="The list: one address a row.")],
+    output: Output,
+    *,
+    column: Annotated[str | None, typer.Option(help="The column of addresses: a name or a number.")] = None,
+    medium: Annotated[str, typer.Option(help="The technique of all the paintings.")] = "oil",
+    uniform: Uniform = False,
+    retry_refused: Retry = False,
+) -> None:
+    """Download human paintings from a list of addresses, such as the VGG Paintings Dataset."""
+    politeness: Politeness = context.obj
+    with Downloader(politeness) as downloader:
+        source = Paintings(listing, downloader, column=column, medium=medium, as_uniform=uniform)
+        _finish(_run(source, output, politeness, retry_refused=retry_refused))
+
+
+@app.command("openai-images")
+def openai_images(  # noqa: PLR0913 - each argument is an option of the command
+    context: typer.Context,
+    *,
+    output: Output,
+    count: Annotated[int, typer.Option(help="How many pictures.", min=1)],
+    model: Annotated[str, typer.Option(help="The model that makes them.")] = "gpt-image-2",
+    seed: Annotated[int, typer.Option(help="Of the prompts.")] = 0,
+    quality: Annotated[str, typer.Option(help="Such as low, medium or high; the model's own if empty.")] = "",
+    size: Annotated[list[str] | None, typer.Option(help="WIDTHxHEIGHT; may be given several times.")] = None,
+    answer: Annotated[str, typer.Option(help="b64_json or url, where the server lets it be chosen.")] = "",
+    base_url: Annotated[str, typer.Option(help="An OpenAI-compatible server.")] = OPENAI,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show plan and estimate; send nothing.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask before spending.")] = False,
+    repeat_lost: Annotated[
+        bool,
+        typer.Option(
+            "--repeat-lost",
+            help="Send calls again whose answer never arrived; they may be charged a second time.",
+        ),
+    ] = False,
+    uniform: Uniform = False,
+    answer_timeout: Annotated[float, typer.Option(help="Seconds to wait for one picture.", min=0.1)] = 600.0,
+) -> None:
+    """Generate AI artworks through the OpenAI Images API (the key: OPENAI_API_KEY). This costs money."""
+    if not is_address(base_url):
+        raise SourceError(f"{base_url!r} is not an http or https address: give one as --base-url.")
+    order = Order(model, count, seed, quality, tuple(size or ()), answer)
+    politeness: Politeness = context.obj
+    settings = Settings(output, base_url, politeness, answer_timeout)
+    with Downloader(politeness) as downloader, Sender(settings) as sender:
+        source = OpenAIImages(output, order, sender, downloader, repeat_lost=repeat_lost, as_uniform=uniform)
+        if dry_run:
+            _show(source, order, base_url, repeat_lost=repeat_lost)
+            return
+        expect_idle(output)
+        if _show(source, order, base_url, repeat_lost=repeat_lost):
+            expect_key()
+            if not yes:
+                typer.confirm("Send these calls?", abort=True, err=True)
+        _finish(_run(source, output, politeness))
+
+
+@app.command()
+def github(
+    context: typer.Context,
+    *,
+    source_manifest: Annotated[
+        Path, typer.Option("--manifest", help="The manifest to rebuild.", dir_okay=False)
+    ] = Path("data/manifest.csv"),
+    output: Annotated[
+        Path | None, typer.Option(help="Where to; the cache that all commands look in, if not given.")
+    ] = None,
+    base_url: Annotated[str, typer.Option(help="Where raw files of repositories lie.")] = RAW,
+    debian_mirror: Annotated[str, typer.Option(help="Where Debian packages lie.")] = MIRROR,
+    retry_refused: Retry = False,
+) -> None:
+    """Rebuild the published corpus: fetch every original where it is pinned, and make its copy anew."""
+    rows = manifest.read(source_manifest)
+    cache = ImageCache.default(source_manifest)
+    politeness: Politeness = context.obj
+    large = replace(politeness, max_bytes=PACKAGE_BYTES, total_timeout=PACKAGE_SECONDS)
+    with Downloader(politeness) as downloader, Downloader(large) as for_packages:
+        packages = Packages(for_packages, debian_mirror)
+        source = GitHub(rows, downloader, packages, reference=cache, base=base_url)
+        report = _run(source, output or cache.home, politeness, retry_refused=retry_refused)
+    for key, note in report.notes.items():
+        console.print(f"{key}: {note}", soft_wrap=True, markup=False)
+    _finish(report)
+
+
+@app.command()
+def folder(
+    context: typer.Context,
+    root: Annotated[Path, typer.Argument(metavar="FOLDER", help="human/... and ai/<generator>/...")],
+    output: Output,
+    *,
+    labels: Annotated[
+        Path | None, typer.Option(help="A CSV: path, label and, if known, generator, family, medium, source.")
+    ] = None,
+    source_name: Annotated[str, typer.Option("--source", help="What to call where they come from.")] = "",
+    uniform: Uniform = False,
+) -> None:
+    """Take in your own images, labelled by the folders they lie in or by a CSV file."""
+    if output.resolve().is_relative_to(root.resolve()):
+        raise SourceError(f"The output {output} lies in {root}, whose files are read: choose another place.")
+    source = Folder(root, labels=labels, source=source_name, as_uniform=uniform)
+    _finish(_run(source, output, context.obj))
+
+
+def _show(source: OpenAIImages, order: Order, base_url: str, *, repeat_lost: bool) -> list[Call]:
+    """Say what would be sent and what it may cost; return the calls."""
+    lost = source.in_state("lost")
+    calls = source.in_state("new") + (lost if repeat_lost else [])
+    typer.echo(f"To send to {base_url}: {len(calls)} calls to {order.model}.")
+    if calls:
+        quality = calls[0].quality
+        typer.echo(str(image_models.estimate(order.model, quality, [call.size for call in calls])))
+        for call in calls[:PROMPTS_SHOWN]:
+            typer.echo(f"  {call.prompt.split}, {call.size}: {call.prompt.text}")
+    if lost and not repeat_lost:
+        typer.echo(
+            f"{len(lost)} calls of an earlier run were sent and not answered. They may have been charged, so they "
+            "are not repeated; --repeat-lost does so, under the same idempotency keys."
+        )
+    return calls
+
+
+def _run(source: Source[Any], output: Path, politeness: Politeness, *, retry_refused: bool = False) -> Report:
+    with _progress(source.name) as progress:
+        return collect(
+            source, output, workers=politeness.workers, retry_refused=retry_refused, progress=progress
+        )
+
+
+@contextmanager
+def _progress(title: str) -> Iterator[Callable[[Tally], None]]:
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console) as bar:
+        task: TaskID = bar.add_task(title, total=None)
+
+        def update(tally: Tally) -> None:
+            done = tally.already + tally.had + tally.refused
+            bar.update(task, total=tally.total, completed=done)
+
+        yield update
+
+
+def _finish(report: Report) -> None:
+    """Say what was brought; exit 1 if running again may bring more."""
+    tally = report.tally
+    typer.echo(
+        f"{tally.had} images brought, {tally.already} were here already, {tally.refused} not to be had."
+    )
+    if report.manifest is not None:
+        typer.echo(f"{len(report.manifest.frame)} images in {report.manifest.path}")
+    if report.refusals:
+        typer.echo(f"{len(report.refusals)} left out, with reasons, in {report.refusals_path}")
+    if not report.complete:
+        typer.echo("Some may still come: run again.")
+        raise typer.Exit(1)

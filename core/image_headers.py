@@ -1,0 +1,113 @@
+"""What a file's bytes tell of it before any decoder sees them: its format, and how many parts it has.
+
+Pure functions over hostile bytes: at worst they answer wrongly, they never raise and never take long.
+"""
+
+import re
+import struct
+from typing import Final
+
+_SIGNATURES: Final[dict[str, re.Pattern[bytes]]] = {
+    "JPEG": re.compile(rb"\xff\xd8\xff"),
+    "PNG": re.compile(rb"\x89PNG\r\n\x1a\n"),
+    "WEBP": re.compile(rb"RIFF.{4}WEBP", re.DOTALL),
+    "TIFF": re.compile(rb"II[*+]\0|MM\0[*+]"),
+    "BMP": re.compile(rb"BM.{12}[\x0c\x28\x34\x38\x40\x6c\x7c]\0\0\0", re.DOTALL),  # a known length of header
+    "GIF": re.compile(rb"GIF8[79]a"),
+    "AVIF": re.compile(rb".{4}ftyp(?:.{4}){0,30}?avi[fs]", re.DOTALL),  # a brand of ISO/IEC 14496-12, 4.3
+}
+
+# Files that people often try, so that a refusal can name them.
+_STRANGERS: Final[dict[str, re.Pattern[bytes]]] = {
+    "a HEIC picture": re.compile(rb".{4}ftyp(?:he[iv]|mif1|msf1)", re.DOTALL),
+    "a video": re.compile(rb".{4}ftyp|\x1aE\xdf\xa3", re.DOTALL),
+    "a JPEG XL picture": re.compile(rb"\xff\x0a|\0\0\0\x0cJXL "),
+    "a JPEG 2000 picture": re.compile(rb"\0\0\0\x0cjP  "),
+    "a Photoshop document": re.compile(rb"8BPS"),
+    "a PDF document": re.compile(rb"%PDF"),
+    "a zip archive or office document": re.compile(rb"PK\x03\x04"),
+    "text": re.compile(
+        rb"[^\x00-\x08\x0e-\x1f\xc0\xc1\xf5-\xff]{1,64}\Z"
+    ),  # printable, and no byte that UTF-8 forbids
+}
+
+# A real picture stays far below; a file above can keep a decoder busy for hours, or fill the memory.
+MAX_PARTS: Final = {"JPEG": 1_000, "PNG": 1_000, "TIFF": 200_000}
+
+_JPEG_MARKER: Final = re.compile(rb"\xff([^\x00\x01\xd0-\xd8\xff])", re.DOTALL)
+_JPEG_END: Final = b"\xd9"
+_WEBP_HEADER: Final = 30
+_TIFF_BYTES_TYPES: Final = {1, 2, 6, 7}
+
+
+def recognise(data: bytes) -> str | None:
+    """The format by the first bytes: a name as Pillow has it ("JPEG", "WEBP", ...), or None."""
+    return next((name for name, signature in _SIGNATURES.items() if signature.match(data)), None)
+
+
+def describe_stranger(data: bytes) -> str:
+    """What an unrecognised file seems to be, to complete "it is ..."."""
+    start = data[:64]
+    return next((name for name, sign in _STRANGERS.items() if sign.match(start)), "of an unknown kind")
+
+
+def webp_size(data: bytes) -> tuple[int, int] | None:
+    """Width and height in pixels by a WebP header (RFC 9649, 2.5 to 2.7); None if cut off or unknown."""
+    chunk, body = data[12:16], data[20:30]
+    if len(data) < _WEBP_HEADER:
+        return None
+    if chunk == b"VP8X":
+        return int.from_bytes(body[4:7], "little") + 1, int.from_bytes(body[7:10], "little") + 1
+    if chunk == b"VP8L":
+        bits = int.from_bytes(body[1:5], "little")
+        return (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
+    if chunk == b"VP8 ":
+        return int.from_bytes(body[6:8], "little") & 0x3FFF, int.from_bytes(body[8:10], "little") & 0x3FFF
+    return None
+
+
+def count_parts(data: bytes, kind: str) -> int:
+    """How many parts a decoder handles one by one, in a JPEG, PNG or TIFF; of others 0.
+
+    JPEG: segments and scans up to the end of the picture (ITU-T T.81, B.1). PNG: chunks that are neither
+    pixels nor animation frames. TIFF: the longest table of numbers in the first directory (strips, tiles).
+    """
+    counters = {"JPEG": _jpeg_segments, "PNG": _png_chunks, "TIFF": _tiff_longest_table}
+    counter = counters.get(kind)
+    return counter(data) if counter else 0
+
+
+def _jpeg_segments(data: bytes) -> int:
+    count, at = 0, 2
+    while (marker := _JPEG_MARKER.search(data, at)) and marker[1] != _JPEG_END and count <= MAX_PARTS["JPEG"]:
+        count += 1
+        at = marker.end() + int.from_bytes(data[marker.end() : marker.end() + 2], "big")
+    return count
+
+
+def _png_chunks(data: bytes) -> int:
+    count, at = 0, 8
+    while (name := data[at + 4 : at + 8]) not in {b"", b"IEND"} and count <= MAX_PARTS["PNG"]:
+        count += name not in {b"IDAT", b"fdAT", b"fcTL"}
+        at += 12 + int.from_bytes(data[at : at + 4], "big")
+    return count
+
+
+def _tiff_longest_table(data: bytes) -> int:
+    order = "<" if data[:2] == b"II" else ">"
+    big = b"+" in data[2:4]
+    where, entries, entry = (order + form for form in (("Q", "Q", "HHQ8x") if big else ("I", "H", "HHI4x")))
+    longest = count = 0
+    try:
+        (at,) = struct.unpack_from(where, data, 8 if big else 4)
+        (count,) = struct.unpack_from(entries, data, at)
+        at += struct.calcsize(entries)
+        for index in range(min(count, MAX_PARTS["TIFF"] + 1)):
+            _, kind, length = struct.unpack_from(entry, data, at + index * struct.calcsize(entry))
+            if kind not in _TIFF_BYTES_TYPES and length <= len(
+                data
+            ):  # a longer one is broken, Pillow skips it
+                longest = max(longest, length)
+    except (struct.error, OverflowError):  # the directory is cut off: its decoder will say so
+        return longest
+    return max(longest, int(count))

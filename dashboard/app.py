@@ -1,0 +1,24 @@
+"""Navigation and theme; `streamlit run dashboard/app.py`."""
+
+import sys
+from pathlib import Path
+
+import streamlit as st
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+HERE = Path(__file__).parent
+PAGES = HERE / "app_pages"
+
+st.set_page_config(page_title="Verso", page_icon=str(HERE / "icon.svg"), layout="wide")
+st.logo(str(HERE / "logo.svg"), icon_image=str(HERE / "icon.svg"), size="large")
+st.html("<style>.stMainBlockContainer { padding-top: 4.5rem; }</style>")
+
+page = st.navigation(
+    [
+        st.Page(PAGES / "review.py", title="Review", icon=":material/image_search:", default=True),
+        st.Page(PAGES / "about.py", title="About", icon=":material/info:"),
+    ],
+    position="top",
+)
+page.run()

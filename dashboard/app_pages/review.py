@@ -1,0 +1,87 @@
+"""Review: drop artworks, see what the model finds in each."""
+
+import re
+
+import streamlit as st
+
+from core.errors import VersoError
+from core.images import FORMATS
+from dashboard.parts.saliency_view import saliency_view
+from dashboard.parts.verdict_card import verdict_card
+from dashboard.resources import shared_detector
+from dashboard.review_desk import CAPACITY, Item, Refused, Reviewed, desk
+
+
+def escaped(name: str) -> str:
+    """Return a file name as Markdown that shows it letter by letter."""
+    return re.sub(r"([^\w\s])", r"\\\1", name)
+
+
+def draw(item: Item) -> None:
+    """Draw one item of the desk."""
+    heading = st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center")
+    heading.subheader(escaped(item.name), anchor=False)
+    if heading.button(
+        ":material/close:", key=f"remove-{item.id}", help="Take it off the desk", type="tertiary"
+    ):
+        desk().remove(item)
+        st.rerun()
+    match item:
+        case Refused(reason=reason):
+            st.error(escaped(reason), icon=":material/broken_image:")
+        case Reviewed():
+            pictures, findings = st.columns([3, 2], gap="large")
+            with pictures:
+                saliency_view(item)
+            with findings:
+                verdict_card(item.verdict, detector.card)
+                st.page_link(
+                    "app_pages/about.py",
+                    label=f"Card of the model {item.verdict.model}",
+                    icon=":material/badge:",
+                )
+                with st.expander("Facts of the file"):
+                    st.table(item.facts, border="horizontal")
+
+
+st.title("Review an artwork", anchor=False)
+
+try:
+    detector = shared_detector()
+except VersoError as error:
+    st.error(escaped(str(error)), icon=":material/error:")
+    st.stop()
+
+on_desk = desk()
+uploads = st.file_uploader(
+    "Drop one or several pictures",
+    accept_multiple_files=True,
+    key=f"uploads-{on_desk.drops}",
+    help=f"Up to {CAPACITY} pictures lie on the desk. Formats: {', '.join(FORMATS)}.",
+)
+if uploads:
+    on_desk.receive((upload.name, upload.getvalue()) for upload in uploads)
+    st.rerun()  # with an emptied uploader: the desk holds the bytes now, until they are judged
+
+if on_desk.left_out:
+    st.warning(
+        f"{on_desk.left_out} of the files were left out: at most {CAPACITY} pictures lie on the desk. "
+        "Take some off and drop the rest again."
+    )
+if on_desk.waiting:
+    done, total = on_desk.progress
+    st.progress(done / total, f"Examining {done + 1} of {total}: {escaped(on_desk.waiting[0][0])}")
+elif not on_desk.items:
+    st.markdown(
+        "For each picture you will see the **probability** that a generator made it, a **verdict** that may "
+        "be *inconclusive*, and **where the model looked**. You decide: the machine is one witness among "
+        "others. Nothing you drop is stored; the page **About** says what the model knows and where it fails."
+    )
+
+for each in on_desk.items:
+    with st.container(border=True, key=f"item-{each.id}"):
+        draw(each)
+
+if on_desk.waiting:
+    on_desk.examine_next(detector)
+    st.rerun()

@@ -1,0 +1,96 @@
+"""The verdict card: the probability on a scale, and what it means in plain words."""
+
+import html
+
+import streamlit as st
+
+from core.detectors.card import Card
+from core.verdict import Label, Verdict
+
+TITLES = {
+    Label.AI: "Looks generated",
+    Label.HUMAN: "Looks human-made",
+    Label.INCONCLUSIVE: "Inconclusive",
+}
+# Okabe and Ito's blue and vermilion: told apart by colour-blind readers, and readable on both themes.
+COLOURS = {Label.AI: "#d55e00", Label.HUMAN: "#0a78b8", Label.INCONCLUSIVE: "#8a8a86"}
+
+STYLE = """
+<style>
+.verso-verdict { border-left: 6px solid var(--tone); padding: .1rem 0 .1rem .9rem; }
+.verso-verdict h3 { margin: 0; padding: 0; font-size: 1.35rem; line-height: 1.3; }
+.verso-verdict p { margin: .15rem 0 0; opacity: .8; }
+.verso-scale { margin: 1.1rem 0 .4rem; font-size: .8rem; }
+.verso-track { position: relative; height: 14px; border-radius: 7px; overflow: hidden;
+  background: linear-gradient(to right, #0a78b8 0 var(--low), #9d9d98 var(--low) var(--high),
+    #d55e00 var(--high) 100%); }
+.verso-pin { position: relative; height: 1.35rem; }
+.verso-pin span { position: absolute; left: clamp(2.1rem, var(--p), calc(100% - 2.1rem));
+  transform: translateX(-50%); font-weight: 600; font-size: .95rem; white-space: nowrap; }
+.verso-mark { position: absolute; top: 0; bottom: 0; left: var(--p); width: 4px; margin-left: -2px;
+  background: #fff; box-shadow: 0 0 0 2px #111; }
+.verso-ends { display: flex; justify-content: space-between; margin-top: .3rem; opacity: .8; gap: .5rem; }
+.verso-ends span:nth-child(2) { text-align: center; }
+</style>
+"""
+
+
+def percent(share: float) -> str:
+    """Return a share as a percentage without false precision; never "0 %" or "100 %" of certainty."""
+    if share < 0.01:  # noqa: PLR2004  (one per cent)
+        return "under 1 %"
+    if share > 0.99:  # noqa: PLR2004
+        return "over 99 %"
+    return f"{share:.0%}".replace("%", " %")
+
+
+def meaning(verdict: Verdict, card: Card) -> str:
+    """Say in one plain sentence what a verdict means, and in another what it does not."""
+    unseen = card.splits.get("ood")
+    if verdict.label == Label.AI:
+        means = "The model finds in this picture what it found in generated ones."
+        figure = unseen.figures["human_called_ai"] if unseen else None
+        error = (
+            f" It also said so of {percent(figure.value)} of human works from sources new to it."
+            if figure
+            else ""
+        )
+        return f"{means}{error} That is a reason to look closer, not proof."
+    if verdict.label == Label.HUMAN:
+        means = "The model finds in this picture what it found in works by people."
+        figure = unseen.figures["ai_called_human"] if unseen else None
+        error = (
+            f" It also said so of {percent(figure.value)} of generated works from families new to it."
+            if figure
+            else ""
+        )
+        return f"{means}{error} That does not clear a picture made by a newer generator."
+    return (
+        "The model cannot tell: its probability lies in the band where it has been wrong too often. "
+        "Take this as no finding, neither for nor against the artist."
+    )
+
+
+def verdict_card(verdict: Verdict, card: Card) -> None:
+    """Draw the verdict, its probability on the scale with the inconclusive band, and its meaning."""
+    band = verdict.thresholds
+    probability = percent(verdict.p_ai)
+    label = (
+        f"Probability of AI {probability}. Human below {band.human_below:.0%}, AI above {band.ai_above:.0%}, "
+        "inconclusive between."
+    )
+    st.html(
+        f"""{STYLE}
+        <div class="verso-verdict" data-testid="verdict" style="--tone: {COLOURS[verdict.label]}">
+          <h3>{TITLES[verdict.label]}</h3>
+          <p>calibrated probability of AI: <b>{probability}</b></p>
+        </div>
+        <div class="verso-scale" role="img" aria-label="{html.escape(label)}"
+             style="--p: {verdict.p_ai:.1%}; --low: {band.human_below:.1%}; --high: {band.ai_above:.1%}">
+          <div class="verso-pin"><span>{probability}</span></div>
+          <div class="verso-track"><div class="verso-mark"></div></div>
+          <div class="verso-ends"><span>human<br>below {band.human_below:.0%}</span>
+          <span>inconclusive</span><span style="text-align:right">AI<br>above {band.ai_above:.0%}</span></div>
+        </div>"""
+    )
+    st.markdown(meaning(verdict, card))

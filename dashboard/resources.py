@@ -1,0 +1,12 @@
+"""What all sessions of the server share."""
+
+import streamlit as st
+
+from core.detectors.resnet import ResNetDetector
+from core.detectors.store import load_detector
+
+
+@st.cache_resource(show_spinner="Loading the model…")
+def shared_detector() -> ResNetDetector:
+    """Return the default model, loaded once for the whole server."""
+    return load_detector()

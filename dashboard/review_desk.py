@@ -1,0 +1,125 @@
+"""What lies on the analyst's desk: the artworks of this session and what was found about them.
+
+Uploaded bytes wait here until they are judged and are dropped then; a preview and the findings stay until the
+analyst takes them off or the session ends.
+"""
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import cast
+
+import streamlit as st
+from PIL import Image
+
+from core import images
+from core.detectors.judging import judge
+from core.detectors.resnet import ResNetDetector
+from core.errors import ImageError
+from core.explain import MAX_SIDE, Saliency, grad_cam
+from core.images import Artwork
+from core.verdict import Verdict
+
+CAPACITY = 24
+KEY = "review_desk"
+
+
+@dataclass(frozen=True)
+class Refused:
+    """A file the door refused, and why."""
+
+    id: str
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True, eq=False)
+class Reviewed:
+    """A judged artwork: a preview of at most `MAX_SIDE` pixels, the facts of its file, what was found."""
+
+    id: str
+    name: str
+    preview: Image.Image
+    facts: dict[str, str]
+    verdict: Verdict
+    saliency: dict[str, Saliency]
+
+    @property
+    def leaning(self) -> str:
+        """The class on whose side of even odds the probability lies."""
+        return "ai" if self.verdict.p_ai >= 0.5 else "human"  # noqa: PLR2004  (even odds)
+
+
+Item = Reviewed | Refused
+
+
+@dataclass
+class Desk:
+    """The items of one session, newest first, and the uploads that wait to be judged.
+
+    `drops` counts uploads so that each gets a new uploader; `left_out` is how many files of the last one
+    found no place.
+    """
+
+    items: list[Item] = field(default_factory=list)
+    waiting: list[tuple[str, bytes]] = field(default_factory=list)
+    drops: int = 0
+    left_out: int = 0
+    expected: int = 0
+
+    @property
+    def progress(self) -> tuple[int, int]:
+        """How many files of the last drop are judged, and how many it had."""
+        return self.expected - len(self.waiting), self.expected
+
+    def receive(self, uploads: Iterable[tuple[str, bytes]]) -> None:
+        """Take (name, bytes) pairs into the queue, as far as there is room on the desk."""
+        uploads = list(uploads)
+        room = max(0, CAPACITY - len(self.items) - len(self.waiting))
+        self.waiting += uploads[:room]
+        self.left_out = len(uploads) - len(uploads[:room])
+        self.expected = len(self.waiting)
+        self.drops += 1
+
+    def examine_next(self, detector: ResNetDetector) -> None:
+        """Judge the first file that waits and lay it on top; the same file is not laid twice."""
+        name, data = self.waiting[0]
+        item = _examined(detector, data, name)
+        self.items = [item, *(other for other in self.items if other.id != item.id)]
+        del self.waiting[0]
+
+    def remove(self, item: Item) -> None:
+        """Take an item off the desk."""
+        self.items.remove(item)
+        self.left_out = 0
+
+
+def desk() -> Desk:
+    """Return the desk of this session."""
+    if KEY not in st.session_state:
+        st.session_state[KEY] = Desk()
+    return cast("Desk", st.session_state[KEY])
+
+
+def _examined(detector: ResNetDetector, data: bytes, name: str) -> Item:
+    try:
+        artwork = images.open(data, name=name)
+    except ImageError as error:
+        return Refused(hashlib.sha256(name.encode() + data).hexdigest(), name, str(error))
+    return Reviewed(
+        id=artwork.sha256,
+        name=artwork.name,
+        preview=artwork.preview(MAX_SIDE),
+        facts=_facts(artwork),
+        verdict=judge(detector, [artwork])[0],
+        saliency={target: grad_cam(detector, artwork, target) for target in detector.card.classes},
+    )
+
+
+def _facts(artwork: Artwork) -> dict[str, str]:
+    return {
+        "Format": artwork.format,
+        "Size": f"{artwork.width} × {artwork.height} px",
+        "File size": f"{artwork.size_bytes / 1000:,.0f} kB",
+        "SHA-256": artwork.sha256,
+    }
