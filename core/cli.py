@@ -53,10 +53,10 @@ def predict(
     """Judge images, one line each; exit 0 if all were read, 1 if some were not, 2 for wrong usage."""
     from core import images
     from core.detectors.judging import judge
-    from core.detectors.store import DEFAULT_MODEL, load_detector
+    from core.detectors.store import load_detector
     from core.errors import ImageError
 
-    detector = load_detector(model or DEFAULT_MODEL)
+    detector = load_detector(model)
     unread = 0
     for path in paths:
         line: dict[str, object] = dict.fromkeys(("path", "sha256", "verdict", "p_ai", "model", "error"))
@@ -97,11 +97,11 @@ def explain(
 ) -> None:
     """Write a picture with what spoke for a class laid over it."""
     from core import images
-    from core.detectors.store import DEFAULT_MODEL, load_detector
+    from core.detectors.store import load_detector
     from core.explain import MAX_SIDE, attribute, overlay
 
     artwork = images.open(path)
-    saliency = attribute(method, load_detector(model or DEFAULT_MODEL), artwork, target)
+    saliency = attribute(method, load_detector(model), artwork, target)
     try:
         overlay(artwork.preview(MAX_SIDE), saliency, opacity).save(output, "PNG")
     except OSError as error:

@@ -1,45 +1,41 @@
 """`python -m core corpus VERB`: one typer command per verb, each a thin layer over a function of core.corpus."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from __future__ import annotations
 
-import click
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
 import typer
 from rich.console import Console
 from rich.table import Table as Grid
 from typer.core import TyperGroup
 
-from core.errors import CorpusError, ManifestError
+from core.errors import ManifestError
 
 if TYPE_CHECKING:
     import numpy as np
-    import pandas as pd
     from numpy.typing import NDArray
+    from typer._click.core import Command, Context
 
-    from core.corpus.cache import ImageCache
     from core.corpus.leakage import LeakReport, Prepare
     from core.corpus.stats import Table
     from core.detectors.preprocessing import Preprocessing
+    from core.images import Artwork
 
-PUBLISHED = Path("data/manifest.csv")
-
-ManifestPath = Annotated[
+ManifestFile = Annotated[
     Path, typer.Argument(metavar="MANIFEST", help="A manifest.", exists=True, dir_okay=False)
 ]
-
-console = Console()
+Scheme = Literal["70-15-15", "70-30"]
 
 
 class WithFetch(TyperGroup):
-    """The group of corpus verbs, with `fetch`, whose sources are imported when it is asked for."""
+    """The verbs of `corpus`, with `fetch`, whose sources are imported only when they are asked for."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
+    def list_commands(self, ctx: Context) -> list[str]:
         """Name every verb."""
         return [*super().list_commands(ctx), "fetch"]
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+    def get_command(self, ctx: Context, cmd_name: str) -> Command | None:
         """Find a verb."""
         if cmd_name != "fetch":
             return super().get_command(ctx, cmd_name)
@@ -59,15 +55,14 @@ def corpus() -> None:
 @app.command()
 def build(
     inputs: Annotated[
-        list[Path], typer.Argument(metavar="MANIFEST...", help="Manifests to join.", exists=True, dir_okay=False)
+        list[Path],
+        typer.Argument(metavar="MANIFEST...", help="Manifests to join.", exists=True, dir_okay=False),
     ],
     output: Annotated[Path, typer.Option(help="The manifest to write.", dir_okay=False)],
     *,
-    split: Annotated[
-        str, typer.Option(help="Deal images without a split by a scheme: 70-15-15 or 70-30.")
-    ] = "",
+    split: Annotated[Scheme | None, typer.Option(help="Deal the images that have no split yet.")] = None,
     seed: Annotated[int, typer.Option(help="Of the deal.")] = 0,
-    again: Annotated[bool, typer.Option("--again", help="Forget the splits the inputs have.")] = False,
+    again: Annotated[bool, typer.Option("--again", help="Forget the splits of the inputs first.")] = False,
     hold_out_family: Annotated[
         list[str] | None, typer.Option(help="A generator family for ood; may be given several times.")
     ] = None,
@@ -76,31 +71,173 @@ def build(
     ] = None,
     group_by: Annotated[
         list[str] | None,
-        typer.Option(help="A column whose equal values stay together; default: source and prompt."),
+        typer.Option(help="A column whose equal values stay together; by default source and prompt."),
     ] = None,
     tolerance: Annotated[
-        float | None, typer.Option(min=0, max=1, help="How far shares may miss the scheme; default 0.05.")
+        float | None, typer.Option(min=0, max=1, help="How far shares may miss the scheme; by default 0.05.")
     ] = None,
 ) -> None:
     """Join manifests into one: addresses filled in, splits dealt if asked, images where they will be found."""
-    import pandas as pd
-
-    from core.corpus import manifest
+    from core.cli import progress_bar
+    from core.corpus import build as building
+    from core.corpus import manifest, splits
     from core.corpus.cache import ImageCache
 
-    frame = pd.concat([manifest.read(path, unsplit=True).frame for path in inputs], ignore_index=True)
-    places = frame[["source", "commit", "source_path"]].itertuples(index=False)
-    addresses = [manifest.source_url(*place) for place in places]
-    frame["source_url"] = frame["source_url"].where(frame["source_url"] != "", addresses)
+    given = [manifest.read(path, unsplit=True) for path in inputs]
     caches = [ImageCache.default(path) for path in inputs]
-    given = ImageCache(caches[0].home, tuple(dict.fromkeys(root for cache in caches for root in cache.roots)))
-    if split:
-        scheme = _scheme(split, seed, hold_out_family, hold_out_source, group_by, tolerance)
-        if again:
-            frame["split"] = ""
-        frame["split"] = _dealt(frame, given, scheme)
+    roots = dict.fromkeys(root for cache in caches for root in cache.roots)
+    here, there = ImageCache(caches[0].home, tuple(roots)), ImageCache.default(output)
+    frame = building.join(given)
+    if again:
+        frame["split"] = ""
+    if split is not None:
+        plan = splits.Plan(
+            splits.SCHEMES[split],
+            seed=seed,
+            grouped_by=tuple(group_by or splits.GROUPED_BY),
+            held_out_families=tuple(hold_out_family or ()),
+            held_out_sources=tuple(hold_out_source or ()),
+            tolerance=splits.TOLERANCE if tolerance is None else tolerance,
+        )
+        with progress_bar() as bar:
+            task = bar.add_task("looking for look-alikes", total=len(frame))
+            frame = building.deal(frame, here, plan, lambda done, _: bar.update(task, completed=done))
     written = manifest.write(frame, output)
-    copied = _carry(written.frame["sha256"], given, ImageCache.default(output))
-    console.print(f"Wrote {output}: {len(written.frame)} images, version {written.version}.", soft_wrap=True)
-    if copied:
-        console.print(f"Copied {copied} images into {ImageCache.default(output).home}.", soft_wrap=True)
+    typer.echo(f"Wrote {output}: {len(written.frame)} images, version {written.version}.")
+    if copied := building.carry(written.frame["sha256"], here, there):
+        typer.echo(f"Copied {copied} images to {there.home}.")
+
+
+@app.command()
+def verify(
+    path: ManifestFile,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Threads that decode; by default one per core.")
+    ] = None,
+) -> None:
+    """Check every image of a manifest; exit 0 if all is well, 1 if something is wrong, 2 for wrong usage."""
+    from core.cli import progress_bar
+    from core.corpus import integrity, manifest
+    from core.corpus.cache import ImageCache
+
+    try:
+        listed = manifest.read(path, unsplit=True)
+    except ManifestError as error:
+        typer.echo(f"problem: manifest: {error}")
+        raise typer.Exit(1) from error
+    with progress_bar() as bar:
+        task = bar.add_task("verifying", total=len(listed.frame))
+        report = integrity.verify(
+            listed,
+            ImageCache.default(path),
+            workers=workers,
+            progress=lambda done, _: bar.update(task, completed=done),
+        )
+    for finding in report.findings:
+        typer.echo(str(finding))
+    typer.echo(
+        f"{report.checked} images checked: {len(report.problems)} problems, {len(report.warnings)} warnings."
+    )
+    if not report.clean:
+        raise typer.Exit(1)
+
+
+@app.command()
+def stats(
+    path: ManifestFile,
+    *,
+    markdown: Annotated[
+        bool, typer.Option("--markdown", help="Write the tables as Markdown, as in the datasheet.")
+    ] = False,
+    figures: Annotated[
+        Path | None, typer.Option(help="A folder to write the figures to, as web pages.", file_okay=False)
+    ] = None,
+) -> None:
+    """Count the images of a manifest by split, label, source, medium, generator, format, licence and size."""
+    from core.corpus import manifest
+    from core.corpus import stats as counting
+
+    frame = manifest.read(path, unsplit=True).frame
+    for table in counting.tables(frame):
+        if markdown:
+            typer.echo(f"{counting.markdown(table)}\n")
+        else:
+            typer.echo(table.title)
+            Console().print(_grid(table))
+    if figures is not None:
+        figures.mkdir(parents=True, exist_ok=True)
+        for name, draw in counting.FIGURES.items():
+            draw(frame).write_html(figures / f"{name}.html", include_plotlyjs="directory")
+        typer.echo(f"Wrote {len(counting.FIGURES)} figures to {figures}.")
+
+
+@app.command()
+def leaks(
+    path: ManifestFile,
+    model: Annotated[
+        str | None, typer.Option(help="The model whose input is judged; a name or folder.")
+    ] = None,
+) -> None:
+    """Ring the leak alarm if metadata alone tells the labels apart in what a model is fed; exit 1 if it does.
+
+    The originals and the files as they are come first, for comparison: there it is expected to ring.
+    """
+    from core.cli import progress_bar
+    from core.corpus import leakage, manifest
+    from core.corpus.cache import ImageCache
+    from core.detectors.store import DEFAULT_MODEL, load_card
+
+    listed, cache = manifest.read(path), ImageCache.default(path)
+    preprocessing = load_card(model or DEFAULT_MODEL).preprocessing
+    reports = [leakage.of_originals(listed)]
+    with progress_bar() as bar:
+        task = bar.add_task("reading the files")
+        reports.append(
+            leakage.of_files(listed, cache, lambda done, total: bar.update(task, completed=done, total=total))
+        )
+        task = bar.add_task("preparing as the model does")
+        reports.append(
+            leakage.of_fed(
+                listed,
+                cache,
+                _input_of(preprocessing),
+                lambda done, total: bar.update(task, completed=done, total=total),
+            )
+        )
+    for report in reports:
+        typer.echo(report.sentence)
+        Console().print(_findings(report))
+    if reports[-1].verdict == "rings":
+        raise typer.Exit(1)
+
+
+def _input_of(preprocessing: Preprocessing) -> Prepare:
+    """What a network is fed, before the normalisation that only shifts and scales it."""
+    import numpy as np
+
+    mean, std = np.array(preprocessing.mean), np.array(preprocessing.std)
+
+    def prepare(artwork: Artwork) -> NDArray[np.uint8]:
+        normalised = preprocessing.tensor(artwork.image).permute(0, 2, 3, 1).numpy()
+        fed: NDArray[np.uint8] = np.rint((normalised * std + mean) * 255).astype(np.uint8)
+        return fed
+
+    return prepare
+
+
+def _grid(table: Table) -> Grid:
+    grid = Grid(str(table.frame.index.name))
+    for name, kind in table.frame.dtypes.items():
+        grid.add_column(str(name), justify="right" if kind.kind in "iuf" else "left")
+    for row in table.frame.itertuples(name=None):
+        grid.add_row(*map(str, row))
+    return grid
+
+
+def _findings(report: LeakReport) -> Grid:
+    grid = Grid("split or feature alone", "AUC")
+    for split, auc in report.by_split.items():
+        grid.add_row(f"{split}, all features", str(auc))
+    for feature, value in report.alone.items():
+        grid.add_row(f"{report.judged_on}, {feature}", f"{value:.3f}")
+    return grid

@@ -207,18 +207,22 @@ def _of_both_labels(rows: pd.DataFrame, split: str) -> NDArray[np.bool_]:
 def _auc(
     is_ai: NDArray[np.bool_], scores: NDArray[np.float64], sources: NDArray[np.str_], rounds: int, seed: int
 ) -> Auc:
+    """The AUC as the share of (ai, human) pairs in the right order, ties counting half, and its interval."""
     rng = np.random.default_rng(seed)
-    weights = np.empty((rounds, len(is_ai)))
-    for label in (False, True):
-        of_label = is_ai == label
-        _, unit = np.unique(sources[of_label], return_inverse=True)
-        if unit.max() == 0:
-            unit = np.arange(of_label.sum())
-        size = unit.max() + 1
-        weights[:, of_label] = rng.multinomial(size, np.full(size, 1 / size), size=rounds)[:, unit]
-    draws = [roc_auc_score(is_ai, scores, sample_weight=weight) for weight in weights]
+    right = (np.sign(scores[is_ai][:, None] - scores[~is_ai][None, :]) + 1) / 2
+    ai, human = _draws(sources[is_ai], rounds, rng), _draws(sources[~is_ai], rounds, rng)
+    draws = ((ai @ right) * human).sum(axis=1) / (ai.sum(axis=1) * human.sum(axis=1))
     low, high = np.quantile(draws, [0.025, 0.975])
-    return Auc(float(roc_auc_score(is_ai, scores)), float(low), float(high), len(is_ai))
+    return Auc(float(right.mean()), float(low), float(high), len(is_ai))
+
+
+def _draws(sources: NDArray[np.str_], rounds: int, rng: np.random.Generator) -> NDArray[np.float64]:
+    """How often each image is drawn in each round when whole sources are drawn: float64 `[rounds, N]`."""
+    _, unit = np.unique(sources, return_inverse=True)
+    if unit.max() == 0:
+        unit = np.arange(len(sources))
+    size = int(unit.max()) + 1
+    return rng.multinomial(size, np.full(size, 1 / size), size=rounds)[:, unit].astype(np.float64)
 
 
 def _judged_rows(manifest: Manifest) -> pd.DataFrame:

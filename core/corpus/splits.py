@@ -13,7 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from core.corpus import duplicates
-from core.corpus.manifest import LABELS, SPLITS
+from core.corpus.manifest import COLUMNS, LABELS, SPLITS
 from core.errors import CorpusError
 
 SCHEMES: Mapping[str, Mapping[str, float]] = {
@@ -51,6 +51,10 @@ class Plan:
         if wrong or not np.isclose(sum(self.shares.values()), 1) or min(self.shares.values()) <= 0:
             raise CorpusError(
                 f"Expected shares above 0 of train, val and test that add up to 1, found {dict(self.shares)}."
+            )
+        if unknown := [name for name in self.grouped_by if name not in COLUMNS]:
+            raise CorpusError(
+                f"Cannot group by {unknown[0]}: expected columns of a manifest ({', '.join(COLUMNS)})."
             )
 
 

@@ -1,6 +1,6 @@
 """The corpus in numbers: tables, and figures for the dashboard. All of it is counted from the manifest."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -122,6 +122,17 @@ def source_figure(frame: pd.DataFrame) -> go.Figure:
         )
     )
     return _laid_out(figure, "Images by source")
+
+
+FIGURES: Final[dict[str, Callable[[pd.DataFrame], go.Figure]]] = {
+    "composition": composition_figure,
+    "families": family_figure,
+    "media": medium_figure,
+    "sources": source_figure,
+    "formats": format_figure,
+    "sizes": size_figure,
+}
+"""Every figure by name; each is drawn from the rows of a manifest."""
 
 
 def _stated(values: pd.Series) -> pd.Series:

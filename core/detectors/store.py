@@ -43,11 +43,11 @@ def load_card(name: str) -> Card:
     return read_card(find_model(name))
 
 
-def load_detector(name: str = DEFAULT_MODEL, compute: Compute | None = None) -> ResNetDetector:
-    """Load the model called `name` with the preprocessing and calibration of its card.
+def load_detector(name: str | None = None, compute: Compute | None = None) -> ResNetDetector:
+    """Load the model called `name`, or the default one, with the preprocessing and calibration of its card.
 
     Raises:
         ModelError: if there is no such model or its files do not fit each other.
     """
-    folder = find_model(name)
+    folder = find_model(name or DEFAULT_MODEL)
     return load_resnet(read_card(folder), folder, compute)

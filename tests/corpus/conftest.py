@@ -11,15 +11,19 @@ from PIL import Image
 
 from core.corpus import manifest
 
-REAL = Path(__file__).resolve().parents[3] / "shared" / "data"
 
-
-def draw(seed: int, size: tuple[int, int] = (64, 48), image_format: str = "PNG", **options: object) -> bytes:
+def draw(
+    seed: int,
+    size: tuple[int, int] = (64, 48),
+    image_format: str = "PNG",
+    cut: tuple[int, int, int, int] | None = None,
+    **options: object,
+) -> bytes:
     """A smooth random picture: different seeds differ everywhere, equal seeds are alike after any codec."""
     coarse = np.random.default_rng(seed).integers(0, 256, (6, 6, 3), dtype=np.uint8)
     picture = Image.fromarray(coarse).resize(size, Image.Resampling.BICUBIC)
     out = io.BytesIO()
-    picture.save(out, image_format, **options)
+    picture.crop(cut).save(out, image_format, **options)
     return out.getvalue()
 
 
@@ -72,10 +76,3 @@ def write_images(tmp_path: Path):
         return manifest.write(frame(*rows), tmp_path / "corpus" / "manifest.csv")
 
     return store
-
-
-@pytest.fixture(scope="session")
-def real_data() -> Path:
-    if not (REAL / "manifest.csv").is_file():
-        pytest.skip("the shared images are not beside the repository (../shared/data)")
-    return REAL

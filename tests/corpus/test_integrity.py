@@ -109,8 +109,8 @@ def test_two_tiles_of_one_original_in_two_splits_are_a_warning(write_images):
     assert listed.frame["sha256"][0 if finding.row == 3 else 1] in finding.message
 
 
-def test_the_shared_images_are_clean(real_data):
-    listed = manifest.read(real_data / "manifest.csv")
+def test_the_shared_images_are_clean(shared_data):
+    listed = manifest.read(shared_data / "manifest.csv")
     report = verify(listed)
     assert report.problems == ()
     assert report.checked == 4900

@@ -224,7 +224,7 @@ def test_source_addresses():
     assert manifest.source_url("folder:studio", "", "a.png") == ""
 
 
-def test_the_shared_manifest_is_read(real_data):
-    shared = manifest.read(real_data / "manifest.csv")
+def test_the_shared_manifest_is_read(shared_data):
+    shared = manifest.read(shared_data / "manifest.csv")
     assert len(shared.frame) == 4900
     assert set(shared.frame["label"]) == set(manifest.LABELS)

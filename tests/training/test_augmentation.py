@@ -40,7 +40,7 @@ def test_a_step_keeps_the_form_and_depends_on_the_seed_alone(data, picture):
         assert not torch.equal(first, other)
 
 
-def test_random_square_keeps_the_aspect_ratio(picture):
+def test_random_square_keeps_the_aspect_ratio():
     circle = torch.zeros(3, 96, 96, dtype=torch.uint8)
     rows, columns = torch.meshgrid(torch.arange(96), torch.arange(96), indexing="ij")
     circle[:, ((rows - 48) ** 2 + (columns - 48) ** 2) < 20**2] = 255

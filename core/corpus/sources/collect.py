@@ -237,9 +237,16 @@ def _write(
     ] + doubles
     path = folder / source.refusals
     atomic.write(path, _refusals_csv(refusals, source.item_is))
-    written = manifest.write(pd.DataFrame(rows), folder / "manifest.csv", unsplit=True) if rows else None
+    written = _write_manifest(rows, folder / "manifest.csv")
     notes = {key: entry["note"] for key, entry in known if entry.get("note")}
     return Report(tally, refusals, notes, written, path)
+
+
+def _write_manifest(rows: Sequence[Row], path: Path) -> manifest.Manifest | None:
+    if rows:
+        return manifest.write(pd.DataFrame(rows), path, unsplit=True)
+    path.unlink(missing_ok=True)
+    return None
 
 
 def _distinct(rows: Sequence[tuple[str, Row]]) -> tuple[list[Row], list[Refusal]]:

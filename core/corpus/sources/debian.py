@@ -106,7 +106,7 @@ def _unpacked(package: bytes, paths: Collection[str]) -> Mapping[str, bytes]:
                 file = archive.extractfile(member) if member.isreg() and path in wanted else None
                 if file is not None:
                     found[path] = file.read()
-    except (tarfile.TarError, lzma.LZMAError, EOFError, OSError) as error:
+    except (tarfile.TarError, lzma.LZMAError, EOFError, OSError, ValueError) as error:
         raise ItemRefusedError(f"A Debian package cannot be unpacked ({error}).", final=True) from error
     return found
 
@@ -124,5 +124,8 @@ def _ar_members(archive: bytes) -> Iterator[tuple[str, bytes]]:
         header = archive[at : at + AR_HEADER]
         size = int(header[48:58])
         start = at + AR_HEADER
-        yield header[:16].decode("ascii").strip().rstrip("/"), archive[start : start + size]
+        content = archive[start : start + size]
+        if len(content) < size:
+            raise EOFError("it ends early")
+        yield header[:16].decode("ascii").strip().rstrip("/"), content
         at = start + size + size % 2

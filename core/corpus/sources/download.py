@@ -4,6 +4,7 @@ Requests to one host keep a distance; what may pass (429, 5xx, time-outs, broken
 bodies) is asked for again with growing waits, or after the wait that `Retry-After` names (RFC 9110, 10.2.3).
 """
 
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -23,6 +24,8 @@ from core.errors import CorruptImageError, ImageError, ItemRefusedError
 USER_AGENT = "verso-corpus/0.1 (research on artworks)"
 PASSING_STATUSES = frozenset({408, 425, 429, 500, 502, 503, 504})
 UNSTATED_TYPES = frozenset({"", "application/octet-stream", "binary/octet-stream", "application/binary"})
+
+HOST = re.compile(r"[\w.:-]+")
 
 ResultT = TypeVar("ResultT")
 
@@ -265,9 +268,11 @@ def is_address(text: str) -> bool:
 def _http(text: str) -> httpx.URL:
     try:
         url = httpx.URL(text)
-    except httpx.InvalidURL as error:
+        host = url.host
+        host.encode("idna")
+    except (httpx.InvalidURL, UnicodeError) as error:
         raise ItemRefusedError(f"{text!r} is not an address ({error}).", final=True) from error
-    if url.scheme not in {"http", "https"} or not url.host:
+    if url.scheme not in {"http", "https"} or not HOST.fullmatch(host):
         raise ItemRefusedError(f"{text!r} is not an http or https address.", final=True)
     return url
 

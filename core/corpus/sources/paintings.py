@@ -19,6 +19,7 @@ from core.images import EXTENSIONS
 NAME = "vgg-paintings"
 ATTESTATION = "VGG Paintings Dataset: photographs of oil paintings in British public collections (Art UK)"
 SAMPLE = 200
+ONE_COLUMN = "\x1f"  # occurs nowhere, so that commas in the addresses of a plain list divide nothing
 
 
 @dataclass(frozen=True)
@@ -113,7 +114,7 @@ def _rows(listing: Path) -> list[list[str]]:
             f"{listing} is not UTF-8 text: expected a CSV file with one address a row; save it as UTF-8."
         ) from error
     first = text.partition("\n")[0]
-    delimiter = max(",;\t", key=first.count)
+    delimiter = max(ONE_COLUMN + ",;\t", key=first.count)
     try:
         return [row for row in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter) if any(row)]
     except csv.Error as error:

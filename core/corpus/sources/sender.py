@@ -7,13 +7,14 @@ answers to the calls already sent, put them on disk and end; it sends no further
 import multiprocessing
 import os
 import threading
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Final, NoReturn, Self
+from typing import Final, NoReturn, Protocol, Self
 from urllib.parse import urlsplit
 
 import httpx2
@@ -58,11 +59,36 @@ class Outcome:
     stops: bool = False
 
 
-class Sender:
-    """The asking side. Use it as a context manager; the process starts with the first call."""
+class Joinable(Protocol):
+    """Something that runs and can be waited for."""
 
-    def __init__(self, settings: Settings) -> None:
+    def join(self) -> None:
+        """Return when it has ended."""
+        ...
+
+
+Start = Callable[[Connection, Settings], Joinable]
+
+
+def in_own_process(connection: Connection, settings: Settings) -> Joinable:
+    """Start answering calls from `connection` in a process that outlives this one."""
+    process = multiprocessing.get_context("spawn").Process(target=_serve_apart, args=(connection, settings))
+    process.start()
+    connection.close()
+    return process
+
+
+class Sender:
+    """The asking side. Use it as a context manager.
+
+    Args:
+        settings: where calls go and how.
+        start: starts the sending side, with the first call.
+    """
+
+    def __init__(self, settings: Settings, start: Start = in_own_process) -> None:
         self._settings = settings
+        self._start = start
         self._lock = threading.Lock()
         self._running: _Running | None = None
 
@@ -88,7 +114,7 @@ class Sender:
         with self._lock:
             if self._running is None:
                 expect_key()
-                self._running = _Running(self._settings)
+                self._running = _Running(self._settings, self._start)
             running = self._running
         return running.submit(call).result()
 
@@ -100,14 +126,11 @@ class Sender:
 
 
 class _Running:
-    """A sending process and the calls it has not yet reported on."""
+    """A sending side and the calls it has not yet reported on."""
 
-    def __init__(self, settings: Settings) -> None:
-        context = multiprocessing.get_context("spawn")
-        self._connection, theirs = context.Pipe()
-        self._process = context.Process(target=serve, args=(theirs, settings), name="verso-sender")
-        self._process.start()
-        theirs.close()
+    def __init__(self, settings: Settings, start: Start) -> None:
+        self._connection, theirs = multiprocessing.Pipe()
+        self._sending = start(theirs, settings)
         self._lock = threading.Lock()
         self._waiting: dict[str, Future[Outcome]] = {}
         self._ended = False
@@ -130,7 +153,7 @@ class _Running:
             self._connection.send(None)
 
     def wait(self) -> None:
-        self._process.join()
+        self._sending.join()
         self._reader.join()
 
     def _read(self) -> None:
@@ -167,12 +190,17 @@ def expect_key() -> str:
     return key
 
 
-def serve(connection: Connection, settings: Settings) -> None:
-    """Answer calls from `connection` until it ends or sends None; the body of the sending process."""
+def _serve_apart(connection: Connection, settings: Settings) -> None:
+    """Serve beyond the reach of the signals that end a terminal's programs."""
     if hasattr(os, "setsid"):
         os.setsid()
+    serve(connection, settings)
+
+
+def serve(connection: Connection, settings: Settings) -> None:
+    """Answer calls from `connection` until it ends or sends None, then close it."""
     folder = settings.folder
-    with FileLock(lock_path(folder)), Journal(journal_path(folder)) as journal:
+    with connection, FileLock(lock_path(folder)), Journal(journal_path(folder)) as journal:
         _Server(connection, settings, Ledger(folder, journal)).run()
 
 

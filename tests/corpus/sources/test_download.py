@@ -201,6 +201,10 @@ def test_addresses(text):
     assert is_address(text)
 
 
-@pytest.mark.parametrize("text", ["", "Image URL", "ftp://a.org/x", "http://", "c:\\x.jpg", "http://[x/", "/x"])
+@pytest.mark.parametrize(
+    "text",
+    ["", "Image URL", "ftp://a.org/x", "http://", "c:\\x.jpg", "http://[x/", "/x", "a.org/x.jpg"]
+    + ["http://a..b/x", "http://xn--/x", "http://ex ample/", f"http://{'a' * 300}/x", "http://a.org/\n"],
+)
 def test_what_is_no_address(text):
     assert not is_address(text)

@@ -1,0 +1,67 @@
+import numpy as np
+import pytest
+from PIL import Image
+
+from core import images
+from core.detectors.preprocessing import Preprocessing
+
+PLAIN = {"mean": (0.0, 0.0, 0.0), "std": (1.0, 1.0, 1.0)}
+
+
+@pytest.mark.parametrize("size", [(1024, 1024), (352, 352), (2000, 700), (500, 1800), (60, 40), (4000, 400)])
+@pytest.mark.parametrize("windows", [1, 3, 5])
+def test_any_picture_gives_normalised_square_windows(drawings, size, windows):
+    tensor = Preprocessing(short_side=64, window=48, windows=windows, **PLAIN).tensor(drawings.painting(size))
+    assert tensor.shape[1:] == (3, 48, 48)
+    assert 1 <= len(tensor) <= windows
+    assert tensor.dtype.is_floating_point
+    assert 0 <= float(tensor.min()) <= float(tensor.max()) <= 1
+
+
+def test_windows_of_a_square_that_coincide_are_given_once(drawings):
+    preprocessing = Preprocessing(short_side=64, window=64, windows=3)
+    assert len(preprocessing.tensor(drawings.painting((300, 300)))) == 1
+    assert len(preprocessing.tensor(drawings.painting((500, 300)))) == 3
+    assert len(preprocessing.seen(300, 300)) == 1
+
+
+def test_windows_lie_where_seen_says():
+    picture = Image.new("RGB", (600, 300), "black")
+    picture.paste("white", (0, 0, 200, 300))
+    preprocessing = Preprocessing(short_side=90, window=90, windows=3, **PLAIN)
+    shares = preprocessing.tensor(picture).mean(dim=(1, 2, 3)).tolist()
+    for share, window in zip(shares, preprocessing.seen(600, 300), strict=True):
+        white = max(0.0, min(200 / 600, window.right) - window.left) / (window.right - window.left)
+        assert share == pytest.approx(white, abs=0.03)
+
+
+@pytest.mark.parametrize("size", [(600, 300), (300, 600), (2000, 500), (353, 352), (100, 64)])
+def test_seen_windows_are_square_and_inside(size):
+    for window in Preprocessing(short_side=90, window=80, windows=3).seen(*size):
+        width = (window.right - window.left) * size[0]
+        height = (window.bottom - window.top) * size[1]
+        assert width == pytest.approx(height, rel=0.02)
+        assert -0.01 <= window.left < window.right <= 1.01
+        assert -0.01 <= window.top < window.bottom <= 1.01
+
+
+def test_the_uniform_copy_is_small_and_never_squashed(drawings):
+    preprocessing = Preprocessing(short_side=64, window=64)
+    assert preprocessing.uniform(drawings.painting((1000, 500))).size == (704, 352)
+    assert preprocessing.uniform(drawings.painting((300, 200))).size == (300, 200)
+    assert preprocessing.uniform(drawings.painting((3520, 352))).size == (774, 352)
+
+
+def test_the_format_a_picture_came_in_leaves_little_trace(drawings):
+    picture = drawings.painting((800, 600), 3)
+    preprocessing = Preprocessing(short_side=224, window=224, **PLAIN)
+    as_png = preprocessing.tensor(images.open(drawings.file(picture, "PNG")).image)
+    as_jpeg = preprocessing.tensor(images.open(drawings.file(picture, "JPEG", quality=90)).image)
+    assert float((as_png - as_jpeg).abs().mean()) < 2 / 255
+
+
+def test_normalisation_is_that_of_the_card():
+    grey = Image.new("RGB", (64, 64), (128, 128, 128))
+    preprocessing = Preprocessing(short_side=64, window=64, mean=(0.5, 0.4, 0.3), std=(0.5, 0.2, 0.1))
+    channels = preprocessing.tensor(grey).mean(dim=(0, 2, 3)).numpy()
+    np.testing.assert_allclose(channels, (128 / 255 - np.array([0.5, 0.4, 0.3])) / [0.5, 0.2, 0.1], atol=1e-5)

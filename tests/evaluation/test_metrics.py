@@ -1,0 +1,100 @@
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.metrics import roc_auc_score
+
+from core.errors import EvaluationError
+from core.evaluation.metrics import (
+    FIGURES,
+    expected_calibration_error,
+    figures_with_intervals,
+    tpr_at_fpr,
+)
+from core.verdict import Thresholds
+
+BAND = Thresholds(0.3, 0.7)
+
+
+def predictions(count: int = 200, seed: int = 0, sources: int = 10) -> pd.DataFrame:
+    chance = np.random.default_rng(seed)
+    label = np.array(["human", "ai"] * (count // 2))
+    centre = np.where(label == "ai", 0.65, 0.35)
+    return pd.DataFrame(
+        {
+            "sha256": [f"{i:064x}" for i in range(count)],
+            "split": "test",
+            "label": label,
+            "generator": np.where(label == "ai", "g", ""),
+            "source": [f"{kind}-{i % sources}" for i, kind in enumerate(label)],
+            "p_ai": np.clip(chance.normal(centre, 0.25), 0, 1),
+        }
+    )
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.tuples(st.booleans(), st.integers(0, 20)), min_size=2, max_size=80))
+def test_tpr_at_fpr_is_the_best_of_all_thresholds(pairs):
+    truth = np.array([is_ai for is_ai, _ in pairs])
+    p_ai = np.array([score / 20 for _, score in pairs])
+    if truth.all() or not truth.any():
+        return
+    for allowed in (0.01, 0.05, 0.3):
+        best = max(
+            (p_ai[truth] > threshold).mean()
+            for threshold in [*p_ai, -1.0]
+            if (p_ai[~truth] > threshold).mean() <= allowed
+        )
+        assert tpr_at_fpr(truth, p_ai, allowed) == pytest.approx(best)
+
+
+def test_calibration_error_of_a_perfect_and_of_an_overconfident_model():
+    chance = np.random.default_rng(0)
+    p_ai = chance.uniform(0, 1, 60_000)
+    assert expected_calibration_error(chance.uniform(0, 1, 60_000) < p_ai, p_ai) < 0.01
+    assert expected_calibration_error(np.array([True, False] * 500), np.full(1000, 0.9)) == pytest.approx(0.4)
+
+
+def test_bins_hold_equal_mass():
+    truth = np.zeros(30, bool)
+    p_ai = np.array([0.0] * 28 + [0.5, 1.0])
+    assert expected_calibration_error(truth, p_ai, bins=15) == pytest.approx(1.5 / 30)
+
+
+def test_figures_of_a_small_example_by_hand():
+    truth = np.array([False, False, False, True, True, True])
+    p_ai = np.array([0.1, 0.5, 0.9, 0.2, 0.6, 0.8])
+    computed = {name: figure.compute(truth, p_ai, BAND) for name, figure in FIGURES.items()}
+    assert computed["human_called_ai"] == pytest.approx(1 / 3)
+    assert computed["ai_called_human"] == pytest.approx(1 / 3)
+    assert computed["coverage"] == pytest.approx(4 / 6)
+    assert computed["decided_accuracy"] == pytest.approx(2 / 4)
+    assert computed["balanced_accuracy"] == pytest.approx((2 / 3 + 2 / 3) / 2)
+    assert computed["auc"] == pytest.approx(5 / 9)
+    assert computed["brier"] == pytest.approx(np.mean((truth - p_ai) ** 2))
+
+
+def test_intervals_hold_the_value_and_depend_on_the_seed_alone():
+    frame = predictions()
+    first = figures_with_intervals(frame, BAND, rounds=200)
+    assert first == figures_with_intervals(frame, BAND, rounds=200)
+    for interval in first.values():
+        assert interval.low <= interval.value <= interval.high
+    assert first["auc"].value == pytest.approx(roc_auc_score(frame["label"] == "ai", frame["p_ai"]), abs=5e-5)
+
+
+def test_images_that_stand_or_fall_together_give_wider_intervals():
+    frame = predictions(400)
+    chance = np.random.default_rng(1)
+    shifts = {source: chance.normal(0, 0.3) for source in frame["source"].unique()}
+    frame["p_ai"] = np.clip(frame["p_ai"] + frame["source"].map(shifts), 0, 1)
+    grouped = figures_with_intervals(frame, BAND, rounds=300)["auc"]
+    alone = figures_with_intervals(frame.assign(source=frame["sha256"]), BAND, rounds=300)["auc"]
+    assert grouped.high - grouped.low > 1.3 * (alone.high - alone.low)
+
+
+def test_one_class_gives_a_sentence_and_no_number():
+    frame = predictions()
+    with pytest.raises(EvaluationError, match="all of one class"):
+        figures_with_intervals(frame[frame["label"] == "ai"], BAND)

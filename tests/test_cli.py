@@ -1,0 +1,109 @@
+import hashlib
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from core import images
+from core.detectors.card import read_card
+from core.detectors.precision import BF16_TOLERANCE
+from core.detectors.store import find_model, load_detector
+from core.evaluation.predictions import read_predictions
+from tests.commands import invoke, run_cli
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+TOLERANCE = 1e-4
+"""Largest accepted difference in p_ai between `predict` and `predictions.csv` on one machine."""
+
+
+@pytest.fixture
+def pictures(tmp_path, drawings):
+    (tmp_path / "Stilleben März.png").write_bytes(drawings.file(drawings.painting((80, 60), 1)))
+    (tmp_path / "cut.jpg").write_bytes(drawings.file(drawings.painting((80, 60), 2), "JPEG")[:400])
+    return [str(tmp_path / name) for name in ("Stilleben März.png", "cut.jpg", "absent.png")]
+
+
+def test_predict_json_reports_every_file_and_exits_1(tiny_model, pictures):
+    result = invoke("predict", *pictures, "--model", str(tiny_model), "--json")
+    lines = [json.loads(line) for line in result.stdout.splitlines()]
+    assert result.exit_code == 1
+    assert [line["path"] for line in lines] == pictures
+    assert all(list(line) == ["path", "sha256", "verdict", "p_ai", "model", "error"] for line in lines)
+    read, cut, absent = lines
+    assert read["sha256"] == hashlib.sha256(Path(pictures[0]).read_bytes()).hexdigest()
+    assert read["verdict"] in {"human", "ai", "inconclusive"}
+    assert 0 <= read["p_ai"] <= 1
+    assert read["error"] is None
+    assert "truncated" in cut["error"]
+    assert "does not exist" in absent["error"]
+    assert cut["p_ai"] is absent["verdict"] is None
+
+
+def test_predict_exits_0_when_all_was_read(tiny_model, pictures):
+    result = invoke("predict", pictures[0], "--model", str(tiny_model))
+    assert result.exit_code == 0
+    assert "p_ai" in result.stdout
+
+
+@pytest.mark.parametrize("arguments", [["predict"], ["predict", "--no-such-option"], ["no-such-verb"]])
+def test_wrong_usage_exits_2(arguments):
+    assert invoke(*arguments).exit_code == 2
+
+
+def test_an_error_is_one_sentence_on_stderr(pictures):
+    command = [sys.executable, "-m", "core", "predict", pictures[0], "--model", "nobody"]
+    result = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
+    assert result.returncode == 1
+    assert "There is no model 'nobody'" in result.stderr
+    assert "Traceback" not in result.stderr
+    assert result.stdout == ""
+
+
+def test_explain_writes_an_overlay(tiny_model, pictures, tmp_path):
+    output = tmp_path / "overlay.png"
+    run_cli("explain", pictures[0], "--output", str(output), "--model", str(tiny_model), "--target", "human")
+    with Image.open(output) as overlay:
+        assert overlay.format == "PNG"
+        assert overlay.size == (80, 60)
+
+
+def test_explain_says_where_it_cannot_write(tiny_model, pictures, tmp_path):
+    result = invoke(
+        "explain", pictures[0], "--output", str(tmp_path / "no" / "x.png"), "--model", str(tiny_model)
+    )
+    assert "cannot be written" in str(result.exception)
+
+
+def test_predict_repeats_the_predictions_of_the_card(tiny_model, workshop):
+    kept = read_predictions(tiny_model).set_index("sha256")
+    files = [str(path) for path in sorted((workshop.folder / "images").glob("*/*.jpg"))]
+    lines = [
+        json.loads(line)
+        for line in run_cli("predict", *files, "--model", str(tiny_model), "--json").splitlines()
+    ]
+    judged = {line["sha256"]: line["p_ai"] for line in lines if line["sha256"] in kept.index}
+    assert len(judged) == len(kept) > 0
+    np.testing.assert_allclose(list(judged.values()), kept.loc[list(judged), "p_ai"], atol=TOLERANCE)
+
+
+def test_evaluate_puts_the_figures_of_every_reported_split_on_the_card(tiny_model):
+    card = read_card(tiny_model)
+    assert set(card.splits) == {"val", "test", "ood"}
+    assert (card.splits["test"].human, card.splits["test"].ai) == (4, 4)
+    for split in card.splits.values():
+        assert all(figure.low <= figure.high for figure in split.figures.values())
+
+
+def test_the_shipped_model_repeats_its_predictions_on_real_images(shared_data):
+    detector = load_detector()
+    kept = read_predictions(find_model(detector.card.name))
+    sample = kept[kept["split"] == "val"].iloc[::60]
+    paths = [shared_data / "images" / sha[:2] / f"{sha}.jpg" for sha in sample["sha256"]]
+    p_ai = detector.predict([images.open(path) for path in paths])
+    tolerance = TOLERANCE if detector.compute.dtype == torch.float32 else BF16_TOLERANCE
+    np.testing.assert_allclose(p_ai, sample["p_ai"], atol=tolerance)

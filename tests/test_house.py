@@ -1,0 +1,48 @@
+"""The rules of the house that no linter knows."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+CORE = sorted((ROOT / "core").rglob("*.py"))
+OPENERS = {
+    ("Image", "open"),
+    ("cv2", "imread"),
+    ("io", "decode_image"),
+    ("io", "read_image"),
+    ("io", "decode_jpeg"),
+}
+
+
+def imported(path: Path) -> set[str]:
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found.add(node.module.split(".")[0])
+    return found
+
+
+@pytest.mark.parametrize("path", CORE, ids=lambda path: str(path.relative_to(ROOT)))
+def test_core_knows_nothing_of_the_web_page(path):
+    assert not imported(path) & {"streamlit", "dashboard"}
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "dashboard").rglob("*.py")), ids=lambda path: str(path.name))
+def test_the_dashboard_holds_no_machine_learning_and_no_sql(path):
+    assert not imported(path) & {"torch", "torchvision", "sklearn", "captum", "sqlalchemy", "sqlite3"}
+
+
+def test_only_the_door_opens_images():
+    for path in [*CORE, *(ROOT / "dashboard").rglob("*.py")]:
+        if path.name == "images.py":
+            continue
+        used = {
+            (node.value.id, node.attr)
+            for node in ast.walk(ast.parse(path.read_text()))
+            if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name)
+        }
+        assert not used & OPENERS, f"{path} opens an image"
