@@ -31,7 +31,7 @@ format: $(VENV)/dev
 	$(BIN)/ruff format .
 
 bench: $(VENV)/app
-	$(BIN)/python -m core bench
+	PYTHONPATH=. $(BIN)/python benchmarks/speed.py
 
 clean:
 	rm -rf $(VENV)

@@ -9,17 +9,10 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
 
+from core.corpus.commands import app as corpus
 from core.errors import OutputError, VersoError
+from core.terminal import console, progress_bar
 
 app = typer.Typer(
     name="python -m core",
@@ -28,20 +21,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-console = Console(stderr=True)
-
-
-def progress_bar() -> Progress:
-    """Return the progress display all verbs use; it goes to stderr so that stdout stays clean."""
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(),
-        console=console,
-    )
+app.add_typer(corpus)
 
 
 @app.command()
@@ -195,6 +175,22 @@ def evaluate(
     predictions.write_predictions(frame, folder)
     refresh_card(folder)
     console.print(f"Wrote {folder}/{predictions.PREDICTIONS_FILE} and the figures of {folder}/card.toml.")
+
+
+@app.command()
+def compare(
+    models: Annotated[list[str], typer.Argument(metavar="MODEL...", help="Names or folders of models.")],
+    split: Annotated[
+        list[str] | None, typer.Option(help="A split to show; may be repeated. Default: test and ood.")
+    ] = None,
+) -> None:
+    """Print the figures of models side by side, with 95 % intervals, as Markdown."""
+    from core.corpus.stats import markdown
+    from core.detectors.store import load_card
+    from core.evaluation.tables import figures_by_model
+
+    cards = [load_card(model) for model in models]
+    typer.echo("\n\n".join(markdown(figures_by_model(cards, name)) for name in split or ("test", "ood")))
 
 
 def main() -> None:

@@ -78,7 +78,7 @@ def build(
     ] = None,
 ) -> None:
     """Join manifests into one: addresses filled in, splits dealt if asked, images where they will be found."""
-    from core.cli import progress_bar
+    from core.terminal import progress_bar
     from core.corpus import build as building
     from core.corpus import manifest, splits
     from core.corpus.cache import ImageCache
@@ -116,7 +116,7 @@ def verify(
     ] = None,
 ) -> None:
     """Check every image of a manifest; exit 0 if all is well, 1 if something is wrong, 2 for wrong usage."""
-    from core.cli import progress_bar
+    from core.terminal import progress_bar
     from core.corpus import integrity, manifest
     from core.corpus.cache import ImageCache
 
@@ -182,7 +182,7 @@ def leaks(
 
     The originals and the files as they are come first, for comparison: there it is expected to ring.
     """
-    from core.cli import progress_bar
+    from core.terminal import progress_bar
     from core.corpus import leakage, manifest
     from core.corpus.cache import ImageCache
     from core.detectors.store import DEFAULT_MODEL, load_card

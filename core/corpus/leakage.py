@@ -83,11 +83,11 @@ class LeakReport:
     def sentence(self) -> str:
         """The finding for a reader."""
         strongest, value = next(iter(self.alone.items()))
+        finding = "rings" if self.verdict == "rings" else "is silent"
         return (
-            f"The leak alarm {'rings' if self.verdict == 'rings' else 'is silent'} on {self.seen}: without the "
-            f"picture, ai and human are told apart with an AUC of {self.auc} on {self.auc.images} images of "
-            f"{self.judged_on}; it rings when the interval lies above {THRESHOLD}. "
-            f"Strongest alone: {strongest} ({value:.3f})."
+            f"The leak alarm {finding} on {self.seen}: metadata alone tells ai from human with an AUC of "
+            f"{self.auc} on {self.auc.images} images of {self.judged_on}; it rings when the interval lies above "
+            f"{THRESHOLD}. Strongest alone: {strongest} ({value:.3f})."
         )
 
 

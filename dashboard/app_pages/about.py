@@ -1,34 +1,11 @@
 """About: what the model was made from, how good it is, where it fails, and what is kept."""
 
-import pandas as pd
 import streamlit as st
 
-from core.detectors.card import Card, Interval
 from core.errors import VersoError
-from core.evaluation.metrics import FIGURES
+from core.evaluation.tables import SPLIT_TITLES, figures_by_split
 from dashboard.parts.verdict_card import percent
 from dashboard.resources import shared_detector
-
-SPLITS = {
-    "val": "val: used to choose the epoch, the calibration and the band; flatters",
-    "test": "test: unseen images from the sources the model learned from",
-    "ood": "ood: generators and human sources the model never saw; closest to your desk",
-}
-
-
-def _cell(interval: Interval) -> str:
-    return f"{interval.value:.3f}  ({interval.low:.3f} to {interval.high:.3f})"
-
-
-def _figures(card: Card) -> pd.DataFrame:
-    splits = [split for split in SPLITS if split in card.splits]
-    rows = [
-        {"figure": figure.title, "better": figure.better}
-        | {split: _cell(card.splits[split].figures[name]) for split in splits}
-        for name, figure in FIGURES.items()
-    ]
-    return pd.DataFrame(rows).set_index("figure")
-
 
 try:
     card = shared_detector().card
@@ -69,9 +46,9 @@ with band:
 
 st.header("How good it is")
 if card.splits:
-    st.table(_figures(card))
+    st.table(figures_by_split(card))
     counts = "; ".join(
-        f"**{SPLITS[split]}** ({figures.human} human, {figures.ai} generated)"
+        f"**{SPLIT_TITLES[split]}** ({figures.human} human, {figures.ai} generated)"
         for split, figures in card.splits.items()
     )
     st.caption(

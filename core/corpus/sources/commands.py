@@ -1,29 +1,26 @@
 """`python -m core corpus fetch SOURCE`: one command per source, each a thin layer over `collect`."""
 
-from collections.abc import Callable, Iterator
+# ruff: noqa: PLC0415 - each command imports what it needs, so that `--help` waits for none of it
+
+from __future__ import annotations
+
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
-from core.corpus import manifest
-from core.corpus.cache import ImageCache
-from core.corpus.sources import image_models
-from core.corpus.sources.base import Source
-from core.corpus.sources.collect import Report, Tally, collect, expect_idle
-from core.corpus.sources.debian import MIRROR, Packages
-from core.corpus.sources.download import Downloader, Politeness, is_address
-from core.corpus.sources.folder import Folder
-from core.corpus.sources.github import RAW, GitHub
-from core.corpus.sources.ledger import Call
-from core.corpus.sources.openai_images import OpenAIImages, Order
-from core.corpus.sources.paintings import Paintings
-from core.corpus.sources.sender import Sender, Settings, expect_key
+from core.corpus.sources.politeness import Politeness
 from core.errors import SourceError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from core.corpus.sources.base import Source
+    from core.corpus.sources.collect import Report, Tally
+    from core.corpus.sources.ledger import Call
+    from core.corpus.sources.openai_images import OpenAIImages, Order
 
 OPENAI = "https://api.openai.com/v1"
 PACKAGE_BYTES = 1_000_000_000
@@ -31,7 +28,6 @@ PACKAGE_SECONDS = 3600.0
 PROMPTS_SHOWN = 5
 
 app = typer.Typer(name="fetch", no_args_is_help=True)
-console = Console(stderr=True)
 
 Output = Annotated[Path, typer.Option(help="The folder for the images and manifest.csv.", file_okay=False)]
 Uniform = Annotated[
@@ -89,6 +85,9 @@ def paintings(
     retry_refused: Retry = False,
 ) -> None:
     """Download human paintings from a list of addresses, such as the VGG Paintings Dataset."""
+    from core.corpus.sources.download import Downloader
+    from core.corpus.sources.paintings import Paintings
+
     politeness: Politeness = context.obj
     with Downloader(politeness) as downloader:
         source = Paintings(listing, downloader, column=column, medium=medium, as_uniform=uniform)
@@ -120,6 +119,11 @@ def openai_images(  # noqa: PLR0913 - each argument is an option of the command
     answer_timeout: Annotated[float, typer.Option(help="Seconds to wait for one picture.", min=0.1)] = 600.0,
 ) -> None:
     """Generate AI artworks through the OpenAI Images API (the key: OPENAI_API_KEY). This costs money."""
+    from core.corpus.sources.collect import expect_idle
+    from core.corpus.sources.download import Downloader, is_address
+    from core.corpus.sources.openai_images import OpenAIImages, Order
+    from core.corpus.sources.sender import Sender, Settings, expect_key
+
     if not is_address(base_url):
         raise SourceError(f"{base_url!r} is not an http or https address: give one as --base-url.")
     order = Order(model, count, seed, quality, tuple(size or ()), answer)
@@ -148,21 +152,31 @@ def github(
     output: Annotated[
         Path | None, typer.Option(help="Where to; the cache that all commands look in, if not given.")
     ] = None,
-    base_url: Annotated[str, typer.Option(help="Where raw files of repositories lie.")] = RAW,
-    debian_mirror: Annotated[str, typer.Option(help="Where Debian packages lie.")] = MIRROR,
+    base_url: Annotated[
+        str | None, typer.Option(help="Where raw files of repositories lie, if not on GitHub.")
+    ] = None,
+    debian_mirror: Annotated[
+        str | None, typer.Option(help="Where Debian packages lie, if not on deb.debian.org.")
+    ] = None,
     retry_refused: Retry = False,
 ) -> None:
     """Rebuild the published corpus: fetch every original where it is pinned, and make its copy anew."""
+    from core.corpus import manifest
+    from core.corpus.cache import ImageCache
+    from core.corpus.sources.debian import MIRROR, Packages
+    from core.corpus.sources.download import Downloader
+    from core.corpus.sources.github import RAW, GitHub
+
     rows = manifest.read(source_manifest)
     cache = ImageCache.default(source_manifest)
     politeness: Politeness = context.obj
-    large = replace(politeness, max_bytes=PACKAGE_BYTES, total_timeout=PACKAGE_SECONDS)
-    with Downloader(politeness) as downloader, Downloader(large) as for_packages:
-        packages = Packages(for_packages, debian_mirror)
-        source = GitHub(rows, downloader, packages, reference=cache, base=base_url)
+    patient = replace(politeness, total_timeout=PACKAGE_SECONDS)
+    with Downloader(politeness) as downloader, Downloader(patient, PACKAGE_BYTES) as for_packages:
+        packages = Packages(for_packages, debian_mirror or MIRROR)
+        source = GitHub(rows, downloader, packages, reference=cache, base=base_url or RAW)
         report = _run(source, output or cache.home, politeness, retry_refused=retry_refused)
     for key, note in report.notes.items():
-        console.print(f"{key}: {note}", soft_wrap=True, markup=False)
+        typer.echo(f"{key}: {note}")
     _finish(report)
 
 
@@ -179,6 +193,8 @@ def folder(
     uniform: Uniform = False,
 ) -> None:
     """Take in your own images, labelled by the folders they lie in or by a CSV file."""
+    from core.corpus.sources.folder import Folder
+
     if output.resolve().is_relative_to(root.resolve()):
         raise SourceError(f"The output {output} lies in {root}, whose files are read: choose another place.")
     source = Folder(root, labels=labels, source=source_name, as_uniform=uniform)
@@ -187,6 +203,8 @@ def folder(
 
 def _show(source: OpenAIImages, order: Order, base_url: str, *, repeat_lost: bool) -> list[Call]:
     """Say what would be sent and what it may cost; return the calls."""
+    from core.corpus.sources import image_models
+
     lost = source.in_state("lost")
     calls = source.in_state("new") + (lost if repeat_lost else [])
     typer.echo(f"To send to {base_url}: {len(calls)} calls to {order.model}.")
@@ -204,6 +222,8 @@ def _show(source: OpenAIImages, order: Order, base_url: str, *, repeat_lost: boo
 
 
 def _run(source: Source[Any], output: Path, politeness: Politeness, *, retry_refused: bool = False) -> Report:
+    from core.corpus.sources.collect import collect
+
     with _progress(source.name) as progress:
         return collect(
             source, output, workers=politeness.workers, retry_refused=retry_refused, progress=progress
@@ -212,9 +232,10 @@ def _run(source: Source[Any], output: Path, politeness: Politeness, *, retry_ref
 
 @contextmanager
 def _progress(title: str) -> Iterator[Callable[[Tally], None]]:
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console) as bar:
-        task: TaskID = bar.add_task(title, total=None)
+    from core.terminal import progress_bar
+
+    with progress_bar() as bar:
+        task = bar.add_task(title, total=None)
 
         def update(tally: Tally) -> None:
             done = tally.already + tally.had + tally.refused

@@ -9,7 +9,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Self, TypeVar
@@ -19,6 +18,7 @@ import tenacity
 
 from core import images
 from core.corpus.sources.base import Original
+from core.corpus.sources.politeness import Politeness
 from core.errors import CorruptImageError, ImageError, ItemRefusedError
 
 USER_AGENT = "verso-corpus/0.1 (research on artworks)"
@@ -28,28 +28,6 @@ UNSTATED_TYPES = frozenset({"", "application/octet-stream", "binary/octet-stream
 HOST = re.compile(r"[\w.:-]+")
 
 ResultT = TypeVar("ResultT")
-
-
-@dataclass(frozen=True)
-class Politeness:
-    """How hard a server may be asked. Times are in seconds.
-
-    `interval` is the least time between two requests to one host, `first_wait` and `longest_wait` bound the
-    growing waits between attempts, and a `Retry-After` beyond `longest_retry_after` is not waited for.
-    `read_timeout` bounds the silence on a connection, `total_timeout` a whole transfer.
-    """
-
-    workers: int = 4
-    attempts: int = 5
-    interval: float = 0.1
-    first_wait: float = 1.0
-    longest_wait: float = 60.0
-    longest_retry_after: float = 300.0
-    connect_timeout: float = 10.0
-    read_timeout: float = 30.0
-    total_timeout: float = 180.0
-    redirects: int = 5
-    max_bytes: int = images.DEFAULT_LIMITS.max_bytes
 
 
 class PassingError(Exception):
@@ -143,10 +121,16 @@ class _AsTheServerSays(tenacity.wait.wait_base):
 
 
 class Downloader:
-    """Downloads files; safe to share between threads. Use it as a context manager."""
+    """Downloads files; safe to share between threads. Use it as a context manager.
 
-    def __init__(self, politeness: Politeness = Politeness()) -> None:
+    Args:
+        politeness: how hard a server may be asked.
+        max_bytes: of one file.
+    """
+
+    def __init__(self, politeness: Politeness, max_bytes: int = images.DEFAULT_LIMITS.max_bytes) -> None:
         self.politeness = politeness
+        self._max_bytes = max_bytes
         self._stop = threading.Event()
         self._hosts = Hosts(politeness.interval, self._stop)
         self._attempts = Attempts(politeness, self._stop)
@@ -234,9 +218,9 @@ class Downloader:
             )
 
     def _check_size(self, size: int, url: httpx.URL) -> None:
-        if size > self.politeness.max_bytes:
+        if size > self._max_bytes:
             raise ItemRefusedError(
-                f"{url} is over the limit of {self.politeness.max_bytes / 1e6:,.1f} MB a file: leave it out.",
+                f"{url} is over the limit of {self._max_bytes / 1e6:,.1f} MB a file: leave it out.",
                 final=True,
             )
 

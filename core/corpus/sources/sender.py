@@ -21,9 +21,10 @@ import httpx2
 import openai
 from filelock import FileLock
 
-from core.corpus.sources.download import Attempts, Hosts, PassingError, Politeness, retry_after
+from core.corpus.sources.download import Attempts, Hosts, PassingError, retry_after
 from core.corpus.sources.journal import Journal
 from core.corpus.sources.ledger import Call, Ledger, journal_path, lock_path
+from core.corpus.sources.politeness import Politeness
 from core.errors import ItemRefusedError, SourceError
 
 KEY_VARIABLE: Final = "OPENAI_API_KEY"

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from core.corpus.sources.download import Downloader, Politeness
+from core.corpus.sources.download import Downloader
+from core.corpus.sources.politeness import Politeness
 from tests.corpus.sources.server import Site
 
 REPOSITORY = Path(__file__).resolve().parents[3]

@@ -140,7 +140,7 @@ def test_a_redirect_to_a_file_is_not_followed(site, downloader):
 
 def test_a_file_over_the_limit_is_not_downloaded(site, quick):
     site.routes["/a.png"] = [file(PICTURE)]
-    with Downloader(quick(max_bytes=100)) as downloader:
+    with Downloader(quick(), max_bytes=100) as downloader:
         refused = refusal(downloader, f"{site.url}/a.png")
     assert (refused.final, refused.attempts) == (True, 1)
     assert "over the limit" in str(refused)

@@ -1,0 +1,56 @@
+"""The figures of models as tables for people."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from core.corpus.stats import Table
+from core.detectors.card import Card, Interval
+from core.errors import EvaluationError
+from core.evaluation.metrics import FIGURES
+
+SPLIT_TITLES = {
+    "val": "val: chose epoch, calibration and thresholds, so it flatters",
+    "test": "test: unseen images from the sources the model learned from",
+    "ood": "ood: generators and human sources the model never saw",
+}
+
+
+def cell(interval: Interval) -> str:
+    """Write a figure with its 95 % interval."""
+    return f"{interval.value:.3f} ({interval.low:.3f} to {interval.high:.3f})"
+
+
+def figures_by_split(card: Card) -> pd.DataFrame:
+    """Return the figures of one card: a row per figure, a column per split."""
+    splits = [split for split in SPLIT_TITLES if split in card.splits]
+    rows = {
+        figure.title: {"better": figure.better}
+        | {split: cell(card.splits[split].figures[name]) for split in splits}
+        for name, figure in FIGURES.items()
+    }
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("figure")
+
+
+def figures_by_model(cards: Sequence[Card], split: str) -> Table:
+    """Return the figures of several models on one split, side by side.
+
+    Raises:
+        EvaluationError: if a card has no figures for the split.
+    """
+    without = [card.name for card in cards if split not in card.splits]
+    if without:
+        raise EvaluationError(
+            f"No figures on '{split}' for {', '.join(without)}; make them with `python -m core evaluate`."
+        )
+    size = cards[0].splits[split]
+    rows = {
+        f"{figure.title} ({figure.better} is better)": {
+            card.name: cell(card.splits[split].figures[name]) for card in cards
+        }
+        for name, figure in FIGURES.items()
+    }
+    title = f"{SPLIT_TITLES[split]} ({size.human} human, {size.ai} AI)"
+    return Table(title, pd.DataFrame.from_dict(rows, orient="index").rename_axis("figure"))
