@@ -173,7 +173,7 @@ def evaluate(
         )
     frame = predictions.predictions_frame(part, detector.card.calibration(raw))
     predictions.write_predictions(frame, folder)
-    refresh_card(folder)
+    refresh_card(folder, whole)
     console.print(f"Wrote {folder}/{predictions.PREDICTIONS_FILE} and the figures of {folder}/card.toml.")
 
 

@@ -78,10 +78,10 @@ def build(
     ] = None,
 ) -> None:
     """Join manifests into one: addresses filled in, splits dealt if asked, images where they will be found."""
-    from core.terminal import progress_bar
     from core.corpus import build as building
     from core.corpus import manifest, splits
     from core.corpus.cache import ImageCache
+    from core.terminal import progress_bar
 
     given = [manifest.read(path, unsplit=True) for path in inputs]
     caches = [ImageCache.default(path) for path in inputs]
@@ -116,9 +116,9 @@ def verify(
     ] = None,
 ) -> None:
     """Check every image of a manifest; exit 0 if all is well, 1 if something is wrong, 2 for wrong usage."""
-    from core.terminal import progress_bar
     from core.corpus import integrity, manifest
     from core.corpus.cache import ImageCache
+    from core.terminal import progress_bar
 
     try:
         listed = manifest.read(path, unsplit=True)
@@ -177,15 +177,19 @@ def leaks(
     model: Annotated[
         str | None, typer.Option(help="The model whose input is judged; a name or folder.")
     ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(help="A file for the findings; the dashboard shows data/leaks.json.", dir_okay=False),
+    ] = None,
 ) -> None:
     """Ring the leak alarm if metadata alone tells the labels apart in what a model is fed; exit 1 if it does.
 
     The originals and the files as they are come first, for comparison: there it is expected to ring.
     """
-    from core.terminal import progress_bar
-    from core.corpus import leakage, manifest
+    from core.corpus import leak_findings, leakage, manifest
     from core.corpus.cache import ImageCache
     from core.detectors.store import DEFAULT_MODEL, load_card
+    from core.terminal import progress_bar
 
     listed, cache = manifest.read(path), ImageCache.default(path)
     preprocessing = load_card(model or DEFAULT_MODEL).preprocessing
@@ -207,12 +211,20 @@ def leaks(
     for report in reports:
         typer.echo(report.sentence)
         Console().print(_findings(report))
+    if output is not None:
+        judged = Path(model or DEFAULT_MODEL).name
+        leak_findings.write(leak_findings.LeakFindings(listed.version, judged, reports), output)
+        typer.echo(f"Wrote {output}.")
     if reports[-1].verdict == "rings":
         raise typer.Exit(1)
 
 
 def _input_of(preprocessing: Preprocessing) -> Prepare:
-    """What a network is fed, before the normalisation that only shifts and scales it."""
+    """What a network is fed, before the normalisation that only shifts and scales it.
+
+    Windows that coincide are computed once but stand for as many as the card says: the network judges each by
+    itself and their average is the same, so they are put back here.
+    """
     import numpy as np
 
     mean, std = np.array(preprocessing.mean), np.array(preprocessing.std)
@@ -220,7 +232,7 @@ def _input_of(preprocessing: Preprocessing) -> Prepare:
     def prepare(artwork: Artwork) -> NDArray[np.uint8]:
         normalised = preprocessing.tensor(artwork.image).permute(0, 2, 3, 1).numpy()
         fed: NDArray[np.uint8] = np.rint((normalised * std + mean) * 255).astype(np.uint8)
-        return fed
+        return np.resize(fed, (preprocessing.windows, *fed.shape[1:]))
 
     return prepare
 

@@ -30,12 +30,26 @@ class Interval(_Table):
     high: float
 
 
+class Group(_Table):
+    """How the model does on the works of one medium (human) or one generator family (ai).
+
+    `wrong` is the share called the other class, `inconclusive` the share left undecided, both in [0, 1].
+    """
+
+    label: Literal["human", "ai"]
+    name: str
+    images: int
+    wrong: float
+    inconclusive: float
+
+
 class SplitFigures(_Table):
     """How good the model is on one split; every figure is recomputed from `predictions.csv`."""
 
     human: int
     ai: int
     figures: dict[str, Interval]
+    groups: tuple[Group, ...] = ()
 
 
 class Corpus(_Table):

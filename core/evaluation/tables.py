@@ -34,6 +34,22 @@ def figures_by_split(card: Card) -> pd.DataFrame:
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("figure")
 
 
+def groups_of_split(card: Card, split: str, label: str) -> pd.DataFrame:
+    """Return how a model does on each medium (`human`) or generator family (`ai`), the worst first."""
+    other = "called ai" if label == "human" else "called human"
+    rows = [
+        {
+            "medium" if label == "human" else "generator": group.name,
+            "works": group.images,
+            other: f"{group.wrong:.0%}",
+            "inconclusive": f"{group.inconclusive:.0%}",
+        }
+        for group in card.splits[split].groups
+        if group.label == label
+    ]
+    return pd.DataFrame(rows).set_index(pd.DataFrame(rows).columns[0])
+
+
 def figures_by_model(cards: Sequence[Card], split: str) -> Table:
     """Return the figures of several models on one split, side by side.
 

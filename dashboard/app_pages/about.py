@@ -3,7 +3,7 @@
 import streamlit as st
 
 from core.errors import VersoError
-from core.evaluation.tables import SPLIT_TITLES, figures_by_split
+from core.evaluation.tables import SPLIT_TITLES, figures_by_split, groups_of_split
 from dashboard.parts.verdict_card import percent
 from dashboard.resources import shared_detector
 
@@ -59,6 +59,14 @@ else:
     st.info(f"This card has no figures yet; make them with `python -m core evaluate {card.name}`.")
 
 st.header("Where it fails")
+worst = next((split for split in ("ood", "test") if split in card.splits and card.splits[split].groups), None)
+if worst:
+    st.markdown(f"Works of **{worst}**, by what they are; few works mean little certainty.")
+    for column, label, heading in zip(
+        st.columns(2, gap="large"), ("human", "ai"), ("Works by people", "Generated works"), strict=True
+    ):
+        column.subheader(heading, anchor=False)
+        column.table(groups_of_split(card, worst, label))
 failures = list(card.known_failures)
 if unseen := card.splits.get("ood"):
     accused, missed = unseen.figures["human_called_ai"], unseen.figures["ai_called_human"]

@@ -91,6 +91,17 @@ def test_missing_names_what_no_root_has_in_manifest_order(write_images):
     assert store.missing(manifest) == gone
 
 
+def test_paths_come_in_the_order_asked_for(store):
+    paths = [store.add(draw(n)) for n in range(3)]
+    assert store.paths(path.stem for path in reversed(paths)) == paths[::-1]
+
+
+def test_paths_that_do_not_exist_are_counted_and_the_first_is_named(store):
+    known = store.add(draw(1)).stem
+    with pytest.raises(CorpusError, match=r"2 of 3 images are not on this computer \(the first is 0000"):
+        store.paths([known, "0" * 64, "1" * 64])
+
+
 def test_the_default_is_the_users_cache_folder(computer):
     store = ImageCache.default()
     assert store.home == computer / "user" / "verso" / "corpus"

@@ -51,3 +51,13 @@ def test_linked_rows_share_a_component_and_others_do_not():
 
 def test_rows_without_links_stand_alone():
     assert len(set(duplicates.connected(4, np.empty((0, 2), np.intp)))) == 4
+
+
+def test_files_are_hashed_in_the_order_given(tmp_path):
+    paths = [tmp_path / f"{n}.png" for n in range(6)]
+    for n, path in enumerate(paths):
+        path.write_bytes(draw(n))
+    told = []
+    hashes = duplicates.hash_files(paths, lambda done, total: told.append((done, total)))
+    assert hashes.tolist() == [int(duplicates.perceptual_hash(images.open(path))) for path in paths]
+    assert told == [(n, 6) for n in range(1, 7)]

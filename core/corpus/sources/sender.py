@@ -326,4 +326,4 @@ class _Server:
         raise ItemRefusedError(f"No answer reached this disk: {why}. {MAY_BE_PAID}", final=False)
 
     def _without_key(self, text: str) -> str:
-        return text.replace(self.key, "[the key]")[:REASON_LENGTH]
+        return text.replace(self.key, "<the key>")[:REASON_LENGTH]

@@ -52,7 +52,7 @@ def fetch():
 
     def start(*arguments, **environment):
         process = subprocess.Popen(
-            [sys.executable, "-c", PROGRAM, *map(str, arguments)],
+            [sys.executable, "-m", "core", "corpus", "fetch", *map(str, arguments)],
             cwd=REPOSITORY,
             env=os.environ | environment,
             stdout=subprocess.PIPE,
@@ -66,9 +66,6 @@ def fetch():
     for process in started:
         process.kill()
         process.communicate()
-
-
-PROGRAM = "from core.corpus.sources.commands import app; app()"
 
 
 def read_csv(path):

@@ -146,7 +146,7 @@ def test_a_file_over_the_limit_is_not_downloaded(site, quick):
     assert "over the limit" in str(refused)
 
 
-def test_no_server_at_all_is_a_reason_to_run_again_later(site, downloader):
+def test_no_server_at_all_is_a_reason_to_run_again_later(downloader):
     with pytest.raises(ItemRefusedError) as caught:
         downloader.image("http://127.0.0.1:9/a.png")
     assert not caught.value.final
@@ -203,8 +203,10 @@ def test_addresses(text):
 
 @pytest.mark.parametrize(
     "text",
-    ["", "Image URL", "ftp://a.org/x", "http://", "c:\\x.jpg", "http://[x/", "/x", "a.org/x.jpg"]
-    + ["http://a..b/x", "http://xn--/x", "http://ex ample/", f"http://{'a' * 300}/x", "http://a.org/\n"],
+    [
+        *("", "Image URL", "ftp://a.org/x", "http://", "c:\\x.jpg", "http://[x/", "/x", "a.org/x.jpg"),
+        *("http://a..b/x", "http://xn--/x", "http://ex ample/", f"http://{'a' * 300}/x", "http://a.org/\n"),
+    ],
 )
 def test_what_is_no_address(text):
     assert not is_address(text)

@@ -1,0 +1,56 @@
+"""What the leak alarm found, as a file that `python -m core corpus leaks --output FILE` writes and pages show."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from pydantic import TypeAdapter, ValidationError
+
+from core.corpus import atomic
+from core.corpus.leakage import LeakReport
+from core.errors import CorpusError
+
+
+@dataclass(frozen=True)
+class LeakFindings:
+    """The reports of one run of the alarm.
+
+    `corpus` is the version of the manifest they are about, `model` the name of the model whose input was
+    judged. `reports` stand in the order of the run, the one on what the model is fed last.
+    """
+
+    corpus: str
+    model: str
+    reports: Sequence[LeakReport]
+
+
+_SCHEMA: Final = TypeAdapter(LeakFindings)
+
+
+def write(findings: LeakFindings, path: Path) -> None:
+    """Write the findings as JSON, whole or not at all."""
+    atomic.write(path, _SCHEMA.dump_json(findings, indent=1) + b"\n")
+
+
+def read(path: Path) -> LeakFindings | None:
+    """Read findings back, or None if there is no such file.
+
+    Raises:
+        CorpusError: the file cannot be read, or is not what `write` writes.
+    """
+    try:
+        return _SCHEMA.validate_json(path.read_bytes())
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise CorpusError(
+            f"The findings {path} cannot be read ({error.strerror}): check the path and its permissions."
+        ) from error
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        where = ".".join(map(str, first["loc"])) or "the whole file"
+        raise CorpusError(
+            f"{path} is not what the leak alarm writes ({where}: {first['msg']}): write it anew with "
+            f"`python -m core corpus leaks MANIFEST --output {path}`."
+        ) from error

@@ -1,0 +1,177 @@
+"""The leak alarm's findings in plain words; every number is read from the file its command wrote."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import pandas as pd
+import plotly.graph_objects as go
+import streamlit as st
+
+from core.corpus.leak_findings import LeakFindings
+from core.corpus.leakage import FITTED_ON, THRESHOLD, LeakReport
+from dashboard.parts.corpus_figures import CONFIG, FONT_SIZE
+
+COMMAND: Final = "python -m core corpus leaks data/manifest.csv --output data/leaks.json"
+COLOURS: Final = {"rings": "#d55e00", "silent": "#0a78b8"}
+UNDECIDING: Final = "#8a8a86"
+ROW_HEIGHT: Final = 34
+AROUND_ROWS: Final = 90
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One of the places the alarm listens at: what it is given there, and what ringing and silence mean."""
+
+    title: str
+    given: str
+    rings: str
+    silent: str
+
+
+STAGES: Final = {
+    "the originals": Stage(
+        "The originals",
+        "the file format each source used, and whether a part was cut out",
+        "A model fed the originals could score well by telling formats apart. None is: every image is first "
+        "re-made as the same kind of JPEG.",
+        "How the sources saved their pictures does not give the labels away.",
+    ),
+    "the files as they are": Stage(
+        "The copies as files",
+        "format, size, shape, compression and embedded data of the corpus's files",
+        "Shape and packing still follow the label, so a model must not be given whole files: no squashing, no "
+        "padding, the same square windows of every picture.",
+        "The files do not give the labels away.",
+    ),
+    "what the detector is fed": Stage(
+        "What the model is fed",
+        "the number and size of the windows cut for the model, and how well their pixels pack",
+        "The benchmark leaks here: this model's figures may flatter it and must not be trusted until the leak "
+        "is closed.",
+        "Whatever this model scores, it does not owe it to the traces of how files were made.",
+    ),
+}
+
+
+def leak_summary(findings: LeakFindings | None, corpus: str) -> None:
+    """Say at the top of the page what must not be overlooked: a ringing, missing or outdated alarm."""
+    if findings is None:
+        st.warning("The leak alarm has not been run on this corpus: see **Leak alarm**.")
+    elif findings.corpus != corpus:
+        st.warning("The leak alarm was run on another version of this corpus: see **Leak alarm**.")
+    elif findings.reports[-1].verdict == "rings":
+        st.error(
+            "The leak alarm rings on what the model is fed: its figures cannot be trusted. See **Leak alarm**.",
+            icon=":material/notifications_active:",
+        )
+
+
+def leak_view(findings: LeakFindings | None, corpus: str) -> None:
+    """Draw the findings of the alarm and what they mean; `corpus` is the version of the manifest shown."""
+    st.markdown(
+        "Can a program tell generated from human works **without looking at the pictures**, by what else differs "
+        "between the files? If it can, a detector can cheat the same way and its score says nothing about art. "
+        f"The alarm tries: it learns from such facts of *{FITTED_ON}* and is then shown other images."
+    )
+    if findings is None:
+        st.info(f"It has not been run on this corpus yet. Run it (some minutes): `{COMMAND}`")
+        return
+    if findings.corpus != corpus:
+        st.warning(
+            f"These findings are of another version of the corpus (`{findings.corpus[:12]}`) than the one shown "
+            f"(`{corpus[:12]}`). Run it again (some minutes): `{COMMAND}`"
+        )
+    st.plotly_chart(
+        _figure(findings.reports),
+        config=CONFIG,
+        key="figure-leaks",
+        alt="; ".join(_all_words(findings.reports)),
+    )
+    st.caption(
+        "How often, of one generated and one human work, it picks the generated one (ROC AUC; lines are 95 % "
+        f"intervals). It **rings** where the whole interval of the split that decides lies right of "
+        f"{THRESHOLD * 100:.0f}."
+    )
+    for report in findings.reports:
+        _draw(report)
+    st.caption(
+        f"Made by `{COMMAND}` for the model {findings.model} and corpus version `{findings.corpus[:12]}`."
+    )
+
+
+def _draw(report: LeakReport) -> None:
+    stage = STAGES.get(report.seen)
+    with st.container(border=True):
+        heading = st.container(horizontal=True, vertical_alignment="center")
+        heading.subheader(_title(report), anchor=False, width="content")
+        if report.verdict == "rings":
+            heading.badge("rings", icon=":material/notifications_active:", color="orange")
+        else:
+            heading.badge("silent", icon=":material/notifications_off:", color="blue")
+        given = f"Given {stage.given}: " if stage else ""
+        means = getattr(stage, report.verdict) if stage else ""
+        st.markdown(f"{given}{_words(report)} {means}")
+        with st.expander("Each fact alone"):
+            alone = pd.Series(report.alone, name="times in 100").mul(100).round(1)
+            st.table(alone.rename_axis("fact").to_frame().map("{:.1f}".format), border="horizontal")
+            st.caption(f"On {report.judged_on}, with only this fact; 50 is guessing.")
+
+
+def _title(report: LeakReport) -> str:
+    return STAGES[report.seen].title if report.seen in STAGES else report.seen
+
+
+def _words(report: LeakReport) -> str:
+    auc = report.auc
+    return (
+        f"it picks the generated work of a pair **{auc.value * 100:.0f} times in 100** (95 % interval "
+        f"{auc.low * 100:.0f} to {auc.high * 100:.0f}; 50 is guessing; {auc.images:,} images of {report.judged_on})."
+    )
+
+
+def _all_words(reports: Sequence[LeakReport]) -> list[str]:
+    return [f"{report.seen}: {report.verdict}, {_words(report).replace('**', '')}" for report in reports]
+
+
+def _figure(reports: Sequence[LeakReport]) -> go.Figure:
+    figure = go.Figure()
+    rows = [(report, split) for report in reports for split in report.by_split]
+    for report, split in rows:
+        auc, decides = report.by_split[split], split == report.judged_on
+        figure.add_scatter(
+            x=[auc.value * 100],
+            y=[f"{_title(report)}, {split}"],
+            error_x={
+                "array": [(auc.high - auc.value) * 100],
+                "arrayminus": [(auc.value - auc.low) * 100],
+                "thickness": 2.5,
+                "width": 0,
+            },
+            mode="markers",
+            marker={
+                "size": 12,
+                "color": COLOURS[report.verdict] if decides else UNDECIDING,
+                "symbol": "circle" if decides else "circle-open",
+                "line_width": 2,
+            },
+            hovertemplate="%{y}: %{x:.1f}<extra></extra>",
+            showlegend=False,
+        )
+    for at, name, side in ((50, "guessing", "left"), (THRESHOLD * 100, "rings beyond", "right")):
+        figure.add_vline(at, line_dash="dot", line_width=1.5, line_color=UNDECIDING)
+        anchor = "right" if side == "left" else "left"
+        figure.add_annotation(
+            x=at, y=1, yref="paper", yanchor="bottom", xanchor=anchor, text=name, showarrow=False
+        )
+    figure.update_layout(
+        height=AROUND_ROWS + ROW_HEIGHT * len(rows),
+        margin={"t": 28, "l": 4, "r": 12, "b": 4},
+        font_size=FONT_SIZE,
+        dragmode=False,
+    )
+    figure.update_xaxes(
+        title_text="times in 100", range=[25, 102], fixedrange=True, automargin=True, tickfont_size=FONT_SIZE
+    )
+    figure.update_yaxes(autorange="reversed", fixedrange=True, automargin=True, tickfont_size=FONT_SIZE)
+    return figure

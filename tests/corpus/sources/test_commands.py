@@ -1,0 +1,112 @@
+import hashlib
+
+import pytest
+from typer.testing import CliRunner
+
+from core.corpus.sources.commands import app
+from core.errors import SourceError
+from tests.corpus.conftest import draw
+from tests.corpus.sources.conftest import read_csv
+from tests.corpus.sources.images_api import ImagesApi
+from tests.corpus.sources.server import file, status
+
+QUICKLY = ["--interval", "0", "--first-wait", "0.01", "--attempts", "2"]
+
+
+@pytest.fixture
+def run():
+    def invoke(*arguments, **options):
+        return CliRunner().invoke(app, [*QUICKLY, *map(str, arguments)], **options)
+
+    return invoke
+
+
+@pytest.fixture
+def order(tmp_path, site, run, monkeypatch):
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-test")
+    api = ImagesApi(site)
+
+    def invoke(*more, **options):
+        return run(
+            *("openai-images", "--output", tmp_path / "out", "--count", 2, "--base-url", api.url, *more),
+            **options,
+        )
+
+    invoke.api = api
+    invoke.out = tmp_path / "out"
+    return invoke
+
+
+def test_paintings_end_to_end(tmp_path, site, run):
+    site.routes |= {"/1.jpg": [file(draw(1))], "/2.jpg": [status(404)]}
+    (tmp_path / "list.csv").write_text(f"page,picture\nx,{site.url}/1.jpg\ny,{site.url}/2.jpg\n")
+    result = run("paintings", tmp_path / "list.csv", "--output", tmp_path / "out", "--column", "picture")
+    assert result.exit_code == 0, result.output
+    assert "1 images brought, 0 were here already, 1 not to be had" in result.output
+    assert read_csv(tmp_path / "out" / "manifest.csv")[0]["sha256"] == hashlib.sha256(draw(1)).hexdigest()
+
+
+def test_what_may_still_come_gives_exit_code_1(tmp_path, site, run):
+    site.routes["/1.jpg"] = [status(503)]
+    (tmp_path / "list.csv").write_text(f"{site.url}/1.jpg\n")
+    result = run("paintings", tmp_path / "list.csv", "--output", tmp_path / "out")
+    assert result.exit_code == 1
+    assert "run again" in result.output
+    assert site.count("/1.jpg") == 2
+
+
+def test_a_dry_run_shows_plan_and_estimate_and_touches_nothing(order, monkeypatch):
+    monkeypatch.delenv("OPENAI_API_KEY")
+    result = order("--dry-run")
+    assert result.exit_code == 0
+    assert "2 calls to gpt-image-2" in result.output
+    assert "about $0.09 (an estimate from the prices of 06 May 2026" in result.output
+    assert order.api.calls == []
+    assert not order.out.exists()
+
+
+def test_nothing_is_spent_without_a_yes(order):
+    result = order(input="n\n")
+    assert result.exit_code == 1
+    assert "Send these calls?" in result.output
+    assert order.api.calls == []
+    assert not order.out.exists()
+
+
+def test_without_a_key_it_does_not_even_ask(order, monkeypatch):
+    monkeypatch.delenv("OPENAI_API_KEY")
+    result = order(input="y\n")
+    assert isinstance(result.exception, SourceError)
+    assert "Send these calls?" not in result.output
+
+
+def test_a_yes_spends_and_a_second_run_has_nothing_to_ask(order, monkeypatch):
+    result = order(input="y\n")
+    assert result.exit_code == 0, result.output
+    assert "2 images in" in result.output
+    monkeypatch.delenv("OPENAI_API_KEY")
+    result = order()
+    assert result.exit_code == 0, result.output
+    assert "0 calls" in result.output
+    assert "Send these calls?" not in result.output
+    assert len(order.api.calls) == 2
+
+
+def test_an_address_that_is_none_is_refused(run, tmp_path):
+    result = run("openai-images", "--output", tmp_path, "--count", 1, "--base-url", "api.openai.com")
+    assert isinstance(result.exception, SourceError)
+
+
+def test_an_output_inside_the_folder_that_is_read_is_refused(tmp_path, run):
+    (tmp_path / "human").mkdir()
+    result = run("folder", tmp_path, "--output", tmp_path / "human" / "out")
+    assert "lies in" in str(result.exception)
+
+
+def test_own_images_with_rejections_are_done(tmp_path, run):
+    (tmp_path / "in" / "human").mkdir(parents=True)
+    (tmp_path / "in" / "human" / "a").write_bytes(draw(1))
+    (tmp_path / "in" / "human" / "b").write_bytes(b"")
+    result = run("folder", tmp_path / "in", "--output", tmp_path / "out")
+    assert result.exit_code == 0, result.output
+    assert "1 left out, with reasons, in" in result.output
