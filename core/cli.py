@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from core.corpus.commands import app as corpus
+from core.detectors.commands import app as encoder
 from core.errors import OutputError, VersoError
 from core.terminal import console, progress_bar
 
@@ -22,6 +23,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(corpus)
+app.add_typer(encoder)
 
 
 @app.command()
@@ -103,44 +105,88 @@ def train(
     ] = None,
     workers: Annotated[int, typer.Option(min=0, help="Processes that prepare images.")] = 2,
 ) -> None:
-    """Train a model; running the same command again goes on where it stopped."""
+    """Train a network or fit a head on embeddings; the same command again goes on where it stopped."""
     from core.corpus import manifest
     from core.corpus.cache import ImageCache
     from core.training import run
     from core.training.fit import Epoch
     from core.training.fit import Progress as Callbacks
-    from core.training.recipe import load_recipe
+    from core.training.heads import train_head
+    from core.training.recipe import HeadRecipe, load_recipe
 
     declared = load_recipe(recipe)
+    rows, files = manifest.read(corpus), ImageCache.default(corpus)
     with progress_bar() as bar:
         task = bar.add_task(f"{declared.name}: preparing", total=None)
-
-        def on_batch(epoch: int, done: int, total: int) -> None:
-            bar.update(
-                task,
-                description=f"epoch {epoch + 1} of {declared.epochs}",
-                completed=epoch * total + done,
-                total=declared.epochs * total,
+        if isinstance(declared, HeadRecipe):
+            train_head(
+                declared,
+                rows,
+                files,
+                output,
+                lambda done, total: bar.update(task, description="embedding", completed=done, total=total),
             )
+        else:
+            epochs = declared.epochs
 
-        def on_epoch(result: Epoch) -> None:
-            bar.console.print(
-                f"epoch {result.epoch + 1}: training loss {result.train_loss:.4f}, "
-                f"validation loss {result.val_loss:.4f}, validation AUC {result.val_auc:.4f}"
+            def on_batch(epoch: int, done: int, total: int) -> None:
+                bar.update(
+                    task,
+                    description=f"epoch {epoch + 1} of {epochs}",
+                    completed=epoch * total + done,
+                    total=epochs * total,
+                )
+
+            def on_epoch(result: Epoch) -> None:
+                bar.console.print(
+                    f"epoch {result.epoch + 1}: training loss {result.train_loss:.4f}, "
+                    f"validation loss {result.val_loss:.4f}, validation AUC {result.val_auc:.4f}"
+                )
+
+            run.train(
+                declared,
+                rows,
+                files,
+                output,
+                init=init,
+                workers=workers,
+                progress=Callbacks(on_batch, on_epoch),
             )
+    console.print(f"Wrote {output}. Next: python -m core evaluate {output}")
 
-        card = run.train(
-            declared,
-            manifest.read(corpus),
-            ImageCache.default(corpus),
-            output,
-            init=init,
-            workers=workers,
-            progress=Callbacks(on_batch, on_epoch),
-        )
-    console.print(
-        f"Wrote {output} (best epoch {card.best_epoch + 1}). Next: python -m core evaluate {output}"
+
+@app.command()
+def experiments(
+    recipes: Annotated[
+        list[str], typer.Argument(metavar="RECIPE...", help="Recipes of heads on embeddings.")
+    ],
+    corpus: Annotated[Path, typer.Option(help="The manifest; only train and val are used.")],
+    output: Annotated[Path, typer.Option(help="The Markdown file that gets the table.")] = Path(
+        "models/EXPERIMENTS.md"
+    ),
+) -> None:
+    """Cross-validate heads on families and sources they never saw, and write the figures down."""
+    from core.corpus import manifest
+    from core.corpus.cache import ImageCache
+    from core.detectors.encoder import load_encoder
+    from core.errors import RecipeError
+    from core.training.experiments import write_experiments
+    from core.training.recipe import HeadRecipe, load_recipe
+
+    declared = [load_recipe(name) for name in recipes]
+    heads = [recipe for recipe in declared if isinstance(recipe, HeadRecipe)]
+    if len(heads) < len(declared):
+        others = ", ".join(recipe.name for recipe in declared if not isinstance(recipe, HeadRecipe))
+        raise RecipeError(f"Only heads on embeddings are cross-validated here; leave out {others}.")
+    write_experiments(
+        heads,
+        manifest.read(corpus),
+        ImageCache.default(corpus),
+        load_encoder(),
+        output,
+        lambda name: console.print(f"Cross-validating {name}"),
     )
+    console.print(f"Wrote {output}.")
 
 
 @app.command()

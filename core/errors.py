@@ -81,5 +81,13 @@ class ModelError(VersoError):
     """A model folder is missing or its files do not fit each other."""
 
 
+class EncoderError(VersoError):
+    """The weights of the frozen encoder are missing, damaged or of another network, or cannot be fetched."""
+
+
+class EncoderWarning(UserWarning):
+    """The encoder is not the one a model was fitted on; its verdicts may be wrong."""
+
+
 class EvaluationError(VersoError, ValueError):
     """A figure was asked for that the predictions at hand do not define."""

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
+from core.detectors.protocol import Detector
 from core.detectors.resnet import ResNetDetector
 from core.errors import ExplanationError
 from core.images import Artwork
@@ -47,7 +48,7 @@ class Saliency:
         return not bool(self.heat.any())
 
 
-def grad_cam(detector: ResNetDetector, artwork: Artwork, target: str) -> Saliency:
+def grad_cam(detector: Detector, artwork: Artwork, target: str) -> Saliency:
     """Attribute a class to the parts of an artwork with Grad-CAM on the last residual block.
 
     Each window the detector sees is explained by itself; where windows overlap their maps are blended.
@@ -56,13 +57,19 @@ def grad_cam(detector: ResNetDetector, artwork: Artwork, target: str) -> Salienc
     Source: Selvaraju et al., Grad-CAM: Visual Explanations from Deep Networks (2017).
 
     Args:
-        detector: a ResNet-18.
+        detector: one of family resnet18.
         artwork: what to explain.
         target: `human` or `ai`: the class to speak for.
 
     Raises:
+        ExplanationError: if the detector is of another family.
         ValueError: if `target` is no class of the detector.
     """
+    if not isinstance(detector, ResNetDetector):
+        raise ExplanationError(
+            f"Grad-CAM explains models of family resnet18, but '{detector.card.name}' is of family "
+            f"{detector.card.family}; choose a ResNet-18."
+        )
     wanted = detector.card.classes.index(target)
     batch = detector.windows(artwork).requires_grad_()
     with detector.lock:
@@ -76,10 +83,10 @@ def grad_cam(detector: ResNetDetector, artwork: Artwork, target: str) -> Salienc
     )
 
 
-METHODS: dict[str, Callable[[ResNetDetector, Artwork, str], Saliency]] = {"grad-cam": grad_cam}
+METHODS: dict[str, Callable[[Detector, Artwork, str], Saliency]] = {"grad-cam": grad_cam}
 
 
-def attribute(method: str, detector: ResNetDetector, artwork: Artwork, target: str) -> Saliency:
+def attribute(method: str, detector: Detector, artwork: Artwork, target: str) -> Saliency:
     """Explain with one of `METHODS`, chosen by name.
 
     Raises:

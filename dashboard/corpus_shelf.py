@@ -21,8 +21,7 @@ from core.corpus.stats import NOT_STATED
 
 DATA: Final = Path(__file__).resolve().parents[1] / "data"
 KEPT_UNSEEN: Final = ("test", "ood")
-THUMBNAIL_SIDE: Final = 360
-THUMBNAIL_QUALITY: Final = 80
+JPEG_QUALITY: Final = 82
 
 
 @dataclass(frozen=True)
@@ -108,13 +107,13 @@ def datasheet() -> str | None:
 
 
 @st.cache_data(max_entries=5000, show_spinner=False)
-def thumbnail(sha256: str, _path: Path) -> bytes:  # noqa: ARG001  (the key of the cache)
-    """A small JPEG of an image, at most `THUMBNAIL_SIDE` pixels on its longer side.
+def thumbnail(sha256: str, max_side: int, _path: Path) -> bytes:  # noqa: ARG001  (the key of the cache)
+    """A small JPEG of an image, at most `max_side` pixels on its longer side.
 
     Raises:
         ImageError: the file is damaged.
     """
-    return images.encode_jpeg(images.open(_path).preview(THUMBNAIL_SIDE), THUMBNAIL_QUALITY)
+    return images.encode_jpeg(images.open(_path).preview(max_side), JPEG_QUALITY)
 
 
 @st.cache_resource(max_entries=2, show_spinner="Reading the manifest…")

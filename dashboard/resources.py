@@ -2,11 +2,11 @@
 
 import streamlit as st
 
-from core.detectors.resnet import ResNetDetector
+from core.detectors.protocol import Detector
 from core.detectors.store import load_detector
 
 
 @st.cache_resource(show_spinner="Loading the model…")
-def shared_detector() -> ResNetDetector:
+def shared_detector() -> Detector:
     """Return the default model, loaded once for the whole server."""
     return load_detector()

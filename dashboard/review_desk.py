@@ -14,7 +14,7 @@ from PIL import Image
 
 from core import images
 from core.detectors.judging import judge
-from core.detectors.resnet import ResNetDetector
+from core.detectors.protocol import Detector
 from core.errors import ImageError
 from core.explain import MAX_SIDE, Saliency, grad_cam
 from core.images import Artwork
@@ -81,7 +81,7 @@ class Desk:
         self.expected = len(self.waiting)
         self.drops += 1
 
-    def examine_next(self, detector: ResNetDetector) -> None:
+    def examine_next(self, detector: Detector) -> None:
         """Judge the first file that waits and lay it on top; the same file is not laid twice."""
         name, data = self.waiting[0]
         item = _examined(detector, data, name)
@@ -101,7 +101,7 @@ def desk() -> Desk:
     return cast("Desk", st.session_state[KEY])
 
 
-def _examined(detector: ResNetDetector, data: bytes, name: str) -> Item:
+def _examined(detector: Detector, data: bytes, name: str) -> Item:
     try:
         artwork = images.open(data, name=name)
     except ImageError as error:

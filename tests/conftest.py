@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
+from core.detectors import encoder
 from tests.commands import run_cli
+from tests.encoders import Studio, build_studio, save_tiny_encoder
 from tests.models import Workshop, build_workshop
 
 SHARED_DATA = Path(__file__).resolve().parents[1].parent / "shared" / "data"
@@ -89,3 +91,26 @@ def tiny_model(workshop: Workshop, tmp_path_factory: pytest.TempPathFactory) -> 
     )
     run_cli("evaluate", str(folder), *arguments)
     return folder
+
+
+@pytest.fixture(scope="session")
+def studio(tmp_path_factory: pytest.TempPathFactory, drawings: Drawings) -> Studio:
+    """A drawn corpus with several families, and a recipe for each family of heads."""
+    return build_studio(tmp_path_factory.mktemp("studio"), drawings)
+
+
+@pytest.fixture(scope="session")
+def encoder_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The weights of a tiny random encoder, under the names of the official file."""
+    path = tmp_path_factory.mktemp("encoder") / "tiny.safetensors"
+    save_tiny_encoder(path)
+    return path
+
+
+@pytest.fixture
+def tiny_encoder(encoder_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Makes the tiny encoder this computer's, with an empty cache; the folder of that cache."""
+    monkeypatch.setenv("VERSO_ENCODER", str(encoder_file))
+    monkeypatch.setenv("VERSO_CACHE", str(tmp_path / "cache"))
+    encoder._shared.cache_clear()
+    return tmp_path / "cache"

@@ -182,6 +182,8 @@ def alarm(
         model.fit(features.loc[usable[FITTED_ON], columns], is_ai[usable[FITTED_ON]])
         return np.asarray(model.predict_proba(features[columns])[:, 1], np.float64)
 
+    unknown = features.columns[features[usable[FITTED_ON]].isna().all()]  # no value to learn from
+    features = features.assign(**dict.fromkeys(map(str, unknown), 0.0))
     names = list(map(str, features))
     judged = usable[evaluated[0]]
     with threadpool_limits(1):  # a few thousand rows: more threads only wait for each other

@@ -15,7 +15,7 @@ NO_SPLIT: Final = "none yet"
 LARGEST: Final = 15
 COLOURS: Final = {"human": "#0072B2", "ai": "#D55E00"}
 """One colour a label, told apart by colour-blind eyes (Okabe and Ito, Color Universal Design, 2008)."""
-SPLIT_COLOURS: Final = {"train": "#0072B2", "val": "#56B4E9", "test": "#E69F00", "ood": "#CC79A7"}
+SPLIT_COLOURS: Final = {"train": "#009E73", "val": "#56B4E9", "test": "#E69F00", "ood": "#CC79A7"}
 
 
 @dataclass(frozen=True, eq=False)

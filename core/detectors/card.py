@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import tomllib
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import tomlkit
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import PydanticCustomError
 
 from core.detectors.calibration import PlattScaling
 from core.detectors.preprocessing import Preprocessing
@@ -16,6 +17,9 @@ from core.verdict import Thresholds
 
 CLASSES = ("human", "ai")
 CARD_FILE = "card.toml"
+
+HeadFamily = Literal["svm", "logistic-regression", "random-forest", "decision-tree", "knn"]
+"""Families that judge the embeddings of the frozen encoder."""
 
 
 class _Table(BaseModel):
@@ -85,18 +89,22 @@ class Band(_Table):
 
 
 class Card(_Table):
-    """A model's card; one `card.toml` in each folder of `models/`."""
+    """A model's card; one `card.toml` in each folder of `models/`.
+
+    A network has `best_epoch` and `epochs`; a model that judges embeddings has `encoder` instead.
+    """
 
     name: str
-    family: Literal["resnet18"]
+    family: Literal["resnet18"] | HeadFamily
     summary: str
     recipe: str
     seed: int
     classes: tuple[str, str]
     commit: str = Field(description="the code that trained it; '-dirty' if it was not committed")
     trained: str = Field(description="date, UTC")
-    best_epoch: int
-    epochs: int
+    best_epoch: int | None = None
+    epochs: int | None = None
+    encoder: str | None = Field(default=None, description="sha256 of the encoder weights it was fitted on")
     known_failures: tuple[str, ...] = ()
     preprocessing: Preprocessing
     calibration: PlattScaling
@@ -105,6 +113,15 @@ class Card(_Table):
     initialisation: Initialisation
     weights: Weights
     splits: dict[str, SplitFigures] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _has_the_fields_of_its_family(self) -> Self:
+        needed = ("best_epoch", "epochs") if self.family == "resnet18" else ("encoder",)
+        for name in ("best_epoch", "epochs", "encoder"):
+            if (getattr(self, name) is None) == (name in needed):
+                verb = "needs" if name in needed else "has no"
+                raise PydanticCustomError("family", f"a model of family '{self.family}' {verb} {name}")
+        return self
 
     @property
     def band(self) -> Thresholds:
@@ -128,7 +145,7 @@ def read_card(folder: Path) -> Card:
         raise ModelError(f"{path} is no valid TOML ({error}); restore it from the repository.") from error
     except ValidationError as error:
         first = error.errors()[0]
-        field = ".".join(str(part) for part in first["loc"])
+        field = ".".join(str(part) for part in first["loc"]) or "family"
         raise ModelError(f"{path}: field '{field}' is wrong ({first['msg']}); restore the card.") from error
     if card.classes != CLASSES:
         raise ModelError(f"{path}: the classes must be in the order {CLASSES}, but are {card.classes}.")
@@ -138,5 +155,5 @@ def read_card(folder: Path) -> Card:
 
 def write_card(card: Card, folder: Path) -> None:
     """Write `card.toml` into a model folder, replacing the one that is there."""
-    document: dict[str, Any] = card.model_dump(mode="json")
+    document: dict[str, Any] = card.model_dump(mode="json", exclude_none=True)
     (folder / CARD_FILE).write_text(tomlkit.dumps(document), encoding="utf-8")

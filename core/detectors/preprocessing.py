@@ -37,12 +37,12 @@ class Preprocessing(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    uniform_side: int = Field(352, ge=32)
-    uniform_quality: int = Field(82, ge=1, le=100)
-    uniform_aspect: float = Field(2.2, gt=1)
+    uniform_side: int = Field(default=352, ge=32)
+    uniform_quality: int = Field(default=82, ge=1, le=100)
+    uniform_aspect: float = Field(default=2.2, gt=1)
     short_side: int = Field(ge=32)
     window: int = Field(ge=32)
-    windows: int = Field(1, ge=1, le=5)
+    windows: int = Field(default=1, ge=1, le=5)
     mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
     std: tuple[float, float, float] = (0.229, 0.224, 0.225)
 

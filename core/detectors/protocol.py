@@ -20,6 +20,10 @@ class Detector(Protocol):
         """What the model is and how good it is."""
         ...
 
+    def raw_margins(self, artworks: Sequence[Artwork]) -> NDArray[np.float32]:
+        """Return the score of `ai` minus that of `human` of each artwork, uncalibrated: float32 `[N]`."""
+        ...
+
     def predict(self, artworks: Sequence[Artwork]) -> NDArray[np.float32]:
         """Return `p_ai` of each artwork: float32 `[N]` in [0, 1], calibrated."""
         ...

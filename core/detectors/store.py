@@ -6,8 +6,10 @@ import os
 from pathlib import Path
 
 from core.detectors.card import CARD_FILE, Card, read_card
+from core.detectors.classical import load_classical
 from core.detectors.precision import Compute
-from core.detectors.resnet import ResNetDetector, load_resnet
+from core.detectors.protocol import Detector
+from core.detectors.resnet import load_resnet
 from core.errors import ModelError
 
 DEFAULT_MODEL = "resnet18-finetune"
@@ -43,11 +45,15 @@ def load_card(name: str) -> Card:
     return read_card(find_model(name))
 
 
-def load_detector(name: str | None = None, compute: Compute | None = None) -> ResNetDetector:
+def load_detector(name: str | None = None, compute: Compute | None = None) -> Detector:
     """Load the model called `name`, or the default one, with the preprocessing and calibration of its card.
 
     Raises:
         ModelError: if there is no such model or its files do not fit each other.
+        EncoderError: if it judges embeddings and the encoder cannot be loaded.
     """
     folder = find_model(name or DEFAULT_MODEL)
-    return load_resnet(read_card(folder), folder, compute)
+    card = read_card(folder)
+    if card.family == "resnet18":
+        return load_resnet(card, folder, compute)
+    return load_classical(card, folder, compute)

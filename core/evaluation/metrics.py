@@ -100,11 +100,11 @@ FIGURES: dict[str, Figure] = {
 def figures_with_intervals(
     frame: pd.DataFrame, band: Thresholds, *, rounds: int = 1000, seed: int = 0
 ) -> dict[str, Interval]:
-    """Compute every figure of `FIGURES` with a 95 % interval.
+    """Compute every figure of `FIGURES` that these images define, with a 95 % interval.
 
     The interval is a percentile bootstrap over sources (a source's images stand or fall together; Davison
     and Hinkley, Bootstrap Methods, 1997, section 3.8), sources drawn within each class so that no draw loses
-    a class.
+    a class. Draws that do not define a figure do not count for it.
 
     Args:
         frame: rows of `predictions.csv`.
@@ -119,11 +119,21 @@ def figures_with_intervals(
     resamples = list(_resamples(frame, rounds, seed))
     result = {}
     for name, figure in FIGURES.items():
-        draws = np.array([figure.compute(truth[rows], p_ai[rows], band) for rows in resamples])
-        low, high = np.quantile(draws, [0.025, 0.975])
-        value = figure.compute(truth, p_ai, band)
+        value = _defined(figure, truth, p_ai, band)
+        if value is None:
+            continue
+        drawn = [_defined(figure, truth[rows], p_ai[rows], band) for rows in resamples]
+        low, high = np.quantile([draw for draw in drawn if draw is not None] or [value], [0.025, 0.975])
         result[name] = Interval(value=round(value, 4), low=round(float(low), 4), high=round(float(high), 4))
     return result
+
+
+def _defined(figure: Figure, truth: Truth, p_ai: Scores, band: Thresholds) -> float | None:
+    """Compute a figure, or return None where these images do not define it (none was decided, say)."""
+    try:
+        return figure.compute(truth, p_ai, band)
+    except EvaluationError:
+        return None
 
 
 def arrays(frame: pd.DataFrame) -> tuple[Truth, Scores]:

@@ -13,7 +13,9 @@ from core import images
 from core.corpus import atomic
 from core.corpus.cache import ImageCache
 from core.corpus.manifest import Manifest
-from core.detectors.resnet import ResNetDetector
+from core.detectors.classical import EmbeddingDetector
+from core.detectors.embeddings import EmbeddingMemory
+from core.detectors.protocol import Detector
 from core.errors import CorpusError, EvaluationError
 
 PREDICTIONS_FILE = "predictions.csv"
@@ -24,12 +26,14 @@ BATCH = 16
 
 
 def margins(
-    detector: ResNetDetector,
+    detector: Detector,
     manifest: Manifest,
     cache: ImageCache,
     progress: Callable[[int, int], None] = lambda done, total: None,  # noqa: ARG005
 ) -> NDArray[np.float32]:
     """Return the uncalibrated margin of every image of `manifest`, in its order: float32 `[N]`.
+
+    A model that judges embeddings is given those remembered from earlier runs.
 
     Raises:
         CorpusError: if images are not on this machine.
@@ -40,7 +44,16 @@ def margins(
             f"{len(missing)} of {len(manifest.frame)} images are not on this machine (the first is "
             f"{missing[0]}); fetch them with `python -m core corpus fetch github`, or set VERSO_CORPUS."
         )
-    hashes = list(manifest.frame["sha256"])
+    if isinstance(detector, EmbeddingDetector):
+        with EmbeddingMemory(detector.encoder) as memory:
+            remembering = EmbeddingDetector(detector.card, detector.pipeline, memory)
+            return _margins(remembering, list(manifest.frame["sha256"]), cache, progress)
+    return _margins(detector, list(manifest.frame["sha256"]), cache, progress)
+
+
+def _margins(
+    detector: Detector, hashes: list[str], cache: ImageCache, progress: Callable[[int, int], None]
+) -> NDArray[np.float32]:
     found: list[NDArray[np.float32]] = []
     for start in range(0, len(hashes), BATCH):
         paths = [cache.find(sha256) for sha256 in hashes[start : start + BATCH]]

@@ -18,8 +18,10 @@ SPLIT_TITLES = {
 }
 
 
-def cell(interval: Interval) -> str:
-    """Write a figure with its 95 % interval."""
+def cell(interval: Interval | None) -> str:
+    """Write a figure with its 95 % interval, or "none" where it is not defined."""
+    if interval is None:
+        return "none"
     return f"{interval.value:.3f} ({interval.low:.3f} to {interval.high:.3f})"
 
 
@@ -28,7 +30,7 @@ def figures_by_split(card: Card) -> pd.DataFrame:
     splits = [split for split in SPLIT_TITLES if split in card.splits]
     rows = {
         figure.title: {"better": figure.better}
-        | {split: cell(card.splits[split].figures[name]) for split in splits}
+        | {split: cell(card.splits[split].figures.get(name)) for split in splits}
         for name, figure in FIGURES.items()
     }
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("figure")
@@ -64,7 +66,7 @@ def figures_by_model(cards: Sequence[Card], split: str) -> Table:
     size = cards[0].splits[split]
     rows = {
         f"{figure.title} ({figure.better} is better)": {
-            card.name: cell(card.splits[split].figures[name]) for card in cards
+            card.name: cell(card.splits[split].figures.get(name)) for card in cards
         }
         for name, figure in FIGURES.items()
     }

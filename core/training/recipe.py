@@ -69,13 +69,71 @@ class Recipe(_Table):
         raise RecipeError(f"Recipe '{self.name}' has {self.epochs} epochs; there is no stage after them.")
 
 
+class SVM(_Table):
+    """Support vector machine with an RBF kernel (Cortes and Vapnik, Support-Vector Networks, 1995)."""
+
+    family: Literal["svm"]
+    c: float = Field(gt=0)
+
+
+class LogisticHead(_Table):
+    """Logistic regression with an L2 penalty of weight 1 / `c`."""
+
+    family: Literal["logistic-regression"]
+    c: float = Field(gt=0)
+
+
+class Forest(_Table):
+    """Random forest (Breiman, Random Forests, 2001)."""
+
+    family: Literal["random-forest"]
+    trees: int = Field(ge=1)
+    min_samples_leaf: int = Field(ge=1)
+
+
+class Tree(_Table):
+    """One decision tree (Breiman et al., Classification and Regression Trees, 1984)."""
+
+    family: Literal["decision-tree"]
+    min_samples_leaf: int = Field(ge=1)
+
+
+class Neighbours(_Table):
+    """Vote of the nearest neighbours (Cover and Hart, Nearest Neighbor Pattern Classification, 1967)."""
+
+    family: Literal["knn"]
+    k: int = Field(ge=1)
+
+
+Head = SVM | LogisticHead | Forest | Tree | Neighbours
+
+
+class HeadRecipe(_Table):
+    """The fit of a classical model on embeddings of the frozen encoder, declared.
+
+    `folds` counts the parts into which families and sources are divided to be held out. With `balance`
+    "source", images of large sources weigh less (by the square root of the source's size); the classes weigh
+    alike in any case, except for knn, which takes no weights.
+    """
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
+    summary: str
+    seed: int
+    folds: int = Field(ge=2)
+    balance: Literal["class", "source"]
+    preprocessing: Preprocessing
+    head: Annotated[Head, Field(discriminator="family")]
+
+
 def recipe_names() -> list[str]:
     """Return the names of the recipes that come with Verso."""
     return sorted(path.stem for path in RECIPES.glob("*.toml"))
 
 
-def load_recipe(name: str) -> Recipe:
+def load_recipe(name: str) -> Recipe | HeadRecipe:
     """Read a recipe that comes with Verso, or a TOML file of the user's.
+
+    A file with a table `head` declares a classical model on embeddings, any other a network.
 
     Raises:
         RecipeError: if there is no such recipe or it breaks the schema; the message names the field.
@@ -83,7 +141,8 @@ def load_recipe(name: str) -> Recipe:
     path = Path(name) if name.endswith(".toml") else RECIPES / f"{name}.toml"
     try:
         with path.open("rb") as file:
-            return Recipe.model_validate(tomllib.load(file))
+            declared = tomllib.load(file)
+        return (HeadRecipe if "head" in declared else Recipe).model_validate(declared)
     except OSError as error:
         known = ", ".join(recipe_names())
         raise RecipeError(f"There is no recipe '{name}'. Name one of {known}, or a .toml file.") from error

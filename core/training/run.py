@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,7 +11,7 @@ from core.corpus import atomic
 from core.corpus.cache import ImageCache
 from core.corpus.manifest import Manifest
 from core.detectors.calibration import PlattScaling
-from core.detectors.card import CLASSES, Band, Card, Corpus, Initialisation, Weights, write_card
+from core.detectors.card import CLASSES, Band, Card, Initialisation, Weights, write_card
 from core.detectors.precision import Compute, best_compute
 from core.detectors.resnet import WEIGHTS_FILE, load_resnet, save_weights
 from core.errors import CorpusError
@@ -22,6 +21,7 @@ from core.training.checkpoint import CHECKPOINT_FILE, Run
 from core.training.data import Example
 from core.training.fit import Fitted, Progress, fit
 from core.training.initial import initial_network
+from core.training.provenance import code_commit, corpus_of
 from core.training.recipe import Recipe
 
 HISTORY_FILE = "history.csv"
@@ -56,7 +56,7 @@ def train(
         TrainingError: if the run cannot start or resume.
     """
     output.mkdir(parents=True, exist_ok=True)
-    commit = _commit()
+    commit = code_commit()
     compute = best_compute()
     network, initialisation, digest = initial_network(init, recipe.seed)
     fitted = fit(
@@ -103,7 +103,6 @@ def _card(
     commit: str,
 ) -> Card:
     """Write the weights and describe them, with a calibration that changes nothing yet."""
-    counts = manifest.frame.groupby(["split", "label"]).size()
     return Card(
         name=output.resolve().name,
         family="resnet18",
@@ -118,13 +117,7 @@ def _card(
         preprocessing=recipe.preprocessing,
         calibration=PlattScaling(slope=1.0, intercept=0.0, fitted_on="nothing yet"),
         thresholds=Band(human_below=0.5, ai_above=0.5, policy="none yet"),
-        corpus=Corpus(
-            version=manifest.version,
-            train_human=int(counts["train", "human"]),
-            train_ai=int(counts["train", "ai"]),
-            val_human=int(counts["val", "human"]),
-            val_ai=int(counts["val", "ai"]),
-        ),
+        corpus=corpus_of(manifest),
         initialisation=initialisation,
         weights=Weights(file=WEIGHTS_FILE, sha256=save_weights(fitted.network, output)),
     )
@@ -142,15 +135,3 @@ def _calibrated(card: Card, manifest: Manifest, cache: ImageCache, output: Path,
         calibration(raw), labels, part.frame["medium"], BandPolicy(), chosen_on=f"split {CALIBRATION_SPLIT}"
     )
     return card.model_copy(update={"calibration": calibration, "thresholds": band})
-
-
-def _commit() -> str:
-    """Return the commit of the code, '-dirty' if files differ from it, or 'unknown' outside a checkout."""
-    answer = subprocess.run(
-        ["git", "describe", "--always", "--abbrev=12", "--dirty"],  # noqa: S607  (git is found on the path)
-        cwd=Path(__file__).parent,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    return answer.stdout.strip() if answer.returncode == 0 else "unknown"

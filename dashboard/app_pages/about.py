@@ -21,6 +21,7 @@ st.markdown(
     "has been wrong too often, and every figure below comes with its uncertainty."
 )
 
+chose = "" if card.best_epoch is None else f"its best epoch ({card.best_epoch + 1} of {card.epochs}), "
 st.header(f"The model {card.name}", anchor="model")
 st.markdown(card.summary)
 made, band = st.columns(2, gap="large")
@@ -28,8 +29,8 @@ with made:
     st.subheader("How it was made")
     st.markdown(
         f"- learned from **{card.corpus.train_human:,} human** and **{card.corpus.train_ai:,} generated** works; "
-        f"{card.corpus.val_human + card.corpus.val_ai:,} further ones chose its best epoch ({card.best_epoch + 1} "
-        f"of {card.epochs}), its calibration and its thresholds\n"
+        f"{card.corpus.val_human + card.corpus.val_ai:,} further ones chose {chose}"
+        "its calibration and its thresholds\n"
         f"- started from {card.initialisation.origin}; licence: {card.initialisation.license}\n"
         f"- trained {card.trained}, recipe `{card.recipe}`, seed {card.seed}, code `{card.commit}`\n"
         f"- corpus version `{card.corpus.version[:12]}`"

@@ -33,10 +33,9 @@ def lead(corpus: Manifest) -> str:
     frame = corpus.frame
     generated = frame[frame["label"] == "ai"]
     return (
-        f"**{len(frame):,} artworks** that models learn from and are measured on: "
-        f"**{len(frame) - len(generated):,} made by people** and **{len(generated):,} by generators** of "
-        f"{generated['family'].nunique()} families, from "
-        f"{frame['source'].nunique()} sources. Version `{corpus.version[:12]}`."
+        f"What models learn from and are measured on: **{len(frame) - len(generated):,} artworks by people** and "
+        f"**{len(generated):,} by generators** of {generated['family'].nunique()} families. Version "
+        f"`{corpus.version[:12]}`"
     )
 
 

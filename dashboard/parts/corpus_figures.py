@@ -1,5 +1,6 @@
 """The figures of the corpus, laid out for a page: `core.corpus.stats` draws them, this makes room for them."""
 
+import textwrap
 from dataclasses import dataclass
 from typing import Final
 
@@ -8,11 +9,17 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from core.corpus.stats import FIGURES
+from core.corpus.uniform import SHORT_SIDE
 
 FONT_SIZE: Final = 13
-BAR_HEIGHT: Final = 24
-AROUND_BARS: Final = 110
 CONFIG: Final = {"displayModeBar": False, "scrollZoom": False}
+HEIGHT: Final = 330
+BAR_HEIGHT: Final = 24
+AROUND_BARS: Final = 100
+AROUND_FIGURE: Final = 90
+LABEL_LENGTH: Final = 30
+LABEL_WIDTH: Final = 16
+FEWEST_BARS: Final = 3
 
 
 @dataclass(frozen=True)
@@ -22,63 +29,96 @@ class Shown:
     name: str
     meaning: str
     about: str | None = None
-    height: int = 340
+
+    def has_rows(self, rows: pd.DataFrame) -> bool:
+        """Whether there is anything to draw."""
+        return self.about is None or bool((rows["label"] == self.about).any())
 
 
-PAIRS: Final = (
-    (
-        Shown("composition", "Models learn from *train*; *ood* holds generators and sources they never saw."),
-        Shown(
-            "formats",
-            "As the sources saved them. Formats tell the labels apart, so every image is re-made as the same "
-            "kind of JPEG.",
-        ),
-    ),
-    (
-        Shown("families", "Families that stand in *ood* alone are the test of the unknown.", about="ai"),
-        Shown("media", "A score says little about a medium with few works.", about="human"),
-    ),
-    (
-        Shown("sizes", "In pixels, of the copies: most have a short side of 352.", height=460),
-        Shown("sources", "One box a source, as large as its share. Tap a label to look into it.", height=460),
-    ),
+COMPOSITION: Final = Shown(
+    "composition", "Models learn from *train*; *ood* holds generators and sources they never saw."
+)
+FORMATS: Final = Shown(
+    "formats",
+    "As the sources saved them; the copies in the corpus are all JPEG, made alike.",
+)
+FAMILIES: Final = Shown("families", "Families that stand in *ood* alone test for the unknown.", about="ai")
+MEDIA: Final = Shown("media", "A model's figures say little about a medium with few works.", about="human")
+SIZES: Final = Shown(
+    "sizes", f"Of the copies, in pixels; larger originals were reduced to a short side of {SHORT_SIDE}."
+)
+SOURCES: Final = Shown(
+    "sources",
+    "One box a source, as large as its share. Select a box to enlarge it, and the bar above to return.",
 )
 
 
 def corpus_figures(rows: pd.DataFrame) -> None:
-    """Draw every figure that has something to show of these rows of a manifest."""
-    for pair in PAIRS:
-        shown = [one for one in pair if one.about is None or (rows["label"] == one.about).any()]
-        for place, one in zip(st.columns(len(shown), gap="large"), shown, strict=True):
-            with place:
-                _draw(one, rows)
+    """Draw every figure that has something to show of these rows of a manifest, in two even columns."""
+    columns = st.columns(2, gap="medium")
+    filled = [0, 0]
+    for shown in (COMPOSITION, FORMATS, FAMILIES, MEDIA, SIZES):
+        if shown.has_rows(rows):
+            shorter = filled.index(min(filled))
+            with columns[shorter]:
+                filled[shorter] += _draw(shown, rows) + AROUND_FIGURE
+    _draw(SOURCES, rows)
 
 
-def _draw(shown: Shown, rows: pd.DataFrame) -> None:
+def _draw(shown: Shown, rows: pd.DataFrame) -> int:
+    """Draw one figure and return its height in pixels."""
     figure = FIGURES[shown.name](rows)
-    title = figure.layout.title.text
-    st.markdown(f"**{title}**")
-    st.caption(shown.meaning)
-    st.plotly_chart(
-        _fitted(figure, shown.height),
-        config=CONFIG,
-        key=f"figure-{shown.name}",
-        alt=f"{title}. {shown.meaning}",
-    )
+    title, height = figure.layout.title.text, _height(figure)
+    with st.container(gap="xxsmall"):
+        st.markdown(f"**{title}**")
+        st.caption(shown.meaning)
+        st.plotly_chart(
+            _fitted(figure, height),
+            config=CONFIG,
+            key=f"figure-{shown.name}",
+            alt=f"{title}. {shown.meaning}".replace("*", ""),
+        )
+    return height
+
+
+def _height(figure: go.Figure) -> int:
+    first = figure.data[0]
+    if first.type == "treemap":
+        return HEIGHT + AROUND_BARS
+    if first.type == "bar" and first.orientation == "h":
+        return AROUND_BARS + BAR_HEIGHT * max(FEWEST_BARS, len(first.y))
+    return HEIGHT
 
 
 def _fitted(figure: go.Figure, height: int) -> go.Figure:
-    bars = figure.data[0].orientation == "h" if figure.data[0].type == "bar" else False
-    if bars:
-        height = max(220, AROUND_BARS + BAR_HEIGHT * len(figure.data[0].y))
+    treemap = figure.data[0].type == "treemap"
+    if treemap:
+        figure.update_traces(text=[_short(name) for name in figure.data[0].labels], texttemplate="%{text}")
     figure.update_layout(
         title_text="",
         height=height,
-        margin={"t": 36, "l": 4, "r": 12, "b": 4},
+        margin={"t": 4 if treemap else 32, "l": 4, "r": 12, "b": 4},
         font_size=FONT_SIZE,
-        legend={"orientation": "h", "x": 0, "y": 1, "yanchor": "bottom", "traceorder": "normal"},
+        legend={
+            "orientation": "h",
+            "x": 0,
+            "y": 1,
+            "yanchor": "bottom",
+            "traceorder": "normal",
+            "itemsizing": "constant",
+            "font_size": FONT_SIZE,
+        },
+        uniformtext={"minsize": 11, "mode": "hide"},
         dragmode=False,
     )
-    figure.update_xaxes(automargin=True, fixedrange=True, tickfont_size=FONT_SIZE)
-    figure.update_yaxes(automargin=True, fixedrange=True, tickfont_size=FONT_SIZE)
+    for axes in (figure.update_xaxes, figure.update_yaxes):
+        axes(automargin=True, fixedrange=True, tickfont_size=FONT_SIZE, title_font_size=FONT_SIZE)
     return figure
+
+
+def _short(source: str) -> str:
+    """The name of a source without its owner, shortened and on short lines."""
+    name = source.rpartition("/")[2]
+    if len(name) > LABEL_LENGTH:
+        name = f"{name[: LABEL_LENGTH - 1]}…"
+    return "<br>".join(textwrap.wrap(name, LABEL_WIDTH))

@@ -11,16 +11,22 @@ HELP = {
     "family": "Generators grouped by kind. A choice here and one of media are shown together.",
     "medium": "As its source says. A choice here and one of families are shown together.",
 }
+STYLE = """
+<style>
+.st-key-corpus-filters { display: grid; grid-template-columns: repeat(3, minmax(0, 1fr)); gap: .75rem 1rem; }
+@media (max-width: 640px) {
+  .st-key-corpus-filters { grid-template-columns: repeat(2, minmax(0, 1fr)); }
+  .st-key-corpus-filters > :nth-last-child(-n+2) { grid-column: 1 / -1; }
+}
+</style>
+"""
 
 
 def corpus_filters(frame: pd.DataFrame) -> pd.DataFrame:
     """Draw the filters over all rows of a manifest and return the rows that match them."""
-    with st.expander("Filters", icon=":material/filter_alt:", expanded=True):
-        columns = st.columns(3)
-        chosen = {
-            facet.column: _choice(facet, frame, columns[number % 3]) for number, facet in enumerate(FACETS)
-        }
-        st.caption("Numbers in brackets count the whole corpus. A filter left empty lets everything through.")
+    st.html(STYLE)
+    with st.container(key="corpus-filters"):
+        chosen = {facet.column: _choice(facet, frame) for facet in FACETS}
     rows = matching(frame, chosen)
     line = st.container(horizontal=True, vertical_alignment="center", gap="medium")
     line.markdown(_count(rows, frame), width="content")
@@ -29,9 +35,9 @@ def corpus_filters(frame: pd.DataFrame) -> pd.DataFrame:
     return rows
 
 
-def _choice(facet: Facet, frame: pd.DataFrame, place: st.delta_generator.DeltaGenerator) -> list[str]:
+def _choice(facet: Facet, frame: pd.DataFrame) -> list[str]:
     counts = facet.counts(frame)
-    return place.multiselect(
+    return st.multiselect(
         facet.title,
         list(counts),
         format_func=lambda value: f"{stated(value)} ({counts[value]:,})",
@@ -39,7 +45,7 @@ def _choice(facet: Facet, frame: pd.DataFrame, place: st.delta_generator.DeltaGe
         help=HELP.get(facet.column),
         placeholder="all",
         persist_state="session",
-        wrap=True,
+        wrap=False,  # a box that shrank as it lost focus would pull what is below from under the pointer
     )
 
 
@@ -47,11 +53,10 @@ def _count(rows: pd.DataFrame, frame: pd.DataFrame) -> str:
     if rows.empty:
         return f"**No image** of {len(frame):,} matches."
     labels = rows["label"].value_counts()
-    split = f"{labels.get('human', 0):,} human, {labels.get('ai', 0):,} generated"
     sources = rows["source"].nunique()
     return (
-        f"**{len(rows):,} of {len(frame):,} images** match: {split}, from {sources} "
-        f"{'source' if sources == 1 else 'sources'}."
+        f"**{len(rows):,} of {len(frame):,} images** match: {labels.get('human', 0):,} human, "
+        f"{labels.get('ai', 0):,} AI, from {sources} {'source' if sources == 1 else 'sources'}."
     )
 
 

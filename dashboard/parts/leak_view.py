@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
@@ -14,6 +13,10 @@ from dashboard.parts.corpus_figures import CONFIG, FONT_SIZE
 
 COMMAND: Final = "python -m core corpus leaks data/manifest.csv --output data/leaks.json"
 COLOURS: Final = {"rings": "#d55e00", "silent": "#0a78b8"}
+BADGES: Final = {
+    "rings": ":orange-badge[:material/notifications_active: rings]",
+    "silent": ":blue-badge[:material/notifications_off: silent]",
+}
 UNDECIDING: Final = "#8a8a86"
 ROW_HEIGHT: Final = 34
 AROUND_ROWS: Final = 90
@@ -30,26 +33,27 @@ class Stage:
 
 
 STAGES: Final = {
+    "what the detector is fed": Stage(
+        "What the model is fed",
+        "the number and size of the windows cut for the model, and how well their pixels pack",
+        "The benchmark leaks here: this model's figures may flatter it and must not be trusted until the leak "
+        "is closed.",
+        "These facts say too little to flatter the model's figures. Silence covers nothing else: subjects and "
+        "backgrounds can still give a label away (see **Datasheet**).",
+    ),
+    "the files as they are": Stage(
+        "The copies as files",
+        "format, size, shape, compression and embedded data of the corpus's files",
+        "A model must therefore never be given a whole file: no squashing, no padding, the same number of square "
+        "windows of every picture.",
+        "The files do not give the labels away.",
+    ),
     "the originals": Stage(
         "The originals",
         "the file format each source used, and whether a part was cut out",
         "A model fed the originals could score well by telling formats apart. None is: every image is first "
         "re-made as the same kind of JPEG.",
         "How the sources saved their pictures does not give the labels away.",
-    ),
-    "the files as they are": Stage(
-        "The copies as files",
-        "format, size, shape, compression and embedded data of the corpus's files",
-        "Shape and packing still follow the label, so a model must not be given whole files: no squashing, no "
-        "padding, the same square windows of every picture.",
-        "The files do not give the labels away.",
-    ),
-    "what the detector is fed": Stage(
-        "What the model is fed",
-        "the number and size of the windows cut for the model, and how well their pixels pack",
-        "The benchmark leaks here: this model's figures may flatter it and must not be trusted until the leak "
-        "is closed.",
-        "Whatever this model scores, it does not owe it to the traces of how files were made.",
     ),
 }
 
@@ -62,7 +66,7 @@ def leak_summary(findings: LeakFindings | None, corpus: str) -> None:
         st.warning("The leak alarm was run on another version of this corpus: see **Leak alarm**.")
     elif findings.reports[-1].verdict == "rings":
         st.error(
-            "The leak alarm rings on what the model is fed: its figures cannot be trusted. See **Leak alarm**.",
+            "The leak alarm rings on what the model is fed: its figures may flatter it. See **Leak alarm**.",
             icon=":material/notifications_active:",
         )
 
@@ -70,52 +74,45 @@ def leak_summary(findings: LeakFindings | None, corpus: str) -> None:
 def leak_view(findings: LeakFindings | None, corpus: str) -> None:
     """Draw the findings of the alarm and what they mean; `corpus` is the version of the manifest shown."""
     st.markdown(
-        "Can a program tell generated from human works **without looking at the pictures**, by what else differs "
-        "between the files? If it can, a detector can cheat the same way and its score says nothing about art. "
-        f"The alarm tries: it learns from such facts of *{FITTED_ON}* and is then shown other images."
+        "Can a program tell AI from human works **without looking at the pictures**, by what else differs between "
+        "the files? If it can, a detector can cheat the same way, and its score says nothing about art. The alarm "
+        f"tries: it learns from such facts of *{FITTED_ON}* and is then given those of other images."
     )
     if findings is None:
-        st.info(f"It has not been run on this corpus yet. Run it (some minutes): `{COMMAND}`")
+        st.info(f"It has not been run on this corpus yet. Run it (it takes some minutes): `{COMMAND}`")
         return
     if findings.corpus != corpus:
         st.warning(
             f"These findings are of another version of the corpus (`{findings.corpus[:12]}`) than the one shown "
-            f"(`{corpus[:12]}`). Run it again (some minutes): `{COMMAND}`"
+            f"(`{corpus[:12]}`). Run the alarm again (it takes some minutes): `{COMMAND}`"
         )
+    reports = findings.reports[::-1]  # what a model is fed comes first: there the alarm decides something
     st.plotly_chart(
-        _figure(findings.reports),
-        config=CONFIG,
-        key="figure-leaks",
-        alt="; ".join(_all_words(findings.reports)),
+        _figure(reports), config=CONFIG, key="figure-leaks", alt="; ".join(_spoken(one) for one in reports)
     )
     st.caption(
-        "How often, of one generated and one human work, it picks the generated one (ROC AUC; lines are 95 % "
-        f"intervals). It **rings** where the whole interval of the split that decides lies right of "
-        f"{THRESHOLD * 100:.0f}."
+        "How often the alarm picks the AI work of a pair, one AI and one human (the ROC AUC, times 100). Lines are "
+        "95 % intervals. Filled: the split that decides; open: another, for comparison. It **rings** where the "
+        f"deciding interval lies wholly beyond {THRESHOLD * 100:.0f}."
     )
-    for report in findings.reports:
+    for report in reports:
         _draw(report)
     st.caption(
-        f"Made by `{COMMAND}` for the model {findings.model} and corpus version `{findings.corpus[:12]}`."
+        f"Written by `{COMMAND}` for the model {findings.model} and corpus version `{findings.corpus[:12]}`."
     )
 
 
 def _draw(report: LeakReport) -> None:
     stage = STAGES.get(report.seen)
     with st.container(border=True):
-        heading = st.container(horizontal=True, vertical_alignment="center")
-        heading.subheader(_title(report), anchor=False, width="content")
-        if report.verdict == "rings":
-            heading.badge("rings", icon=":material/notifications_active:", color="orange")
-        else:
-            heading.badge("silent", icon=":material/notifications_off:", color="blue")
-        given = f"Given {stage.given}: " if stage else ""
-        means = getattr(stage, report.verdict) if stage else ""
-        st.markdown(f"{given}{_words(report)} {means}")
+        st.subheader(f"{_title(report)} {BADGES[report.verdict]}", anchor=False)
+        st.markdown(_words(report))
+        if stage:
+            st.markdown(stage.rings if report.verdict == "rings" else stage.silent)
         with st.expander("Each fact alone"):
-            alone = pd.Series(report.alone, name="times in 100").mul(100).round(1)
-            st.table(alone.rename_axis("fact").to_frame().map("{:.1f}".format), border="horizontal")
-            st.caption(f"On {report.judged_on}, with only this fact; 50 is guessing.")
+            lines = [f"| {fact} | {value * 100:.1f} |" for fact, value in report.alone.items()]
+            st.markdown("\n".join(["| fact | times in 100 |", "| :-- | --: |", *lines]))
+            st.caption(f"On {report.judged_on}, given only this fact; 50 is guessing.")
 
 
 def _title(report: LeakReport) -> str:
@@ -123,15 +120,18 @@ def _title(report: LeakReport) -> str:
 
 
 def _words(report: LeakReport) -> str:
-    auc = report.auc
+    auc, stage = report.auc, STAGES.get(report.seen)
+    strongest, alone = next(iter(report.alone.items()))
+    given = f"Given {stage.given}, the alarm" if stage else "The alarm"
     return (
-        f"it picks the generated work of a pair **{auc.value * 100:.0f} times in 100** (95 % interval "
-        f"{auc.low * 100:.0f} to {auc.high * 100:.0f}; 50 is guessing; {auc.images:,} images of {report.judged_on})."
+        f"{given} picks the AI work of a pair **{auc.value * 100:.0f} times in 100** (95 % interval "
+        f"{auc.low * 100:.0f} to {auc.high * 100:.0f}; 50 is guessing; {auc.images:,} images of *{report.judged_on}*). "
+        f"Most telling alone: *{strongest}* ({alone * 100:.0f})."
     )
 
 
-def _all_words(reports: Sequence[LeakReport]) -> list[str]:
-    return [f"{report.seen}: {report.verdict}, {_words(report).replace('**', '')}" for report in reports]
+def _spoken(report: LeakReport) -> str:
+    return f"{_title(report)}: {report.verdict}. {_words(report).replace('*', '')}"
 
 
 def _figure(reports: Sequence[LeakReport]) -> go.Figure:
@@ -158,12 +158,12 @@ def _figure(reports: Sequence[LeakReport]) -> go.Figure:
             hovertemplate="%{y}: %{x:.1f}<extra></extra>",
             showlegend=False,
         )
-    for at, name, side in ((50, "guessing", "left"), (THRESHOLD * 100, "rings beyond", "right")):
+    for at, name, anchor in ((50, "guessing", "right"), (THRESHOLD * 100, "rings beyond", "left")):
         figure.add_vline(at, line_dash="dot", line_width=1.5, line_color=UNDECIDING)
-        anchor = "right" if side == "left" else "left"
         figure.add_annotation(
             x=at, y=1, yref="paper", yanchor="bottom", xanchor=anchor, text=name, showarrow=False
         )
+    lowest = min(report.by_split[split].low for report, split in rows) * 100
     figure.update_layout(
         height=AROUND_ROWS + ROW_HEIGHT * len(rows),
         margin={"t": 28, "l": 4, "r": 12, "b": 4},
@@ -171,7 +171,11 @@ def _figure(reports: Sequence[LeakReport]) -> go.Figure:
         dragmode=False,
     )
     figure.update_xaxes(
-        title_text="times in 100", range=[25, 102], fixedrange=True, automargin=True, tickfont_size=FONT_SIZE
+        title_text="times in 100",
+        range=[min(40, lowest - 3), 102],
+        fixedrange=True,
+        automargin=True,
+        tickfont_size=FONT_SIZE,
     )
     figure.update_yaxes(autorange="reversed", fixedrange=True, automargin=True, tickfont_size=FONT_SIZE)
     return figure

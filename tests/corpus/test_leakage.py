@@ -77,6 +77,12 @@ def test_files_that_differ_in_nothing_but_the_picture_are_silent(alike):
     assert report.auc.low < 0.5 < report.auc.high
 
 
+def test_facts_that_no_file_has_say_nothing(write_images):
+    all_png = listed(write_images, lambda n, _: (draw(n), {}))
+    report = leakage.of_files(all_png, cache_of(all_png))
+    assert report.alone["quantisation, first table"] == 0.5
+
+
 def test_a_shape_that_survives_the_transform_rings(one_square_one_not):
     cache = cache_of(one_square_one_not)
     assert leakage.of_fed(one_square_one_not, cache, whole).verdict == "rings"

@@ -98,3 +98,19 @@ def test_one_class_gives_a_sentence_and_no_number():
     frame = predictions()
     with pytest.raises(EvaluationError, match="all of one class"):
         figures_with_intervals(frame[frame["label"] == "ai"], BAND)
+
+
+def test_a_model_that_decides_nothing_has_no_accuracy_where_decided():
+    frame = pd.DataFrame(
+        {"label": ["human", "ai"] * 10, "source": [str(i) for i in range(20)], "p_ai": np.full(20, 0.5)}
+    )
+    figures = figures_with_intervals(frame, Thresholds(0.2, 0.8), rounds=20)
+    assert "decided_accuracy" not in figures
+    assert figures["coverage"].value == 0
+
+
+def test_draws_in_which_nothing_was_decided_do_not_count():
+    p_ai = np.full(20, 0.5)
+    p_ai[1] = 0.9
+    frame = pd.DataFrame({"label": ["human", "ai"] * 10, "source": [str(i) for i in range(20)], "p_ai": p_ai})
+    assert figures_with_intervals(frame, Thresholds(0.2, 0.8), rounds=50)["decided_accuracy"].low == 1

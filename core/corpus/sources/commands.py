@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -121,7 +122,7 @@ def openai_images(  # noqa: PLR0913 - each argument is an option of the command
     """Generate AI artworks through the OpenAI Images API (the key: OPENAI_API_KEY). This costs money."""
     from core.corpus.sources.collect import expect_idle
     from core.corpus.sources.download import Downloader, is_address
-    from core.corpus.sources.openai_images import OpenAIImages, Order
+    from core.corpus.sources.openai_images import OpenAIImages, Order, is_being_answered
     from core.corpus.sources.sender import Sender, Settings, expect_key
 
     if not is_address(base_url):
@@ -131,10 +132,12 @@ def openai_images(  # noqa: PLR0913 - each argument is an option of the command
     settings = Settings(output, base_url, politeness, answer_timeout)
     with Downloader(politeness) as downloader, Sender(settings) as sender:
         source = OpenAIImages(output, order, sender, downloader, repeat_lost=repeat_lost, as_uniform=uniform)
+        expect_idle(output)
+        if is_being_answered(output):
+            typer.echo("Waiting for the answers to calls of an earlier run.", err=True)
         if dry_run:
             _show(source, order, base_url, repeat_lost=repeat_lost)
             return
-        expect_idle(output)
         if _show(source, order, base_url, repeat_lost=repeat_lost):
             expect_key()
             if not yes:
@@ -156,14 +159,15 @@ def github(
         str | None, typer.Option(help="Where raw files of repositories lie, if not on GitHub.")
     ] = None,
     debian_mirror: Annotated[
-        str | None, typer.Option(help="Where Debian packages lie, if not on deb.debian.org.")
+        str | None,
+        typer.Option(help="A Debian archive, for the part of the corpus that lies in its packages."),
     ] = None,
     retry_refused: Retry = False,
 ) -> None:
     """Rebuild the published corpus: fetch every original where it is pinned, and make its copy anew."""
     from core.corpus import manifest
     from core.corpus.cache import ImageCache
-    from core.corpus.sources.debian import MIRROR, Packages
+    from core.corpus.sources.debian import Packages
     from core.corpus.sources.download import Downloader
     from core.corpus.sources.github import RAW, GitHub
 
@@ -172,7 +176,7 @@ def github(
     politeness: Politeness = context.obj
     patient = replace(politeness, total_timeout=PACKAGE_SECONDS)
     with Downloader(politeness) as downloader, Downloader(patient, PACKAGE_BYTES) as for_packages:
-        packages = Packages(for_packages, debian_mirror or MIRROR)
+        packages = Packages(for_packages, debian_mirror) if debian_mirror else None
         source = GitHub(rows, downloader, packages, reference=cache, base=base_url or RAW)
         report = _run(source, output or cache.home, politeness, retry_refused=retry_refused)
     for key, note in report.notes.items():
@@ -207,10 +211,12 @@ def _show(source: OpenAIImages, order: Order, base_url: str, *, repeat_lost: boo
 
     lost = source.in_state("lost")
     calls = source.in_state("new") + (lost if repeat_lost else [])
+    if base_url == OPENAI and (warning := image_models.warning(order.model, datetime.now(UTC).date())):
+        typer.echo(warning)
     typer.echo(f"To send to {base_url}: {len(calls)} calls to {order.model}.")
     if calls:
-        quality = calls[0].quality
-        typer.echo(str(image_models.estimate(order.model, quality, [call.size for call in calls])))
+        wanted = [(call.quality, call.size) for call in calls]
+        typer.echo(str(image_models.estimate(order.model, wanted)))
         for call in calls[:PROMPTS_SHOWN]:
             typer.echo(f"  {call.prompt.split}, {call.size}: {call.prompt.text}")
     if lost and not repeat_lost:

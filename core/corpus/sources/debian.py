@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from core.corpus.sources.download import Downloader
 from core.errors import ItemRefusedError, SourceError
 
-MIRROR = "https://deb.debian.org/debian"
 AR_MAGIC = b"!<arch>\n"
 AR_HEADER = 60
 
@@ -32,10 +31,10 @@ class Packages:
 
     Args:
         downloader: fetches indexes and packages; its limits must allow for files of some 200 MB.
-        mirror: the address of the archive; an old release moves to http://archive.debian.org/debian.
+        mirror: the address of an archive, below which lie its `dists` and `pool`.
     """
 
-    def __init__(self, downloader: Downloader, mirror: str = MIRROR) -> None:
+    def __init__(self, downloader: Downloader, mirror: str) -> None:
         self._downloader = downloader
         self._mirror = mirror.rstrip("/")
         self._lock = threading.Lock()
@@ -63,8 +62,7 @@ class Packages:
         listed = self._index(release).get(package)
         if listed is None:
             raise ItemRefusedError(
-                f"Debian {release} at {self._mirror} has no package {package}: an old release moves to another "
-                "archive, see --debian-mirror.",
+                f"{self._mirror} has no package {package} in {release}: give another archive as --debian-mirror.",
                 final=True,
             )
         data = self._downloader.file(f"{self._mirror}/{listed.filename}")

@@ -7,10 +7,12 @@ bodies) is asked for again with growing waits, or after the wait that `Retry-Aft
 import re
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import partial
 from typing import Self, TypeVar
 
 import httpx
@@ -39,13 +41,19 @@ class PassingError(Exception):
 
 
 class Hosts:
-    """Keeps a distance between requests to the same host, in whichever threads they are made."""
+    """Keeps a distance between requests to the same host, in whichever threads they are made.
+
+    Args:
+        interval: the least time between two, in seconds.
+        stop: when set, no one waits any more.
+    """
 
     def __init__(self, interval: float, stop: threading.Event) -> None:
         self._interval = interval
         self._stop = stop
         self._lock = threading.Lock()
         self._free_at: dict[str, float] = {}
+        self._failures: Counter[str] = Counter()
 
     def wait_for(self, host: str) -> None:
         """Return when it is this request's turn."""
@@ -59,6 +67,16 @@ class Hosts:
         """Make no request to the host for a time, as it asked."""
         with self._lock:
             self._free_at[host] = max(self._free_at.get(host, 0.0), time.monotonic() + seconds)
+
+    def note(self, host: str, *, answered: bool) -> None:
+        """Note whether the host gave a definite answer for an address, or was in trouble."""
+        with self._lock:
+            self._failures[host] = 0 if answered else self._failures[host] + 1
+
+    def failures(self, host: str) -> int:
+        """How many addresses in a row found the host in trouble."""
+        with self._lock:
+            return self._failures[host]
 
 
 class Attempts:
@@ -159,7 +177,7 @@ class Downloader:
         Raises:
             ItemRefusedError: the address gives no file; the message says what was found there.
         """
-        return self._attempts.run(lambda: self._get(_http(url), images_only=False))
+        return self._ask(_http(url), partial(self._get, images_only=False))
 
     def image(self, url: str) -> Original:
         """An image file, which the door has let in.
@@ -167,7 +185,23 @@ class Downloader:
         Raises:
             ItemRefusedError: the address gives no such file; the message says what was found there.
         """
-        return self._attempts.run(lambda: self._image(_http(url)))
+        return self._ask(_http(url), self._image)
+
+    def _ask(self, url: httpx.URL, get: Callable[[httpx.URL], ResultT]) -> ResultT:
+        if self._hosts.failures(url.host) >= self.politeness.patience:
+            raise ItemRefusedError(
+                f"{url} was not asked for: {url.host} was in trouble at {self.politeness.patience} addresses in "
+                "a row. Run again later.",
+                final=False,
+                attempts=0,
+            )
+        try:
+            got = self._attempts.run(lambda: get(url))
+        except ItemRefusedError as error:
+            self._hosts.note(url.host, answered=error.final)
+            raise
+        self._hosts.note(url.host, answered=True)
+        return got
 
     def _image(self, url: httpx.URL) -> Original:
         data = self._get(url, images_only=True)

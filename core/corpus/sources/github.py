@@ -42,7 +42,7 @@ class GitHub:
     Args:
         manifest: the rows to rebuild.
         downloader: fetches the originals.
-        packages: opens the Debian packages that hold some of them.
+        packages: opens the Debian packages that hold some of them; without it these are refused.
         reference: where published copies may lie, to compare with.
         base: the address under which `owner/name/commit/path` gives a raw file.
     """
@@ -55,7 +55,7 @@ class GitHub:
         self,
         manifest: Manifest,
         downloader: Downloader,
-        packages: Packages,
+        packages: Packages | None,
         *,
         reference: ImageCache,
         base: str = RAW,
@@ -90,7 +90,8 @@ class GitHub:
     def stop(self) -> None:
         """Repeat no request any more."""
         self._downloader.stop()
-        self._packages.stop()
+        if self._packages is not None:
+            self._packages.stop()
 
     def _original(self, item: Pinned) -> bytes:
         if debian := DEBIAN.fullmatch(item["source"]):
@@ -114,6 +115,12 @@ class GitHub:
         raise refused[0]
 
     def _from_package(self, release: str, package: str, item: Pinned) -> bytes:
+        if self._packages is None:
+            raise ItemRefusedError(
+                f"{_place(item)} lies in a Debian package: give the address of an archive that has {release} as "
+                "--debian-mirror.",
+                final=False,
+            )
         files = self._packages.files(release, package, self._paths_in(item["source"]))
         for path in spellings(item["source_path"]):
             if path in files:

@@ -193,10 +193,18 @@ def checked_sizes(name: str, sizes: Sequence[str]) -> Sequence[str]:
     return sizes or image_model(name).sizes
 
 
-def estimate(name: str, quality: str, sizes: Sequence[str]) -> Estimate:
-    """What one image of each of these sizes may cost in all."""
+def estimate(name: str, wanted: Sequence[tuple[str, str]]) -> Estimate:
+    """What images may cost in all; each is given by its quality and its size."""
     prices = image_model(name).prices
-    by_size = prices.dollars.get(quality, {}) if prices else {}
-    dollars = sum(by_size.get(size, 0.0) for size in sizes)
-    unpriced = sum(size not in by_size for size in sizes)
-    return Estimate(len(sizes), dollars, unpriced, prices)
+    table = prices.dollars if prices else {}
+    known = [table[quality][size] for quality, size in wanted if size in table.get(quality, {})]
+    return Estimate(len(wanted), sum(known), len(wanted) - len(known), prices)
+
+
+def warning(name: str, today: date) -> str:
+    """What to know before ordering from OpenAI a model that it has shut down, or ""."""
+    end = image_model(name).shut_down
+    if end is None or today < end:
+        return ""
+    current = ", ".join(other for other, model in MODELS.items() if model.shut_down is None)
+    return f"OpenAI shut {name} down on {end:%d %B %Y}; it has {current}."

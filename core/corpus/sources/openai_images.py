@@ -19,7 +19,7 @@ from core import images
 from core.corpus.sources import prompts
 from core.corpus.sources.base import Original, Piece, piece
 from core.corpus.sources.download import Downloader
-from core.corpus.sources.image_models import checked_quality, checked_sizes, image_model
+from core.corpus.sources.image_models import MODELS, checked_quality, checked_sizes, image_model
 from core.corpus.sources.journal import Journal
 from core.corpus.sources.ledger import Call, Ledger, State, answer_path, journal_path, lock_path
 from core.corpus.sources.sender import MAY_BE_PAID, Sender
@@ -57,6 +57,8 @@ class Order:
         answer = self.answer or (ANSWERS[0] if image_model(self.model).chooses_answer else "")
         if answer not in {"", *ANSWERS}:
             raise SourceError(f"{answer!r} is no kind of answer: expected one of {', '.join(ANSWERS)}.")
+        if self.answer and self.model in MODELS and not image_model(self.model).chooses_answer:
+            raise SourceError(f"{self.model} always sends the picture itself: leave --answer out.")
         return [
             Call(self.model, prompt, sizes[number % len(sizes)], quality, answer)
             for number, prompt in enumerate(prompts.plan(self.count, self.seed))
@@ -216,6 +218,17 @@ def earlier_calls(folder: Path, *, wait: float) -> tuple[Mapping[str, Call], Map
             part.unlink()
         ledger = Ledger(folder, journal)
         return ledger.calls(), ledger.states()
+
+
+def is_being_answered(folder: Path) -> bool:
+    """Whether calls of an earlier run are still under way."""
+    if not lock_path(folder).exists():
+        return False
+    try:
+        with FileLock(lock_path(folder), timeout=0):
+            return False
+    except Timeout:
+        return True
 
 
 @contextmanager

@@ -11,7 +11,8 @@ class Politeness:
     host. A request that fails in a way that may pass is made `attempts` times in all, with waits that grow
     from `first_wait` to `longest_wait`, or as long as the server asks, but a `Retry-After` beyond
     `longest_retry_after` is not waited for. `read_timeout` bounds the silence on a connection,
-    `total_timeout` a whole transfer, `redirects` how often an address may lead to another.
+    `total_timeout` a whole transfer, `redirects` how often an address may lead to another. After `patience`
+    addresses in a row at which a host was in trouble, it is left alone.
     """
 
     workers: int = 4
@@ -24,3 +25,4 @@ class Politeness:
     read_timeout: float = 30.0
     total_timeout: float = 180.0
     redirects: int = 5
+    patience: int = 20

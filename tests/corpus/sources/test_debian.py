@@ -63,7 +63,7 @@ def test_files_are_taken_out_of_a_package_downloaded_once(site, downloader):
 def test_a_package_that_is_not_there_or_not_itself_is_refused(site, downloader):
     serve(site, package({}), sha256="1" * 64)
     packages = Packages(downloader, site.url + "/debian")
-    with pytest.raises(ItemRefusedError, match=r"has no package wesnoth: .* --debian-mirror"):
+    with pytest.raises(ItemRefusedError, match=r"has no package wesnoth in bookworm: .* --debian-mirror"):
         packages.files("bookworm", "wesnoth", [])
     with pytest.raises(ItemRefusedError, match="differs from what the index"):
         packages.files("bookworm", "art", [])

@@ -9,7 +9,7 @@ import pytest
 from core.corpus.sources.download import Downloader, Hosts, is_address, retry_after
 from core.errors import ItemRefusedError
 from tests.corpus.conftest import draw
-from tests.corpus.sources.server import dripping, file, html, redirect, slow, status, truncated
+from tests.corpus.sources.server import Site, dripping, file, html, redirect, slow, status, truncated
 
 PICTURE = draw(1)
 
@@ -150,6 +150,29 @@ def test_no_server_at_all_is_a_reason_to_run_again_later(downloader):
     with pytest.raises(ItemRefusedError) as caught:
         downloader.image("http://127.0.0.1:9/a.png")
     assert not caught.value.final
+
+
+def test_a_host_in_trouble_is_left_alone_and_another_is_not(site, quick):
+    site.fallback = status(503)
+    with (
+        Site({"/good.png": [file(PICTURE)]}) as other,
+        Downloader(quick(attempts=1, patience=3)) as downloader,
+    ):
+        for number in range(6):
+            refused = refusal(downloader, f"{site.url}/{number}.png")
+        assert len(site.log) == 3
+        assert (refused.final, refused.attempts) == (False, 0)
+        assert "in trouble at 3 addresses in a row" in str(refused)
+        assert downloader.image(other.url.replace("127.0.0.1", "localhost") + "/good.png").data == PICTURE
+
+
+def test_a_definite_answer_shows_that_a_host_is_well(site, quick):
+    site.fallback = status(503)
+    site.routes["/gone.png"] = [status(404)]
+    with Downloader(quick(attempts=1, patience=2)) as downloader:
+        for path in ("/1.png", "/gone.png", "/2.png", "/gone.png", "/3.png"):
+            refusal(downloader, site.url + path)
+    assert len(site.log) == 5
 
 
 def test_stopping_ends_the_waits(site, quick):

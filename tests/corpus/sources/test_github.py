@@ -7,7 +7,6 @@ from core import images
 from core.corpus import manifest, uniform
 from core.corpus.cache import ImageCache
 from core.corpus.sources.collect import collect
-from core.corpus.sources.debian import Packages
 from core.corpus.sources.github import GitHub, spellings
 from tests.corpus.conftest import draw, row
 from tests.corpus.sources.conftest import read_csv, stored
@@ -26,12 +25,11 @@ def pinned(original, path, *, crop="", copy=None, **changes):
 
 @pytest.fixture
 def rebuild(tmp_path, site, downloader):
-    def run(*rows, reference=None, out="out"):
+    def run(*rows, reference=None):
         rows = manifest.write(pd.DataFrame(rows), tmp_path / "published.csv")
         cache = ImageCache(home=tmp_path / "cache", roots=(reference or tmp_path / "cache",))
-        packages = Packages(downloader, f"{site.url}/debian")
-        source = GitHub(rows, downloader, packages, reference=cache, base=site.url)
-        return collect(source, tmp_path / out, workers=4)
+        source = GitHub(rows, downloader, None, reference=cache, base=site.url)
+        return collect(source, tmp_path / "out", workers=4)
 
     return run
 
@@ -133,7 +131,21 @@ def test_other_bytes_without_the_published_copy_are_kept_and_said_so(site, rebui
     assert "not at hand to compare with" in next(iter(report.notes.values()))
 
 
+def test_every_row_of_the_shared_manifest_can_be_asked_for(shared_data):
+    frame = manifest.read(shared_data / "manifest.csv").frame
+    pinned_there = frame["source"].str.fullmatch(manifest.GITHUB.pattern) & (frame["commit"] != "")
+    packaged = frame["source"].str.fullmatch(manifest.DEBIAN.pattern)
+    assert (pinned_there | packaged).all()
+
+
 def test_a_source_that_is_neither_pinned_nor_packaged_is_named(site, rebuild):
     report = rebuild(pinned(draw(1, (300, 300)), "x.png", source="studio", commit=""))
     assert "studio: x.png is neither pinned on GitHub nor in a Debian package" in report.refusals[0].reason
     assert site.log == []
+
+
+def test_a_source_in_a_package_asks_for_an_archive(rebuild):
+    row = pinned(draw(1, (300, 300)), "/usr/x.png", source="debian:art (bookworm)", commit="")
+    report = rebuild(row)
+    assert "give the address of an archive that has bookworm as --debian-mirror" in report.refusals[0].reason
+    assert not report.complete

@@ -303,5 +303,7 @@ def test_two_runs_in_one_folder_do_not_pay_for_each_other(api, generate):
 def test_an_order_that_cannot_be_placed_is_refused_before_anything_is_sent(generate):
     with pytest.raises(SourceError, match="no kind of answer"):
         generate(1, answer="png")
+    with pytest.raises(SourceError, match="always sends the picture itself"):
+        generate(1, answer="url")
     with pytest.raises(SourceError, match="no quality"):
         generate(1, quality="splendid")

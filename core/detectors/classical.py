@@ -1,0 +1,152 @@
+"""Classical models (scikit-learn) that judge the embeddings of the frozen encoder."""
+
+from __future__ import annotations
+
+import hashlib
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from zipfile import BadZipFile
+
+import numpy as np
+import skops.io
+from numpy.typing import NDArray
+from scipy.special import logit
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.linear_model import LogisticRegression
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.pipeline import Pipeline
+from sklearn.svm import SVC
+from sklearn.tree import DecisionTreeClassifier
+from skops.io.exceptions import UntrustedTypesFoundException
+
+from core.corpus import atomic
+from core.detectors.card import CLASSES, Card
+from core.detectors.encoder import Embedder, load_encoder
+from core.detectors.precision import Compute
+from core.errors import EncoderWarning, ModelError
+from core.images import Artwork
+
+PIPELINE_FILE = "pipeline.skops"
+
+ALLOWED_TYPES = (
+    "sklearn.metrics._dist_metrics.EuclideanDistance64",
+    "sklearn.neighbors._kd_tree.KDTree",
+    "sklearn.tree._tree.Tree",
+)
+"""Types a pipeline may hold beyond those skops itself deems safe."""
+
+ESTIMATORS: dict[str, type] = {
+    "svm": SVC,
+    "logistic-regression": LogisticRegression,
+    "random-forest": RandomForestClassifier,
+    "decision-tree": DecisionTreeClassifier,
+    "knn": KNeighborsClassifier,
+}
+
+LEAST_SHARE = 0.01
+"""Shares of votes are kept this far from 0 and 1 before their log-odds are taken."""
+
+
+def pipeline_margins(pipeline: Pipeline, embeddings: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return score(`ai`) - score(`human`): float32 `[N]` for embeddings `[N, size]`.
+
+    The decision function where the model has one (SVM, logistic regression); else the log-odds of its share
+    of votes, kept `LEAST_SHARE` away from 0 and 1.
+    """
+    if hasattr(pipeline, "decision_function"):
+        return np.asarray(pipeline.decision_function(embeddings), np.float32)
+    shares = pipeline.predict_proba(embeddings)[:, CLASSES.index("ai")]
+    return np.asarray(logit(np.clip(shares, LEAST_SHARE, 1 - LEAST_SHARE)), np.float32)
+
+
+class EmbeddingDetector:
+    """A fitted pipeline behind an encoder, safe to share between threads."""
+
+    def __init__(self, card: Card, pipeline: Pipeline, encoder: Embedder) -> None:
+        self.card = card
+        self.pipeline = pipeline
+        self.encoder = encoder
+
+    def raw_margins(self, artworks: Sequence[Artwork]) -> NDArray[np.float32]:
+        """Return the margin of each artwork, uncalibrated: float32 `[N]`."""
+        if not artworks:
+            return np.empty(0, np.float32)
+        return pipeline_margins(self.pipeline, self.encoder.embed(artworks, self.card.preprocessing))
+
+    def predict(self, artworks: Sequence[Artwork]) -> NDArray[np.float32]:
+        """Return `p_ai` of each artwork: float32 `[N]` in [0, 1], calibrated."""
+        return self.card.calibration(self.raw_margins(artworks))
+
+
+def save_pipeline(pipeline: Pipeline, folder: Path) -> str:
+    """Write a fitted pipeline into a model folder and return the sha256 of its file."""
+    data: bytes = skops.io.dumps(pipeline, compression=8)
+    atomic.write(folder / PIPELINE_FILE, data)
+    return hashlib.sha256(data).hexdigest()
+
+
+def load_classical(
+    card: Card, folder: Path, compute: Compute | None = None, encoder: Embedder | None = None
+) -> EmbeddingDetector:
+    """Load the pipeline that belongs to `card`, and the encoder unless one is given.
+
+    Raises:
+        ModelError: if the pipeline is missing, is not that of the card, holds a type that is not allowed, is
+            of another family, or takes embeddings of another size than the encoder gives.
+        EncoderError: if the encoder cannot be loaded.
+
+    Warns:
+        EncoderWarning: if the pipeline was fitted on embeddings of other weights than those at hand.
+    """
+    pipeline = _pipeline(card, folder)
+    encoder = encoder or load_encoder(compute)
+    if pipeline.n_features_in_ != encoder.size:
+        raise ModelError(
+            f"Model '{card.name}': {card.weights.file} takes embeddings of {pipeline.n_features_in_} numbers, "
+            f"but the encoder gives {encoder.size}; restore the model, or set VERSO_ENCODER to its encoder."
+        )
+    if card.encoder is not None and card.encoder != encoder.identity:
+        warnings.warn(
+            f"Model '{card.name}' was fitted on embeddings of other encoder weights ({card.encoder[:12]}… "
+            f"instead of {encoder.identity[:12]}…); refit it with `python -m core train {card.recipe}`.",
+            EncoderWarning,
+            stacklevel=2,
+        )
+    return EmbeddingDetector(card, pipeline, encoder)
+
+
+def _pipeline(card: Card, folder: Path) -> Pipeline:
+    path = folder / card.weights.file
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise ModelError(f"Model '{card.name}': {path} cannot be read ({error.strerror}).") from error
+    found = hashlib.sha256(data).hexdigest()
+    if found != card.weights.sha256:
+        raise ModelError(
+            f"Model '{card.name}': {path.name} does not belong to its card (sha256 {found[:12]}… instead of "
+            f"{card.weights.sha256[:12]}…); restore the folder from the repository."
+        )
+    try:
+        pipeline = skops.io.loads(data, trusted=list(ALLOWED_TYPES))
+    except UntrustedTypesFoundException as error:
+        raise ModelError(
+            f"Model '{card.name}': {path.name} holds types that Verso does not load ({error}); do not use it."
+        ) from error
+    except (BadZipFile, KeyError, ValueError, TypeError) as error:
+        raise ModelError(
+            f"Model '{card.name}': {path.name} is no skops file ({error}); restore the folder."
+        ) from error
+    wanted = ESTIMATORS.get(card.family)
+    if not isinstance(pipeline, Pipeline) or wanted is None or not isinstance(pipeline[-1], wanted):
+        raise ModelError(
+            f"Model '{card.name}': its card says family '{card.family}', but {path.name} holds a "
+            f"{type(pipeline[-1] if isinstance(pipeline, Pipeline) else pipeline).__name__}; restore the folder."
+        )
+    if pipeline.classes_.tolist() != list(range(len(CLASSES))):
+        raise ModelError(
+            f"Model '{card.name}': {path.name} must tell the classes 0 ({CLASSES[0]}) and 1 ({CLASSES[1]}) "
+            f"apart, but has {pipeline.classes_.tolist()}; fit it again."
+        )
+    return pipeline

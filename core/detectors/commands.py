@@ -1,0 +1,44 @@
+"""`python -m core encoder …`: the weights of the frozen encoder."""
+
+from __future__ import annotations
+
+import typer
+
+from core.terminal import console
+
+app = typer.Typer(name="encoder", help="Fetch and check the frozen encoder.", no_args_is_help=True)
+
+
+@app.command()
+def fetch() -> None:
+    """Download the encoder's weights once and keep them, dequantised and checked, in the user's cache."""
+    from core.detectors.encoder_weights import fetch_weights
+
+    console.print(f"The encoder's weights are in {fetch_weights()}.")
+
+
+@app.command()
+def check() -> None:
+    """Load the encoder and say how close its embeddings are to the reference."""
+    from core.detectors.encoder import load_encoder, reference_similarity
+
+    encoder = load_encoder()
+    console.print(
+        f"Encoder {encoder.identity[:12]}…: embeddings of {encoder.size} numbers, cosine similarity with the "
+        f"reference at least {reference_similarity(encoder):.5f}."
+    )
+
+
+@app.command()
+def reference() -> None:
+    """Make the reference embeddings kept in the repository again, from the pinned weights."""
+    import torch
+
+    from core.detectors.encoder import REFERENCE_FILE, Encoder, network_of, write_reference
+    from core.detectors.encoder_weights import fetch_weights, read_weights
+    from core.detectors.precision import Compute
+
+    path = fetch_weights()
+    state, identity = read_weights(path, pinned=True)
+    write_reference(Encoder(network_of(state, path), identity, Compute(torch.device("cpu"), torch.float32)))
+    console.print(f"Wrote {REFERENCE_FILE}.")

@@ -1,0 +1,227 @@
+"""The encoder: a frozen foundation vision model whose embeddings classical models judge.
+
+CLIP ViT-B/16 (Radford et al., Learning Transferable Visual Models From Natural Language Supervision, 2021).
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+import warnings
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol, cast
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn.functional import cosine_similarity, normalize
+
+from core.detectors.encoder_weights import HOW_TO_GET, State, chosen_weights, read_weights
+from core.detectors.precision import Compute, best_compute
+from core.detectors.preprocessing import Preprocessing
+from core.errors import EncoderError, EncoderWarning
+from core.images import Artwork
+
+if TYPE_CHECKING:
+    from transformers import CLIPVisionConfig, CLIPVisionModel
+
+HEAD_WIDTH = 64
+"""Channels of one attention head in every CLIP vision transformer."""
+
+REFERENCE_FILE = Path(__file__).parent / "encoder_reference.csv"
+REFERENCE_PICTURES = 3
+REFERENCE_COSINE = 0.998
+"""Least accepted cosine similarity with the reference embeddings; bfloat16 alone stays above 0.9995."""
+
+BATCH = 16
+
+CLIP_PREPROCESSING = Preprocessing(
+    short_side=224,
+    window=224,
+    mean=(0.48145466, 0.4578275, 0.40821073),
+    std=(0.26862954, 0.26130258, 0.27577711),
+)
+"""One centred window with the channel means and deviations CLIP was trained with."""
+
+
+class Embedder(Protocol):
+    """What turns artworks into embeddings; `identity` changes whenever its embeddings would."""
+
+    @property
+    def identity(self) -> str:
+        """Digest of the weights."""
+        ...
+
+    @property
+    def size(self) -> int:
+        """Length of an embedding."""
+        ...
+
+    def embed(self, artworks: Sequence[Artwork], preprocessing: Preprocessing) -> NDArray[np.float32]:
+        """Return float32 `[N, size]`, each row of length 1."""
+        ...
+
+
+class Encoder:
+    """A loaded vision tower, safe to share between threads.
+
+    `size` is the length of an embedding, `side` the width and height in pixels of the window the network
+    takes, `identity` the digest of the weights. `lock` is held around every pass: whoever explains hooks the
+    network, see `ResNetDetector`.
+    """
+
+    def __init__(self, network: CLIPVisionModel, identity: str, compute: Compute | None = None) -> None:
+        self.identity = identity
+        self.compute = compute or best_compute()
+        self.size = int(network.config.hidden_size)
+        self.side = cast("int", network.config.image_size)
+        tower: nn.Module = network
+        self.network = tower.eval().to(self.compute.device)
+        self.network.requires_grad_(requires_grad=False)
+        self.lock = threading.Lock()
+
+    def embed_windows(self, batch: Tensor) -> Tensor:
+        """Return the class token after the last layer norm: float32 `[N, size]` for `[N, 3, side, side]`.
+
+        Differentiable, not normalised, and without the lock: hold it around the call.
+        """
+        with self.compute.autocast:
+            pooled: Tensor = self.network(pixel_values=batch.to(self.compute.device)).pooler_output
+        return pooled.float()
+
+    def embed(
+        self, artworks: Sequence[Artwork], preprocessing: Preprocessing = CLIP_PREPROCESSING
+    ) -> NDArray[np.float32]:
+        """Embed artworks; the embeddings of an artwork's windows are averaged, then scaled to length 1.
+
+        Returns:
+            float32 `[N, size]`, each row of Euclidean length 1.
+
+        Raises:
+            EncoderError: if `preprocessing` makes windows of another size than the network takes.
+        """
+        if preprocessing.window != self.side:
+            raise EncoderError(
+                f"The encoder takes windows of {self.side} pixels, but the preprocessing makes them "
+                f"{preprocessing.window} pixels wide; set its window to {self.side}."
+            )
+        if not artworks:
+            return np.empty((0, self.size), np.float32)
+        windows = [preprocessing.tensor(artwork.image) for artwork in artworks]
+        with self.lock, torch.inference_mode():
+            pooled = torch.cat([self.embed_windows(part) for part in torch.split(torch.cat(windows), BATCH)])
+        of_each = torch.split(pooled, [len(each) for each in windows])
+        embeddings = normalize(torch.stack([each.mean(dim=0) for each in of_each]), dim=1)
+        return embeddings.cpu().numpy()
+
+
+def load_encoder(compute: Compute | None = None) -> Encoder:
+    """Return the encoder of this computer, loaded once and shared by all who ask for the same `compute`.
+
+    Raises:
+        EncoderError: if its weights are missing, damaged, of another kind of network, or, when they come from
+            the cache, give other embeddings than the reference.
+
+    Warns:
+        EncoderWarning: if the weights `VERSO_ENCODER` names give other embeddings than the reference.
+    """
+    path, pinned = chosen_weights()
+    return _shared(path, pinned, compute or best_compute())
+
+
+@lru_cache(maxsize=2)
+def _shared(path: Path, pinned: bool, compute: Compute) -> Encoder:
+    state, identity = read_weights(path, pinned=pinned)
+    encoder = Encoder(network_of(state, path), identity, compute)
+    _compare_with_reference(encoder, path, pinned=pinned)
+    return encoder
+
+
+def network_of(state: State, path: Path) -> CLIPVisionModel:
+    """Return the vision tower whose size the tensors of `state` tell.
+
+    Raises:
+        EncoderError: if tensors are missing, unknown or of the wrong shape; the message names `path`.
+    """
+    from transformers import CLIPVisionModel
+
+    try:
+        network = CLIPVisionModel(_config(state))
+        network.load_state_dict(state)
+    except (KeyError, RuntimeError, ValueError) as error:
+        raise EncoderError(
+            f"{path} holds no CLIP vision transformer ({str(error).splitlines()[0]}); {HOW_TO_GET}."
+        ) from error
+    return network
+
+
+def _config(state: State) -> CLIPVisionConfig:
+    from transformers import CLIPVisionConfig
+
+    width, _, patch, _ = state["embeddings.patch_embedding.weight"].shape
+    positions = len(state["embeddings.position_embedding.weight"]) - 1
+    layers = {name.split(".")[2] for name in state if name.startswith("encoder.layers.")}
+    return CLIPVisionConfig(
+        hidden_size=width,
+        intermediate_size=len(state["encoder.layers.0.mlp.fc1.bias"]),
+        num_hidden_layers=len(layers),
+        num_attention_heads=width // HEAD_WIDTH,
+        image_size=patch * math.isqrt(positions),
+        patch_size=patch,
+        hidden_act="quick_gelu",
+    )
+
+
+def reference_pictures(side: int) -> Tensor:
+    """Draw the pictures the reference embeddings are of: float32 `[REFERENCE_PICTURES, 3, side, side]`.
+
+    Waves of different length and direction in each channel, about as bright as normalised photographs; made
+    by arithmetic alone, so that no image library can change them.
+    """
+    y, x = np.mgrid[0:side, 0:side] / side
+    pictures = [
+        [np.sin(2 * np.pi * ((n + 1) * x * (c + 1) + (3 - n) * y * (2 * c + 1)) + n + c) for c in range(3)]
+        for n in range(REFERENCE_PICTURES)
+    ]
+    return torch.from_numpy(np.array(pictures, np.float32))
+
+
+def reference_embeddings(encoder: Encoder) -> NDArray[np.float32]:
+    """Embed the reference pictures: float32 `[REFERENCE_PICTURES, size]`, each row of length 1."""
+    with encoder.lock, torch.inference_mode():
+        pooled = encoder.embed_windows(reference_pictures(encoder.side))
+    return normalize(pooled, dim=1).cpu().numpy()
+
+
+def write_reference(encoder: Encoder) -> None:
+    """Replace the reference embeddings kept in the repository by those of `encoder`."""
+    np.savetxt(REFERENCE_FILE, reference_embeddings(encoder), fmt="%.5f", delimiter=",")
+
+
+def reference_similarity(encoder: Encoder) -> float:
+    """Return the least cosine similarity of `encoder` with the reference embeddings; 0 if sizes differ."""
+    kept = np.loadtxt(REFERENCE_FILE, dtype=np.float32, delimiter=",")
+    found = reference_embeddings(encoder)
+    if found.shape != kept.shape:
+        return 0.0
+    return float(cosine_similarity(torch.from_numpy(found), torch.from_numpy(kept)).min())
+
+
+def _compare_with_reference(encoder: Encoder, path: Path, *, pinned: bool) -> None:
+    similarity = reference_similarity(encoder)
+    if similarity >= REFERENCE_COSINE:
+        return
+    found = (
+        f"The encoder's weights {path} give other embeddings than the reference (cosine similarity "
+        f"{similarity:.4f} instead of at least {REFERENCE_COSINE})"
+    )
+    if pinned:
+        raise EncoderError(f"{found}; install the pinned versions of requirements.txt.")
+    warnings.warn(
+        f"{found}; models fitted on the reference may misjudge: refit them with `python -m core train`.",
+        EncoderWarning,
+        stacklevel=2,
+    )

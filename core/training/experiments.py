@@ -1,0 +1,138 @@
+"""What recipes reach on families and sources held out of `train` and `val`, written down for comparison."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from core.corpus import atomic
+from core.corpus.cache import ImageCache
+from core.corpus.manifest import Manifest
+from core.corpus.stats import Table, markdown
+from core.detectors.embeddings import EmbeddingMemory
+from core.detectors.encoder import Embedder
+from core.errors import OutputError
+from core.evaluation.metrics import EVEN_ODDS, FIGURES, arrays
+from core.training.heads import Embeddings, Margins, calibrate, out_of_fold_margins, seen_rows
+from core.training.held_out import by_family_and_source, by_source, one_family
+from core.training.recipe import HeadRecipe
+from core.verdict import Thresholds
+
+BEGIN = "<!-- cross-validation: begin -->"
+END = "<!-- cross-validation: end -->"
+SHOWN = ("auc", "tpr_at_5_fpr", "ece", "human_called_ai", "coverage", "decided_accuracy")
+LEAST_WORKS = 20
+"""Human works below which a medium's rate of errors is not shown."""
+
+
+def cross_validate(recipe: HeadRecipe, embeddings: Embeddings, frame: pd.DataFrame) -> dict[str, str]:
+    """Return the figures of one recipe, each under its title.
+
+    Args:
+        recipe: what to fit on each fold.
+        embeddings: float32 `[N, size]`.
+        frame: rows of the manifest `[N]`, from `train` and `val` alone.
+    """
+    of_sources = out_of_fold_margins(recipe, embeddings, frame, by_source(frame, recipe.folds, recipe.seed))
+    of_families = out_of_fold_margins(
+        recipe, embeddings, frame, by_family_and_source(frame, recipe.folds, recipe.seed)
+    )
+    calibration, band = calibrate(of_families, frame)
+    p_ai = calibration(of_families)
+    thresholds = Thresholds(band.human_below, band.ai_above)
+    truth, scores = arrays(frame.assign(p_ai=p_ai))
+    row = {
+        "AUC, sources held out": _shown(
+            FIGURES["auc"].compute(*arrays(frame.assign(p_ai=of_sources)), thresholds)
+        )
+    }
+    for name in SHOWN:
+        figure = FIGURES[name]
+        row[f"{figure.title}, families and sources held out"] = _shown(
+            figure.compute(truth, scores, thresholds)
+        )
+    row["human works above 0.5"] = _shown(float((scores[~truth] > EVEN_ODDS).mean()))
+    row["medium called ai most often"] = _worst(_by_medium(frame, p_ai, band.ai_above))
+    row["family held out alone with the lowest AUC"] = _worst(
+        -_by_family(recipe, embeddings, frame, of_families), sign=-1
+    )
+    return row
+
+
+def _by_medium(frame: pd.DataFrame, p_ai: Margins, ai_above: float) -> pd.Series:
+    human = frame["label"] == "human"
+    called = pd.Series(p_ai > ai_above, index=frame.index)[human].groupby(frame["medium"][human])
+    return called.mean()[called.size() >= LEAST_WORKS]
+
+
+def _by_family(
+    recipe: HeadRecipe, embeddings: Embeddings, frame: pd.DataFrame, margins: Margins
+) -> pd.Series:
+    """Return the AUC of each family, held out alone, against the human works as `margins` has them."""
+    human = (frame["label"] == "human").to_numpy()
+    found = {}
+    for family in sorted(set(frame["family"]) - {""}):
+        fold = one_family(frame, family)
+        if set(frame["label"].iloc[fold.fitted]) < {"human", "ai"}:
+            continue
+        alone = out_of_fold_margins(recipe, embeddings, frame, [fold])
+        rows = human | ~np.isnan(alone)
+        joined = np.where(human, margins, alone)
+        part = frame[rows].assign(p_ai=joined[rows])
+        found[family] = FIGURES["auc"].compute(*arrays(part), Thresholds(0, 1))
+    return pd.Series(found, dtype=float)
+
+
+def _worst(rates: pd.Series, sign: int = 1) -> str:
+    return f"{rates.idxmax()} {_shown(sign * float(rates.max()))}" if len(rates) else "none"
+
+
+def _shown(value: float) -> str:
+    return f"{value:.3f}"
+
+
+def write_experiments(
+    recipes: Sequence[HeadRecipe],
+    manifest: Manifest,
+    files: ImageCache,
+    encoder: Embedder,
+    path: Path,
+    progress: Callable[[str], None] = lambda name: None,  # noqa: ARG005
+) -> None:
+    """Cross-validate recipes and write their figures between the marks `BEGIN` and `END` of a Markdown file.
+
+    What stands outside the marks stays; a file without them gets them at its end.
+
+    Args:
+        recipes: what to compare.
+        manifest: the corpus; only `train` and `val` are used.
+        files: where the images are.
+        encoder: embeds them.
+        path: the Markdown file, made if it is not there.
+        progress: told the recipe that is being fitted.
+
+    Raises:
+        OutputError: if the file cannot be read or written.
+        TrainingError: if the corpus has too few families or sources.
+    """
+    frame = seen_rows(manifest)
+    rows = {}
+    with EmbeddingMemory(encoder) as memory:
+        for recipe in recipes:
+            progress(recipe.name)
+            embeddings = memory.embed_files(list(frame["sha256"]), files, recipe.preprocessing)
+            rows[recipe.name] = cross_validate(recipe, embeddings, frame)
+    table = Table(
+        f"Cross-validated on train and val ({len(frame)} images)",
+        pd.DataFrame(rows).rename_axis("figure"),
+    )
+    try:
+        before = path.read_text(encoding="utf-8") if path.exists() else "# Experiments\n\n"
+        head, _, rest = before.partition(BEGIN)
+        tail = rest.partition(END)[2] or "\n"
+        atomic.write(path, f"{head}{BEGIN}\n\n{markdown(table)}\n\n{END}{tail}".encode())
+    except OSError as error:
+        raise OutputError(f"{path} cannot be written ({error.strerror}); choose another --output.") from error

@@ -1,0 +1,66 @@
+"""Which images to hold out together, so that a figure tells how a model does on what it never saw."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from sklearn.model_selection import StratifiedGroupKFold
+
+from core.errors import TrainingError
+
+Rows = NDArray[np.intp]
+
+
+@dataclass(frozen=True, eq=False)
+class Fold:
+    """Rows to fit on and rows to predict, both as positions in the frame."""
+
+    fitted: Rows
+    held_out: Rows
+
+
+def by_source(frame: pd.DataFrame, folds: int, seed: int) -> list[Fold]:
+    """Divide the sources into `folds` parts of like composition; each part is held out once.
+
+    Raises:
+        TrainingError: if a class has fewer sources than there are folds.
+    """
+    return _folds(frame, frame["source"], folds, seed)
+
+
+def by_family_and_source(frame: pd.DataFrame, folds: int, seed: int) -> list[Fold]:
+    """Hold out generator families (ai) and sources (human); each is held out once.
+
+    No image of a held-out source is fitted on, so a gallery that shows several families cannot give its
+    look away.
+
+    Raises:
+        TrainingError: if there are fewer families, or fewer human sources, than folds.
+    """
+    groups = frame["family"].where(frame["label"] == "ai", frame["source"])
+    return [_without_shared_sources(frame, fold) for fold in _folds(frame, groups, folds, seed)]
+
+
+def one_family(frame: pd.DataFrame, family: str) -> Fold:
+    """Hold out one generator family, and fit on everything that shares no source with it."""
+    of_family = (frame["family"] == family).to_numpy()
+    return _without_shared_sources(frame, Fold(np.flatnonzero(~of_family), np.flatnonzero(of_family)))
+
+
+def _folds(frame: pd.DataFrame, groups: pd.Series, folds: int, seed: int) -> list[Fold]:
+    fewest = int(groups.groupby(frame["label"]).nunique().min())
+    if fewest < folds:
+        raise TrainingError(
+            f"{folds} folds cannot be held out: one class has only {fewest} groups (families, or sources); "
+            "lower `folds` in the recipe or add sources to the corpus."
+        )
+    splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
+    return [Fold(fitted, held_out) for fitted, held_out in splitter.split(frame, frame["label"], groups)]
+
+
+def _without_shared_sources(frame: pd.DataFrame, fold: Fold) -> Fold:
+    shared = frame["source"].isin(set(frame["source"].iloc[fold.held_out])).to_numpy()
+    return Fold(fold.fitted[~shared[fold.fitted]], fold.held_out)

@@ -1,0 +1,114 @@
+import numpy as np
+import pytest
+import torch
+
+from core import images
+from core.detectors.encoder import (
+    CLIP_PREPROCESSING,
+    REFERENCE_COSINE,
+    Encoder,
+    load_encoder,
+    network_of,
+    reference_pictures,
+    reference_similarity,
+)
+from core.detectors.encoder_weights import cached_weights, read_weights
+from core.detectors.precision import Compute
+from core.detectors.preprocessing import Preprocessing
+from core.errors import EncoderError, EncoderWarning
+from tests.encoders import SIDE, SIZE
+
+FLOAT32 = Compute(torch.device("cpu"), torch.float32)
+TINY = Preprocessing(uniform_side=48, short_side=SIDE, window=SIDE, windows=3)
+
+
+@pytest.fixture
+def encoder(encoder_file):
+    state, identity = read_weights(encoder_file, pinned=False)
+    return Encoder(network_of(state, encoder_file), identity, FLOAT32)
+
+
+@pytest.fixture
+def artworks(drawings):
+    sizes = [(64, 48), (48, 64), (64, 64), (200, 90)] * 2
+    return [images.open(drawings.file(drawings.painting(size, i))) for i, size in enumerate(sizes)]
+
+
+def test_the_network_is_read_from_its_weights(encoder):
+    assert (encoder.side, encoder.size) == (SIDE, SIZE)
+    assert len(encoder.network.encoder.layers) == 2
+
+
+def test_embeddings_have_length_one_and_do_not_depend_on_the_batch(encoder, artworks):
+    together = encoder.embed(artworks, TINY)
+    assert together.shape == (len(artworks), SIZE)
+    assert together.dtype == np.float32
+    np.testing.assert_allclose(np.linalg.norm(together, axis=1), 1, atol=1e-5)
+    alone = np.concatenate([encoder.embed([artwork], TINY) for artwork in artworks])
+    np.testing.assert_allclose(together, alone, atol=1e-5)
+
+
+def test_windows_are_averaged(encoder, artworks):
+    windows = encoder.embed_windows(TINY.tensor(artworks[3].image))
+    assert len(windows) == 3
+    mean = windows.mean(dim=0)
+    np.testing.assert_allclose(encoder.embed([artworks[3]], TINY)[0], (mean / mean.norm()).numpy(), atol=1e-5)
+
+
+def test_no_artworks_give_no_embeddings(encoder):
+    assert encoder.embed([], TINY).shape == (0, SIZE)
+
+
+def test_gradients_reach_the_picture(encoder):
+    pictures = reference_pictures(SIDE).requires_grad_()
+    encoder.embed_windows(pictures)[:, 0].sum().backward()
+    assert pictures.grad is not None
+    assert pictures.grad.abs().sum() > 0
+
+
+def test_bfloat16_agrees_with_float32(encoder, encoder_file, artworks):
+    state, identity = read_weights(encoder_file, pinned=False)
+    fast = Encoder(network_of(state, encoder_file), identity, Compute(torch.device("cpu"), torch.bfloat16))
+    similarity = (fast.embed(artworks, TINY) * encoder.embed(artworks, TINY)).sum(axis=1)
+    assert similarity.min() > REFERENCE_COSINE
+
+
+def test_windows_of_another_size_are_refused(encoder, artworks):
+    with pytest.raises(EncoderError, match="windows of 32 pixels, but the preprocessing makes them 224"):
+        encoder.embed(artworks, CLIP_PREPROCESSING)
+
+
+@pytest.mark.usefixtures("tiny_encoder")
+def test_other_weights_than_the_reference_are_used_with_a_warning():
+    with pytest.warns(EncoderWarning, match="other embeddings than the reference"):
+        assert load_encoder(FLOAT32).size == SIZE
+
+
+@pytest.mark.usefixtures("tiny_encoder")
+def test_the_encoder_is_shared():
+    with pytest.warns(EncoderWarning):
+        first = load_encoder(FLOAT32)
+    assert load_encoder(FLOAT32) is first
+
+
+def test_missing_weights_say_how_to_get_them(tmp_path, monkeypatch):
+    monkeypatch.delenv("VERSO_ENCODER", raising=False)
+    monkeypatch.setenv("VERSO_CACHE", str(tmp_path))
+    with pytest.raises(EncoderError, match=r"are missing: .*core encoder fetch.*VERSO_ENCODER.*ResNet"):
+        load_encoder(FLOAT32)
+
+
+def test_weights_of_another_network_are_named(tmp_path):
+    with pytest.raises(EncoderError, match="no CLIP vision transformer"):
+        network_of(
+            {"embeddings.patch_embedding.weight": torch.zeros(64, 3, 8, 8)}, tmp_path / "odd.safetensors"
+        )
+
+
+def test_the_real_encoder_gives_the_reference_embeddings(monkeypatch):
+    monkeypatch.delenv("VERSO_ENCODER", raising=False)
+    path = cached_weights()
+    if not path.is_file():
+        pytest.skip("the encoder's weights are not on this machine (python -m core encoder fetch)")
+    state, identity = read_weights(path, pinned=True)
+    assert reference_similarity(Encoder(network_of(state, path), identity, FLOAT32)) > 0.9999
