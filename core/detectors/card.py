@@ -95,7 +95,7 @@ class Card(_Table):
     """
 
     name: str
-    family: Literal["resnet18"] | HeadFamily
+    family: Literal["resnet18", HeadFamily]
     summary: str
     recipe: str
     seed: int

@@ -100,13 +100,14 @@ class Preprocessing(BaseModel):
         left, top, right, bottom = self._trim(width, height)
         kept_width, kept_height = right - left, bottom - top
         scale = self.short_side / min(kept_width, kept_height)
-        small = round(kept_width * scale), round(kept_height * scale)
+        small = int(kept_width * scale), int(kept_height * scale)
+        across, down = kept_width / small[0], kept_height / small[1]
         return [
             Window(
-                (left + x / scale) / width,
-                (top + y / scale) / height,
-                (left + (x + self.window) / scale) / width,
-                (top + (y + self.window) / scale) / height,
+                (left + x * across) / width,
+                (top + y * down) / height,
+                (left + (x + self.window) * across) / width,
+                (top + (y + self.window) * down) / height,
             )
             for x, y in self._offsets(*small)
         ]
