@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import tomllib
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -67,9 +68,9 @@ class Corpus(_Table):
 
 
 class Weights(_Table):
-    """The file of weights that belongs to this card."""
+    """The file of weights that belongs to this card; it lies beside it."""
 
-    file: str
+    file: str = Field(pattern=r"^\w[\w.-]*$")
     sha256: str
 
 
@@ -157,3 +158,23 @@ def write_card(card: Card, folder: Path) -> None:
     """Write `card.toml` into a model folder, replacing the one that is there."""
     document: dict[str, Any] = card.model_dump(mode="json", exclude_none=True)
     (folder / CARD_FILE).write_text(tomlkit.dumps(document), encoding="utf-8")
+
+
+def read_weights(card: Card, folder: Path) -> bytes:
+    """Read the file of weights that belongs to `card`.
+
+    Raises:
+        ModelError: if it is missing, or is not the file the card describes.
+    """
+    path = folder / card.weights.file
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise ModelError(f"Model '{card.name}': {path} cannot be read ({error.strerror}).") from error
+    found = hashlib.sha256(data).hexdigest()
+    if found != card.weights.sha256:
+        raise ModelError(
+            f"Model '{card.name}': {path.name} does not belong to its card (sha256 {found[:12]}… instead of "
+            f"{card.weights.sha256[:12]}…); restore the folder from the repository."
+        )
+    return data

@@ -21,7 +21,7 @@ from sklearn.tree import DecisionTreeClassifier
 from skops.io.exceptions import UntrustedTypesFoundException
 
 from core.corpus import atomic
-from core.detectors.card import CLASSES, Card
+from core.detectors.card import CLASSES, Card, read_weights
 from core.detectors.encoder import Embedder, load_encoder
 from core.detectors.precision import Compute
 from core.errors import EncoderWarning, ModelError
@@ -117,36 +117,26 @@ def load_classical(
 
 
 def _pipeline(card: Card, folder: Path) -> Pipeline:
-    path = folder / card.weights.file
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise ModelError(f"Model '{card.name}': {path} cannot be read ({error.strerror}).") from error
-    found = hashlib.sha256(data).hexdigest()
-    if found != card.weights.sha256:
-        raise ModelError(
-            f"Model '{card.name}': {path.name} does not belong to its card (sha256 {found[:12]}… instead of "
-            f"{card.weights.sha256[:12]}…); restore the folder from the repository."
-        )
+    data = read_weights(card, folder)
     try:
         pipeline = skops.io.loads(data, trusted=list(ALLOWED_TYPES))
     except UntrustedTypesFoundException as error:
         raise ModelError(
-            f"Model '{card.name}': {path.name} holds types that Verso does not load ({error}); do not use it."
+            f"Model '{card.name}': {card.weights.file} holds types that Verso does not load ({error}); do not use it."
         ) from error
     except (BadZipFile, KeyError, ValueError, TypeError) as error:
         raise ModelError(
-            f"Model '{card.name}': {path.name} is no skops file ({error}); restore the folder."
+            f"Model '{card.name}': {card.weights.file} is no skops file ({error}); restore the folder."
         ) from error
     wanted = ESTIMATORS.get(card.family)
     if not isinstance(pipeline, Pipeline) or wanted is None or not isinstance(pipeline[-1], wanted):
         raise ModelError(
-            f"Model '{card.name}': its card says family '{card.family}', but {path.name} holds a "
+            f"Model '{card.name}': its card says family '{card.family}', but {card.weights.file} holds a "
             f"{type(pipeline[-1] if isinstance(pipeline, Pipeline) else pipeline).__name__}; restore the folder."
         )
     if pipeline.classes_.tolist() != list(range(len(CLASSES))):
         raise ModelError(
-            f"Model '{card.name}': {path.name} must tell the classes 0 ({CLASSES[0]}) and 1 ({CLASSES[1]}) "
+            f"Model '{card.name}': {card.weights.file} must tell the classes 0 ({CLASSES[0]}) and 1 ({CLASSES[1]}) "
             f"apart, but has {pipeline.classes_.tolist()}; fit it again."
         )
     return pipeline

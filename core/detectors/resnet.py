@@ -15,7 +15,7 @@ from safetensors.torch import load, save
 from torch import Tensor, nn
 from torchvision.models import ResNet, resnet18
 
-from core.detectors.card import CLASSES, Card
+from core.detectors.card import CLASSES, Card, read_weights
 from core.detectors.precision import Compute, best_compute
 from core.errors import ModelError
 from core.images import Artwork
@@ -90,21 +90,13 @@ def load_resnet(card: Card, folder: Path, compute: Compute | None = None) -> Res
     Raises:
         ModelError: if the weights are missing, are not those of the card, or are no two-way ResNet-18.
     """
-    path = folder / card.weights.file
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise ModelError(f"Model '{card.name}': {path} cannot be read ({error.strerror}).") from error
-    found = hashlib.sha256(data).hexdigest()
-    if found != card.weights.sha256:
-        raise ModelError(
-            f"Model '{card.name}': {path.name} does not belong to its card (sha256 {found[:12]}… instead of "
-            f"{card.weights.sha256[:12]}…); restore the folder from the repository."
-        )
+    data = read_weights(card, folder)
     try:
         state = {name: value.float() for name, value in load(data).items()}
         network = build()
         network.load_state_dict(state)
     except (SafetensorError, RuntimeError) as error:
-        raise ModelError(f"Model '{card.name}': {path.name} holds no two-way ResNet-18 ({error}).") from error
+        raise ModelError(
+            f"Model '{card.name}': {card.weights.file} holds no two-way ResNet-18 ({error})."
+        ) from error
     return ResNetDetector(card, network, compute)

@@ -1,6 +1,7 @@
 """The verdict card: the probability on a scale, and what it means in plain words."""
 
 import html
+from dataclasses import dataclass
 
 import streamlit as st
 
@@ -29,8 +30,9 @@ STYLE = """
   transform: translateX(-50%); font-weight: 600; font-size: .95rem; white-space: nowrap; }
 .verso-mark { position: absolute; top: 0; bottom: 0; left: var(--p); width: 4px; margin-left: -2px;
   background: #fff; box-shadow: 0 0 0 2px #111; }
-.verso-ends { display: flex; justify-content: space-between; margin-top: .3rem; opacity: .8; gap: .5rem; }
-.verso-ends span:nth-child(2) { text-align: center; }
+.verso-ends { position: relative; display: flex; justify-content: space-between; margin-top: .3rem; opacity: .8; gap: .5rem; }
+.verso-ends span:nth-child(2) { position: absolute; transform: translateX(-50%);
+  left: clamp(30%, calc((var(--low) + var(--high)) / 2), 70%); }
 </style>
 """
 
@@ -44,31 +46,45 @@ def percent(share: float) -> str:
     return f"{share:.0%}".replace("%", " %")
 
 
+@dataclass(frozen=True)
+class _Reading:
+    """How a decided verdict reads: what it means, how often it was wrong, what it does not mean."""
+
+    means: str
+    wrong: str
+    wrong_on: str
+    not_meant: str
+
+
+READINGS = {
+    Label.AI: _Reading(
+        means="The model finds in this picture what it found in generated ones.",
+        wrong="human_called_ai",
+        wrong_on="human works from sources new to it",
+        not_meant="That is a reason to look closer, not proof.",
+    ),
+    Label.HUMAN: _Reading(
+        means="The model finds in this picture what it found in works by people.",
+        wrong="ai_called_human",
+        wrong_on="generated works from families new to it",
+        not_meant="That does not clear a picture made by a newer generator.",
+    ),
+}
+
+
 def meaning(verdict: Verdict, card: Card) -> str:
-    """Say in one plain sentence what a verdict means, and in another what it does not."""
-    unseen = card.splits.get("ood")
-    if verdict.label == Label.AI:
-        means = "The model finds in this picture what it found in generated ones."
-        figure = unseen.figures["human_called_ai"] if unseen else None
-        error = (
-            f" It also said so of {percent(figure.value)} of human works from sources new to it."
-            if figure
-            else ""
+    """Say in plain words what a verdict means, how often it was wrong, and what it does not mean."""
+    reading = READINGS.get(verdict.label)
+    if reading is None:
+        return (
+            "The model cannot tell: its probability lies in the band where it has been wrong too often. "
+            "Take this as no finding, neither for nor against the artist."
         )
-        return f"{means}{error} That is a reason to look closer, not proof."
-    if verdict.label == Label.HUMAN:
-        means = "The model finds in this picture what it found in works by people."
-        figure = unseen.figures["ai_called_human"] if unseen else None
-        error = (
-            f" It also said so of {percent(figure.value)} of generated works from families new to it."
-            if figure
-            else ""
-        )
-        return f"{means}{error} That does not clear a picture made by a newer generator."
-    return (
-        "The model cannot tell: its probability lies in the band where it has been wrong too often. "
-        "Take this as no finding, neither for nor against the artist."
-    )
+    sentences = [reading.means, reading.not_meant]
+    if unseen := card.splits.get("ood"):
+        share = percent(unseen.figures[reading.wrong].value)
+        sentences.insert(1, f"It also said so of {share} of {reading.wrong_on}.")
+    return " ".join(sentences)
 
 
 def verdict_card(verdict: Verdict, card: Card) -> None:
