@@ -103,7 +103,7 @@ class Card(_Table):
     classes: tuple[str, str]
     commit: str = Field(description="the code that trained it; '-dirty' if it was not committed")
     trained: str = Field(description="date, UTC")
-    best_epoch: int | None = None
+    best_epoch: int | None = Field(default=None, description="counted from 0")
     epochs: int | None = None
     encoder: str | None = Field(default=None, description="sha256 of the encoder weights it was fitted on")
     known_failures: tuple[str, ...] = ()
