@@ -37,6 +37,10 @@ class UnreadableFileError(ImageError, OSError):
     """The path cannot be read: it is missing, a folder, or not permitted."""
 
 
+class UnreadableVideoError(ImageError):
+    """A video is damaged, over a limit, or holds no picture to judge."""
+
+
 class OutputError(VersoError, OSError):
     """A result cannot be written where it was asked for."""
 
@@ -91,3 +95,19 @@ class EncoderWarning(UserWarning):
 
 class EvaluationError(VersoError, ValueError):
     """A figure was asked for that the predictions at hand do not define."""
+
+
+class AuditError(VersoError):
+    """An audit cannot start, go on or be changed as asked."""
+
+
+class ArchiveError(AuditError, ValueError):
+    """An archive is refused as a whole: it breaks a limit, or holds what no archive of pictures needs."""
+
+
+class ListError(AuditError, ValueError):
+    """A list of files cannot be read."""
+
+
+class StoreError(AuditError):
+    """The database of audits cannot be opened or is of another version of Verso."""

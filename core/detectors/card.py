@@ -5,13 +5,15 @@ from __future__ import annotations
 import hashlib
 import tomllib
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 import tomlkit
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
 
+from core.corpus import atomic
 from core.detectors.calibration import PlattScaling
+from core.detectors.features import DeclaredFeatures, EmbeddingFeatures
 from core.detectors.preprocessing import Preprocessing
 from core.errors import ModelError
 from core.verdict import Thresholds
@@ -19,8 +21,10 @@ from core.verdict import Thresholds
 CLASSES = ("human", "ai")
 CARD_FILE = "card.toml"
 
-HeadFamily = Literal["svm", "logistic-regression", "random-forest", "decision-tree", "knn"]
-"""Families that judge the embeddings of the frozen encoder."""
+HeadFamily = Literal[
+    "svm", "logistic-regression", "random-forest", "decision-tree", "knn", "gradient-boosting"
+]
+"""Families of classical models; which features they judge is declared beside."""
 
 
 class _Table(BaseModel):
@@ -36,7 +40,7 @@ class Interval(_Table):
 
 
 class Group(_Table):
-    """How the model does on the works of one medium (human) or one generator family (ai).
+    """How the model does on the works of one medium or source (human) or one generator family (ai).
 
     `wrong` is the share called the other class, `inconclusive` the share left undecided, both in [0, 1].
     """
@@ -48,13 +52,33 @@ class Group(_Table):
     inconclusive: float
 
 
+class Perturbed(_Table):
+    """How the model does on one split after the same was done to every picture.
+
+    `auc_lost` is the AUC of the unperturbed pictures less that of the perturbed ones, its interval from a paired
+    bootstrap; the shares are those at the shipped thresholds.
+    """
+
+    auc: Interval
+    auc_lost: Interval
+    human_called_ai: Interval
+    ai_called_human: Interval
+    coverage: Interval
+
+
 class SplitFigures(_Table):
-    """How good the model is on one split; every figure is recomputed from `predictions.csv`."""
+    """How good the model is on one split; every figure is recomputed from the files of the model.
+
+    `groups` are the media and generator families, `sources` the sources of human works, `robustness` what is
+    left after each perturbation, by its name.
+    """
 
     human: int
     ai: int
     figures: dict[str, Interval]
     groups: tuple[Group, ...] = ()
+    sources: tuple[Group, ...] = ()
+    robustness: dict[str, Perturbed] = Field(default_factory=dict)
 
 
 class Corpus(_Table):
@@ -68,10 +92,13 @@ class Corpus(_Table):
 
 
 class Weights(_Table):
-    """The file of weights that belongs to this card; it lies beside it."""
+    """The file of weights that belongs to this card; it lies beside it, unless it is not shipped."""
 
     file: str = Field(pattern=r"^\w[\w.-]*$")
     sha256: str
+    body: str | None = Field(
+        default=None, description="digest of the body that is needed beside a file that holds only a head"
+    )
 
 
 class Initialisation(_Table):
@@ -92,7 +119,8 @@ class Band(_Table):
 class Card(_Table):
     """A model's card; one `card.toml` in each folder of `models/`.
 
-    A network has `best_epoch` and `epochs`; a model that judges embeddings has `encoder` instead.
+    A network has `best_epoch` and `epochs`; a classical model has `features` instead, and `encoder` if these
+    are embeddings.
     """
 
     name: str
@@ -108,20 +136,31 @@ class Card(_Table):
     encoder: str | None = Field(default=None, description="sha256 of the encoder weights it was fitted on")
     known_failures: tuple[str, ...] = ()
     preprocessing: Preprocessing
+    features: Annotated[DeclaredFeatures, Field(discriminator="kind")] | None = None
     calibration: PlattScaling
     thresholds: Band
     corpus: Corpus
     initialisation: Initialisation
     weights: Weights
+    measured: dict[str, str] = Field(
+        default_factory=dict, description="of each measurement, the fingerprint of what it was made with"
+    )
     splits: dict[str, SplitFigures] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _has_the_fields_of_its_family(self) -> Self:
-        needed = ("best_epoch", "epochs") if self.family == "resnet18" else ("encoder",)
-        for name in ("best_epoch", "epochs", "encoder"):
-            if (getattr(self, name) is None) == (name in needed):
-                verb = "needs" if name in needed else "has no"
-                raise PydanticCustomError("family", f"a model of family '{self.family}' {verb} {name}")
+        network = self.family == "resnet18"
+        wanted = {
+            "best_epoch": network,
+            "epochs": network,
+            "features": not network,
+            "encoder": isinstance(self.features, EmbeddingFeatures),
+        }
+        for name, needed in wanted.items():
+            if (getattr(self, name) is None) == needed:
+                of = "" if self.features is None else f" on features '{self.features.kind}'"
+                verb = "needs" if needed else "has no"
+                raise PydanticCustomError("family", f"a model of family '{self.family}'{of} {verb} {name}")
         return self
 
     @property
@@ -142,6 +181,8 @@ def read_card(folder: Path) -> Card:
             card = Card.model_validate(tomllib.load(file))
     except FileNotFoundError as error:
         raise ModelError(f"{folder} is no model: it holds no {CARD_FILE}.") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise ModelError(f"{path} cannot be read ({error}); restore it from the repository.") from error
     except tomllib.TOMLDecodeError as error:
         raise ModelError(f"{path} is no valid TOML ({error}); restore it from the repository.") from error
     except ValidationError as error:
@@ -157,7 +198,19 @@ def read_card(folder: Path) -> Card:
 def write_card(card: Card, folder: Path) -> None:
     """Write `card.toml` into a model folder, replacing the one that is there."""
     document: dict[str, Any] = card.model_dump(mode="json", exclude_none=True)
-    (folder / CARD_FILE).write_text(tomlkit.dumps(document), encoding="utf-8")
+    atomic.write(folder / CARD_FILE, tomlkit.dumps(_figures_on_one_line(document)).encode())
+
+
+def _figures_on_one_line(table: dict[str, Any]) -> dict[str, Any]:
+    """Return `table` with every interval in it as a TOML table of one line."""
+    if set(table) == set(Interval.model_fields):
+        inline = tomlkit.inline_table()
+        inline.update(table)
+        return inline
+    return {
+        name: _figures_on_one_line(value) if isinstance(value, dict) else value
+        for name, value in table.items()
+    }
 
 
 def read_weights(card: Card, folder: Path) -> bytes:
@@ -169,6 +222,11 @@ def read_weights(card: Card, folder: Path) -> bytes:
     path = folder / card.weights.file
     try:
         data = path.read_bytes()
+    except FileNotFoundError as error:
+        raise ModelError(
+            f"Model '{card.name}' cannot judge: its weights are not shipped, {path} is missing; make them with "
+            f"`python -m core train {card.recipe} --corpus data/manifest.csv --output {folder}`."
+        ) from error
     except OSError as error:
         raise ModelError(f"Model '{card.name}': {path} cannot be read ({error.strerror}).") from error
     found = hashlib.sha256(data).hexdigest()

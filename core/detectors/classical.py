@@ -1,4 +1,4 @@
-"""Classical models (scikit-learn) that judge the embeddings of the frozen encoder."""
+"""Classical models (scikit-learn) that judge features of a picture; see `core.detectors.features`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 import skops.io
 from numpy.typing import NDArray
 from scipy.special import logit
-from sklearn.ensemble import RandomForestClassifier
+from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import Pipeline
@@ -22,7 +22,9 @@ from skops.io.exceptions import UntrustedTypesFoundException
 
 from core.corpus import atomic
 from core.detectors.card import CLASSES, Card, read_weights
-from core.detectors.encoder import Embedder, load_encoder
+from core.detectors.encoder import Embedder
+from core.detectors.features import EncoderFeatures, Features, Matrix, PixelFeatures, load_features
+from core.detectors.pixel_models import PixelKNN, PixelSVM
 from core.detectors.precision import Compute
 from core.errors import EncoderWarning, ModelError
 from core.images import Artwork
@@ -30,6 +32,14 @@ from core.images import Artwork
 PIPELINE_FILE = "pipeline.skops"
 
 ALLOWED_TYPES = (
+    "core.detectors.pixel_models.PixelKNN",
+    "core.detectors.pixel_models.PixelSVM",
+    "sklearn._loss._loss.CyHalfBinomialLoss",
+    "sklearn._loss.link.Interval",
+    "sklearn._loss.link.LogitLink",
+    "sklearn._loss.loss.HalfBinomialLoss",
+    "sklearn.ensemble._hist_gradient_boosting.binning._BinMapper",
+    "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
     "sklearn.metrics._dist_metrics.EuclideanDistance64",
     "sklearn.neighbors._kd_tree.KDTree",
     "sklearn.tree._tree.Tree",
@@ -42,37 +52,40 @@ ESTIMATORS: dict[str, type] = {
     "random-forest": RandomForestClassifier,
     "decision-tree": DecisionTreeClassifier,
     "knn": KNeighborsClassifier,
+    "gradient-boosting": HistGradientBoostingClassifier,
 }
+
+ON_PIXELS: dict[str, type] = {**ESTIMATORS, "svm": PixelSVM, "knn": PixelKNN}
 
 LEAST_SHARE = 0.01
 """Shares of votes are kept this far from 0 and 1 before their log-odds are taken."""
 
 
-def pipeline_margins(pipeline: Pipeline, embeddings: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return score(`ai`) - score(`human`): float32 `[N]` for embeddings `[N, size]`.
+def pipeline_margins(pipeline: Pipeline, features: Matrix) -> NDArray[np.float32]:
+    """Return score(`ai`) - score(`human`): float32 `[N]` for features `[N, size]`.
 
-    The decision function where the model has one (SVM, logistic regression); else the log-odds of its share
-    of votes, kept `LEAST_SHARE` away from 0 and 1.
+    The decision function where the model has one (SVM, logistic regression, gradient boosting); else the
+    log-odds of its share of votes, kept `LEAST_SHARE` away from 0 and 1.
     """
     if hasattr(pipeline, "decision_function"):
-        return np.asarray(pipeline.decision_function(embeddings), np.float32)
-    shares = pipeline.predict_proba(embeddings)[:, CLASSES.index("ai")]
+        return np.asarray(pipeline.decision_function(features), np.float32)
+    shares = pipeline.predict_proba(features)[:, CLASSES.index("ai")]
     return np.asarray(logit(np.clip(shares, LEAST_SHARE, 1 - LEAST_SHARE)), np.float32)
 
 
-class EmbeddingDetector:
-    """A fitted pipeline behind an encoder, safe to share between threads."""
+class ClassicalDetector:
+    """A fitted pipeline behind features, safe to share between threads."""
 
-    def __init__(self, card: Card, pipeline: Pipeline, encoder: Embedder) -> None:
+    def __init__(self, card: Card, pipeline: Pipeline, features: Features) -> None:
         self.card = card
         self.pipeline = pipeline
-        self.encoder = encoder
+        self.features = features
 
     def raw_margins(self, artworks: Sequence[Artwork]) -> NDArray[np.float32]:
         """Return the margin of each artwork, uncalibrated: float32 `[N]`."""
         if not artworks:
             return np.empty(0, np.float32)
-        return pipeline_margins(self.pipeline, self.encoder.embed(artworks, self.card.preprocessing))
+        return pipeline_margins(self.pipeline, self.features.of(artworks, self.card.preprocessing))
 
     def predict(self, artworks: Sequence[Artwork]) -> NDArray[np.float32]:
         """Return `p_ai` of each artwork: float32 `[N]` in [0, 1], calibrated."""
@@ -88,32 +101,35 @@ def save_pipeline(pipeline: Pipeline, folder: Path) -> str:
 
 def load_classical(
     card: Card, folder: Path, compute: Compute | None = None, encoder: Embedder | None = None
-) -> EmbeddingDetector:
-    """Load the pipeline that belongs to `card`, and the encoder unless one is given.
+) -> ClassicalDetector:
+    """Load the pipeline that belongs to `card`, and the encoder if it judges embeddings and none is given.
 
     Raises:
         ModelError: if the pipeline is missing, is not that of the card, holds a type that is not allowed, is
-            of another family, or takes embeddings of another size than the encoder gives.
-        EncoderError: if the encoder cannot be loaded.
+            of another family, or takes another number of features than the card declares.
+        EncoderError: if the encoder cannot be loaded, or lacks a tap.
 
     Warns:
         EncoderWarning: if the pipeline was fitted on embeddings of other weights than those at hand.
     """
+    if card.features is None:
+        raise ModelError(f"Model '{card.name}': its card declares no features to judge; restore the card.")
     pipeline = _pipeline(card, folder)
-    encoder = encoder or load_encoder(compute)
-    if pipeline.n_features_in_ != encoder.size:
+    features = load_features(card.features, compute, encoder)
+    if pipeline.n_features_in_ != features.size:
         raise ModelError(
-            f"Model '{card.name}': {card.weights.file} takes embeddings of {pipeline.n_features_in_} numbers, "
-            f"but the encoder gives {encoder.size}; restore the model, or set VERSO_ENCODER to its encoder."
+            f"Model '{card.name}': {card.weights.file} takes {pipeline.n_features_in_} numbers per picture, but its "
+            f"features '{card.features.kind}' are {features.size}; restore the model, or set VERSO_ENCODER to the "
+            "encoder it was fitted on."
         )
-    if card.encoder is not None and card.encoder != encoder.identity:
+    if isinstance(features, EncoderFeatures) and card.encoder != features.encoder.identity:
         warnings.warn(
-            f"Model '{card.name}' was fitted on embeddings of other encoder weights ({card.encoder[:12]}… "
-            f"instead of {encoder.identity[:12]}…); refit it with `python -m core train {card.recipe}`.",
+            f"Model '{card.name}' was fitted on embeddings of other encoder weights ({str(card.encoder)[:12]}… "
+            f"instead of {features.encoder.identity[:12]}…); refit it with `python -m core train {card.recipe}`.",
             EncoderWarning,
             stacklevel=2,
         )
-    return EmbeddingDetector(card, pipeline, encoder)
+    return ClassicalDetector(card, pipeline, features)
 
 
 def _pipeline(card: Card, folder: Path) -> Pipeline:
@@ -128,7 +144,7 @@ def _pipeline(card: Card, folder: Path) -> Pipeline:
         raise ModelError(
             f"Model '{card.name}': {card.weights.file} is no skops file ({error}); restore the folder."
         ) from error
-    wanted = ESTIMATORS.get(card.family)
+    wanted = (ON_PIXELS if isinstance(card.features, PixelFeatures) else ESTIMATORS).get(card.family)
     if not isinstance(pipeline, Pipeline) or wanted is None or not isinstance(pipeline[-1], wanted):
         raise ModelError(
             f"Model '{card.name}': its card says family '{card.family}', but {card.weights.file} holds a "

@@ -1,10 +1,22 @@
-"""Remembers embeddings, so that heads are fitted and evaluated in seconds."""
+"""Remembers embeddings, so that heads are fitted and evaluated in seconds.
+
+On disk, below the folder `embeddings` of the user's cache:
+
+- one folder per encoder and preprocessing, named `memory_key(identity, preprocessing)`: the first 16 hex digits
+  of the sha256 of the encoder's identity followed by the preprocessing's compact JSON;
+- in it, shards: safetensors files that are written once, whole, and never changed. A shard has one tensor for
+  each of the encoder's taps, named like the tap: float16 `[n, size]`, row i what the tap gives for picture i,
+  averaged over the picture's windows, then scaled to length 1. Its metadata has `keys`: a JSON list of the n
+  keys, in order. Its name is the first 32 hex digits of the sha256 of that JSON, and `.safetensors`.
+
+The key of a picture of a corpus is the sha256 of its file; that of an augmented view is whatever string tells it
+apart (see `core.training.views`). A key that stands in several shards means the same everywhere.
+"""
 
 from __future__ import annotations
 
 import hashlib
-import io
-import zipfile
+import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -13,6 +25,10 @@ from typing import Self
 import numpy as np
 from filelock import FileLock
 from numpy.typing import NDArray
+from PIL import Image
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save
+from torch import Tensor
 
 from core import images
 from core.cache_folder import cache_folder
@@ -20,28 +36,38 @@ from core.corpus import atomic
 from core.corpus.cache import ImageCache
 from core.detectors.encoder import Embedder
 from core.detectors.preprocessing import Preprocessing
+from core.detectors.taps import JUST_POOLED, require_taps
 from core.errors import EncoderError
-from core.images import Artwork
 
-SAVE_EVERY = 256
+SHARD = 256
+"""Pictures after which what is new is written to a shard."""
+
 BATCH = 16
+SUFFIX = ".safetensors"
+KEYS = "keys"
 
 Embeddings = NDArray[np.float32]
+Half = NDArray[np.float16]
+View = Callable[[Image.Image, str], Tensor]
+"""Makes float32 windows `[n, 3, side, side]` of a picture and the sha256 of its file."""
+
+
+def memory_key(identity: str, preprocessing: Preprocessing) -> str:
+    """Return the name of the folder for the embeddings of one encoder and one preprocessing."""
+    return hashlib.sha256((identity + preprocessing.model_dump_json()).encode()).hexdigest()[:16]
 
 
 class EmbeddingMemory:
-    """An encoder that embeds each picture once: the others come from a file in the user's cache.
+    """An encoder that embeds each picture of a corpus once, with all its taps.
 
-    Entries are found by the sha256 of the picture's file; a file holds those of one encoder and one
-    preprocessing. New entries are saved every `SAVE_EVERY` pictures and when the `with` block ends, so that
-    an interrupted run goes on where it stopped. Meant for corpora: what users upload is not to be remembered.
+    What is new is written every `SHARD` pictures and when the `with` block ends, so that an interrupted run
+    goes on where it stopped; several processes may share the folder. What users upload is not to be remembered.
     """
 
     def __init__(self, encoder: Embedder, folder: Path | None = None) -> None:
         self.encoder = encoder
         self.folder = folder or cache_folder("embeddings")
-        self._known: dict[Path, dict[str, Embeddings]] = {}
-        self._unsaved: dict[Path, int] = {}
+        self._shelves: dict[str, _Shelf] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -49,32 +75,8 @@ class EmbeddingMemory:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for path, count in self._unsaved.items():
-            if count:
-                self._save(path)
-
-    @property
-    def identity(self) -> str:
-        """That of the encoder."""
-        return self.encoder.identity
-
-    @property
-    def size(self) -> int:
-        """That of the encoder."""
-        return self.encoder.size
-
-    def embed(self, artworks: Sequence[Artwork], preprocessing: Preprocessing) -> Embeddings:
-        """Return what the encoder's `embed` returns."""
-        path = self._path(preprocessing)
-        known = self._entries(path)
-        new = {artwork.sha256: artwork for artwork in artworks if artwork.sha256 not in known}
-        if new:
-            found = self.encoder.embed(list(new.values()), preprocessing)
-            known.update(zip(new, found, strict=True))
-            self._unsaved[path] += len(new)
-            if self._unsaved[path] >= SAVE_EVERY:
-                self._save(path)
-        return self._rows(known, [artwork.sha256 for artwork in artworks])
+        for shelf in self._shelves.values():
+            shelf.save()
 
     def embed_files(
         self,
@@ -82,6 +84,7 @@ class EmbeddingMemory:
         files: ImageCache,
         preprocessing: Preprocessing,
         progress: Callable[[int, int], None] = lambda done, total: None,  # noqa: ARG005
+        taps: tuple[str, ...] = JUST_POOLED,
     ) -> Embeddings:
         """Embed pictures of a corpus, opening only those not embedded before.
 
@@ -90,57 +93,149 @@ class EmbeddingMemory:
             files: where they lie.
             preprocessing: what the encoder is fed.
             progress: told (pictures embedded, pictures in all).
+            taps: which to return; all are remembered.
 
         Returns:
-            float32 `[N, size]`, each row of length 1.
+            float32 `[N, len(taps) * size]`, what each tap gives of length 1, in half precision.
 
         Raises:
             CorpusError: if pictures that were not embedded before are not on this computer.
-            ImageError: if one of them cannot be read.
+            EncoderError: if there is no such tap, or a file of the memory is damaged.
+            ImageError: if one of the pictures cannot be read.
         """
-        known = self._entries(self._path(preprocessing))
-        new = [sha256 for sha256 in dict.fromkeys(hashes) if sha256 not in known]
-        paths = files.paths(new)
-        for start in range(0, len(paths), BATCH):
-            self.embed([images.open(path) for path in paths[start : start + BATCH]], preprocessing)
-            progress(len(hashes) - len(new) + min(start + BATCH, len(new)), len(hashes))
-        progress(len(hashes), len(hashes))
-        return self._rows(known, hashes)
+        return self.embed_views(
+            hashes,
+            hashes,
+            files,
+            preprocessing,
+            lambda picture, _: preprocessing.tensor(picture),
+            progress,
+            taps,
+        )
 
-    def _rows(self, known: dict[str, Embeddings], hashes: Sequence[str]) -> Embeddings:
-        if not hashes:
-            return np.empty((0, self.size), np.float32)
-        return np.stack([known[sha256] for sha256 in hashes])
+    def embed_views(
+        self,
+        keys: Sequence[str],
+        hashes: Sequence[str],
+        files: ImageCache,
+        preprocessing: Preprocessing,
+        view: View,
+        progress: Callable[[int, int], None] = lambda done, total: None,  # noqa: ARG005
+        taps: tuple[str, ...] = JUST_POOLED,
+    ) -> Embeddings:
+        """Embed what `view` makes of pictures of a corpus; see `embed_files`.
 
-    def _path(self, preprocessing: Preprocessing) -> Path:
-        key = hashlib.sha256((self.identity + preprocessing.model_dump_json()).encode()).hexdigest()
-        return self.folder / f"{key[:16]}.npz"
+        Args:
+            keys: what tells each view apart from every other `[N]`.
+            hashes: sha256 of the file each view is made of `[N]`.
+            files: where they lie.
+            preprocessing: what the views were derived from.
+            view: makes the windows, the same whenever it is asked for the same picture.
+            progress: told (views embedded, views in all).
+            taps: which to return; all are remembered.
+        """
+        shelf = self._shelf(preprocessing)
+        pictures = dict(zip(keys, hashes, strict=True))
+        new = [key for key in pictures if key not in shelf]
+        needed = list(dict.fromkeys(pictures[key] for key in new))
+        paths = dict(zip(needed, files.paths(needed), strict=True))
+        for start in range(0, len(new), BATCH):
+            batch = new[start : start + BATCH]
+            windows = [view(images.open(paths[pictures[key]]).image, pictures[key]) for key in batch]
+            shelf.add(batch, self.encoder.embed_each(windows, self.encoder.taps))
+            progress(len(keys) - len(new) + start + len(batch), len(keys))
+        progress(len(keys), len(keys))
+        return shelf.rows(keys, taps)
 
-    def _entries(self, path: Path) -> dict[str, Embeddings]:
-        if path not in self._known:
-            self._known[path] = _read(path)
-            self._unsaved[path] = 0
-        return self._known[path]
-
-    def _save(self, path: Path) -> None:
-        """Write what is known, together with what another process has written meanwhile."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(path.with_suffix(".lock")):
-            known = _read(path) | self._known[path]
-            buffer = io.BytesIO()
-            np.savez(buffer, sha256=np.array(list(known)), embeddings=np.stack(list(known.values())))
-            atomic.write(path, buffer.getvalue())
-        self._unsaved[path] = 0
+    def _shelf(self, preprocessing: Preprocessing) -> _Shelf:
+        key = memory_key(self.encoder.identity, preprocessing)
+        if key not in self._shelves:
+            self._shelves[key] = _Shelf(self.folder / key, self.encoder.taps, self.encoder.size)
+        self._shelves[key].look()
+        return self._shelves[key]
 
 
-def _read(path: Path) -> dict[str, Embeddings]:
-    if not path.exists():
-        return {}
+class _Shelf:
+    """The shards of one encoder and one preprocessing, and what is not written yet."""
+
+    def __init__(self, folder: Path, taps: tuple[str, ...], size: int) -> None:
+        self.folder = folder
+        self.taps = taps
+        self.size = size
+        self._places: dict[str, tuple[Path, int]] = {}
+        self._looked_at: set[Path] = set()
+        self._unsaved: dict[str, Half] = {}
+
+    def __contains__(self, key: str) -> bool:
+        return key in self._places or key in self._unsaved
+
+    def look(self) -> None:
+        """Take notice of shards written since the last look, by whatever process."""
+        for path in sorted(set(self.folder.glob(f"[!.]*{SUFFIX}")) - self._looked_at):
+            self._notice(path, _keys(path))
+
+    def _notice(self, path: Path, keys: Sequence[str]) -> None:
+        self._places |= {key: (path, row) for row, key in enumerate(keys)}
+        self._looked_at.add(path)
+
+    def add(self, keys: Sequence[str], embeddings: Embeddings) -> None:
+        """Keep float32 `[N, len(self.taps) * size]`."""
+        halves = embeddings.astype(np.float16).reshape(len(keys), len(self.taps), self.size)
+        self._unsaved |= dict(zip(keys, halves, strict=True))
+        if len(self._unsaved) >= SHARD:
+            self.save()
+
+    def save(self) -> None:
+        """Write what is not written yet to a shard of its own."""
+        if not self._unsaved:
+            return
+        keys = list(self._unsaved)
+        values = np.stack(list(self._unsaved.values()))
+        listed = json.dumps(keys)
+        path = self.folder / (hashlib.sha256(listed.encode()).hexdigest()[:32] + SUFFIX)
+        tensors = {tap: np.ascontiguousarray(values[:, row]) for row, tap in enumerate(self.taps)}
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with FileLock(self.folder / "write.lock"):
+            atomic.write(path, save(tensors, metadata={KEYS: listed}))
+        self._notice(path, keys)
+        self._unsaved = {}
+
+    def rows(self, keys: Sequence[str], taps: tuple[str, ...]) -> Embeddings:
+        """Return float32 `[N, len(taps) * size]`, reading nothing but these taps."""
+        require_taps(taps, self.taps)
+        found = np.empty((len(keys), len(taps), self.size), np.float32)
+        in_shard: dict[Path, list[tuple[int, int]]] = {}
+        for position, key in enumerate(keys):
+            if key in self._places:
+                path, row = self._places[key]
+                in_shard.setdefault(path, []).append((position, row))
+            else:
+                found[position] = self._unsaved[key][[self.taps.index(tap) for tap in taps]]
+        for path, places in in_shard.items():
+            positions, rows = np.array(places).T
+            found[positions] = _read(path, rows, taps)
+        return found.reshape(len(keys), len(taps) * self.size)
+
+
+def _keys(path: Path) -> list[str]:
     try:
-        with np.load(path, allow_pickle=False) as saved:
-            hashes, embeddings = saved["sha256"], saved["embeddings"]
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
-        raise EncoderError(
-            f"The remembered embeddings {path} cannot be read ({error}); delete the file to make them again."
-        ) from error
-    return dict(zip(hashes.tolist(), embeddings, strict=True))
+        with safe_open(path, framework="numpy") as shard:
+            keys: list[str] = json.loads(shard.metadata()[KEYS])
+    except (OSError, SafetensorError, TypeError, ValueError, KeyError) as error:
+        raise _damaged(path, error) from error
+    return keys
+
+
+def _read(path: Path, rows: NDArray[np.intp], taps: tuple[str, ...]) -> Half:
+    """Return float16 `[rows, taps, size]`."""
+    try:
+        with safe_open(path, framework="numpy") as shard:
+            return np.stack([shard.get_tensor(tap)[rows] for tap in taps], axis=1)
+    except (OSError, SafetensorError, ValueError, IndexError) as error:
+        raise _damaged(path, error) from error
+
+
+def _damaged(path: Path, error: Exception) -> EncoderError:
+    return EncoderError(
+        f"The remembered embeddings {path} cannot be read ({error}); delete the file to make them again."
+    )

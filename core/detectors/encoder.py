@@ -22,6 +22,7 @@ from torch.nn.functional import cosine_similarity, normalize
 from core.detectors.encoder_weights import HOW_TO_GET, State, chosen_weights, read_weights
 from core.detectors.precision import Compute, best_compute
 from core.detectors.preprocessing import Preprocessing
+from core.detectors.taps import JUST_POOLED, POOLED, READINGS, all_taps, last_layer, require_taps
 from core.errors import EncoderError, EncoderWarning
 from core.images import Artwork
 
@@ -48,7 +49,7 @@ CLIP_PREPROCESSING = Preprocessing(
 
 
 class Embedder(Protocol):
-    """What turns artworks into embeddings; `identity` changes whenever its embeddings would."""
+    """What turns pictures into embeddings; `identity` changes whenever its embeddings would."""
 
     @property
     def identity(self) -> str:
@@ -57,20 +58,31 @@ class Embedder(Protocol):
 
     @property
     def size(self) -> int:
-        """Length of an embedding."""
+        """Length of what one tap gives."""
         ...
 
-    def embed(self, artworks: Sequence[Artwork], preprocessing: Preprocessing) -> NDArray[np.float32]:
-        """Return float32 `[N, size]`, each row of length 1."""
+    @property
+    def taps(self) -> tuple[str, ...]:
+        """Every tap it has."""
+        ...
+
+    def embed(
+        self, artworks: Sequence[Artwork], preprocessing: Preprocessing, taps: tuple[str, ...] = JUST_POOLED
+    ) -> NDArray[np.float32]:
+        """Return float32 `[N, len(taps) * size]`, what each tap gives of length 1."""
+        ...
+
+    def embed_each(self, windows: Sequence[Tensor], taps: tuple[str, ...]) -> NDArray[np.float32]:
+        """Return the same for pictures given as their windows, each float32 `[n, 3, side, side]`."""
         ...
 
 
 class Encoder:
     """A loaded vision tower, safe to share between threads.
 
-    `size` is the length of an embedding, `side` the width and height in pixels of the window the network
-    takes, `identity` the digest of the weights. `lock` is held around every pass: whoever explains hooks the
-    network, see `ResNetDetector`.
+    `size` is the length of what one tap gives, `taps` names every tap (see `core.detectors.taps`), `side` is
+    the width and height in pixels of the window the network takes, `identity` the digest of the weights.
+    `lock` is held around every pass: whoever explains hooks the network, see `ResNetDetector`.
     """
 
     def __init__(self, network: CLIPVisionModel, identity: str, compute: Compute | None = None) -> None:
@@ -78,44 +90,76 @@ class Encoder:
         self.compute = compute or best_compute()
         self.size = int(network.config.hidden_size)
         self.side = cast("int", network.config.image_size)
+        self.layers = len(network.encoder.layers)
+        self.taps = all_taps(self.layers)
         tower: nn.Module = network
-        self.network = tower.eval().to(self.compute.device)
+        self.network = cast("CLIPVisionModel", tower.eval().to(self.compute.device))
         self.network.requires_grad_(requires_grad=False)
         self.lock = threading.Lock()
 
-    def embed_windows(self, batch: Tensor) -> Tensor:
-        """Return the class token after the last layer norm: float32 `[N, size]` for `[N, 3, side, side]`.
+    def embed_windows(self, batch: Tensor, taps: tuple[str, ...] = JUST_POOLED) -> Tensor:
+        """Return what taps give for windows: float32 `[N, len(taps), size]` for `[N, 3, side, side]`.
 
-        Differentiable, not normalised, and without the lock: hold it around the call.
-        """
-        with self.compute.autocast:
-            pooled: Tensor = self.network(pixel_values=batch.to(self.compute.device)).pooler_output
-        return pooled.float()
-
-    def embed(
-        self, artworks: Sequence[Artwork], preprocessing: Preprocessing = CLIP_PREPROCESSING
-    ) -> NDArray[np.float32]:
-        """Embed artworks; the embeddings of an artwork's windows are averaged, then scaled to length 1.
-
-        Returns:
-            float32 `[N, size]`, each row of Euclidean length 1.
+        Layers behind the last of the taps do not run. Differentiable, not normalised, and without the lock:
+        hold it around the call.
 
         Raises:
-            EncoderError: if `preprocessing` makes windows of another size than the network takes.
+            EncoderError: if there is no such tap, or the windows have another size than the network takes.
         """
-        if preprocessing.window != self.side:
+        if batch.shape[-1] != self.side:
             raise EncoderError(
-                f"The encoder takes windows of {self.side} pixels, but the preprocessing makes them "
-                f"{preprocessing.window} pixels wide; set its window to {self.side}."
+                f"The encoder takes windows of {self.side} pixels, but was given windows of {batch.shape[-1]}; "
+                f"set the window of the preprocessing, and the size of augmented views, to {self.side}."
             )
-        if not artworks:
-            return np.empty((0, self.size), np.float32)
-        windows = [preprocessing.tensor(artwork.image) for artwork in artworks]
+        require_taps(taps, self.taps)
+        last = last_layer(taps, self.layers)
+        found: dict[str, Tensor] = {}
+        with self.compute.autocast:
+            hidden = self.network.pre_layrnorm(self.network.embeddings(batch.to(self.compute.device)))
+            for number, layer in enumerate(self.network.encoder.layers[:last], start=1):
+                hidden = layer(hidden, None)
+                for kind, read in READINGS.items():
+                    if (tap := f"{kind}-{number}") in taps:
+                        found[tap] = read(hidden.float())
+            if POOLED in taps:
+                found[POOLED] = self.network.post_layernorm(hidden[:, 0])
+        return torch.stack([found[tap].float() for tap in taps], dim=1)
+
+    def embed(
+        self,
+        artworks: Sequence[Artwork],
+        preprocessing: Preprocessing = CLIP_PREPROCESSING,
+        taps: tuple[str, ...] = JUST_POOLED,
+    ) -> NDArray[np.float32]:
+        """Embed artworks: what `joined` makes of an artwork's windows.
+
+        Returns:
+            float32 `[N, len(taps) * size]`, what each tap gives of Euclidean length 1.
+
+        Raises:
+            EncoderError: if `preprocessing` makes windows of another size than the network takes, or there is
+                no such tap.
+        """
+        return self.embed_each([preprocessing.tensor(artwork.image) for artwork in artworks], taps)
+
+    def embed_each(self, windows: Sequence[Tensor], taps: tuple[str, ...]) -> NDArray[np.float32]:
+        """Embed pictures given as their windows, each float32 `[n, 3, side, side]`; see `embed`."""
+        if not windows:
+            return np.empty((0, len(taps) * self.size), np.float32)
         with self.lock, torch.inference_mode():
-            pooled = torch.cat([self.embed_windows(part) for part in torch.split(torch.cat(windows), BATCH)])
-        of_each = torch.split(pooled, [len(each) for each in windows])
-        embeddings = normalize(torch.stack([each.mean(dim=0) for each in of_each]), dim=1)
-        return embeddings.cpu().numpy()
+            found = torch.cat(
+                [self.embed_windows(part, taps) for part in torch.split(torch.cat(list(windows)), BATCH)]
+            )
+        of_each = torch.split(found, [len(each) for each in windows])
+        return torch.stack([joined(each) for each in of_each]).cpu().numpy()
+
+
+def joined(windows: Tensor) -> Tensor:
+    """Return the embedding of a picture from its windows': `[taps * size]` for `[n, taps, size]`.
+
+    What a tap gives is averaged over the windows and scaled to length 1, then the taps are concatenated.
+    """
+    return normalize(windows.mean(dim=0), dim=-1).flatten()
 
 
 def load_encoder(compute: Compute | None = None) -> Encoder:
@@ -192,7 +236,7 @@ def reference_pictures(side: int) -> Tensor:
 def reference_embeddings(encoder: Encoder) -> NDArray[np.float32]:
     """Embed the reference pictures: float32 `[REFERENCE_PICTURES, size]`, each row of length 1."""
     with encoder.lock, torch.inference_mode():
-        pooled = encoder.embed_windows(reference_pictures(encoder.side))
+        pooled = encoder.embed_windows(reference_pictures(encoder.side))[:, 0]
     return normalize(pooled, dim=1).cpu().numpy()
 
 

@@ -75,19 +75,24 @@ class Preprocessing(BaseModel):
         return list(dict.fromkeys(spread))
 
     def tensor(self, image: Image.Image) -> Tensor:
-        """Return the normalised windows of an RGB image.
+        """Return the windows of an RGB image, normalised: float32 `[n, 3, window, window]`; see `crops`."""
+        return self.normalize(self.crops(image))
+
+    def crops(self, image: Image.Image) -> Tensor:
+        """Return the windows of an RGB image as grey levels.
 
         Returns:
-            float32 `[n, 3, window, window]` with n = `windows`, spread evenly along the long side; windows
-            that coincide, as all do in a square picture, are returned once.
+            uint8 `[n, 3, window, window]` with n = `windows`, spread evenly along the long side; windows that
+            coincide, as all do in a square picture, are returned once.
         """
         small = F.resize(F.pil_to_tensor(self.uniform(image)), [self.short_side], antialias=True)
         height, width = small.shape[-2:]
-        crops = [
-            small[:, top : top + self.window, left : left + self.window]
-            for left, top in self._offsets(width, height)
-        ]
-        return self.normalize(torch.stack(crops))
+        return torch.stack(
+            [
+                small[:, top : top + self.window, left : left + self.window]
+                for left, top in self._offsets(width, height)
+            ]
+        )
 
     def normalize(self, pixels: Tensor) -> Tensor:
         """Turn uint8 `[..., 3, H, W]` into float32, normalised per channel."""

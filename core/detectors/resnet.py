@@ -15,17 +15,28 @@ from safetensors.torch import load, save
 from torch import Tensor, nn
 from torchvision.models import ResNet, resnet18
 
-from core.detectors.card import CLASSES, Card, read_weights
+from core.detectors.bodies import VARIABLE, body_digest, chosen_file, put_body, read_body
+from core.detectors.card import CLASSES, Card, Weights, read_weights
 from core.detectors.precision import Compute, best_compute
 from core.errors import ModelError
 from core.images import Artwork
 
 WEIGHTS_FILE = "weights.safetensors"
+HEAD_FILE = "head.safetensors"
 
 
 def build(classes: int = len(CLASSES)) -> ResNet:
     """Return a ResNet-18 with random weights and `classes` outputs."""
     return resnet18(weights=None, num_classes=classes)
+
+
+def body_of(network: ResNet) -> nn.Module:
+    """Return all of `network` but its last layer: gives pooled features `[N, 512]` for `[N, 3, H, W]`.
+
+    The layers are shared with `network`, whose scores are `network.fc` of these features.
+    """
+    layers = [layer for name, layer in network.named_children() if name != "fc"]
+    return nn.Sequential(*layers, nn.Flatten())
 
 
 class ResNetDetector:
@@ -84,19 +95,53 @@ def save_weights(network: nn.Module, folder: Path) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def load_resnet(card: Card, folder: Path, compute: Compute | None = None) -> ResNetDetector:
+def save_head(network: ResNet, folder: Path) -> Weights:
+    """Write only the last layer, float32, into `folder`: for a network whose body was never trained."""
+    data = save({name: value.detach().cpu().contiguous() for name, value in network.fc.state_dict().items()})
+    (folder / HEAD_FILE).write_bytes(data)
+    return Weights(file=HEAD_FILE, sha256=hashlib.sha256(data).hexdigest(), body=body_digest(network))
+
+
+def load_resnet(
+    card: Card, folder: Path, compute: Compute | None = None, body: Path | None = None
+) -> ResNetDetector:
     """Load the ResNet-18 that belongs to `card`.
 
+    Args:
+        card: the model's.
+        folder: where its weights are.
+        compute: device and precision; None chooses the best.
+        body: where the body of a model that carries only its head is; None looks where `VERSO_INIT` points, or
+            else asks torchvision.
+
     Raises:
-        ModelError: if the weights are missing, are not those of the card, or are no two-way ResNet-18.
+        ModelError: if the weights are missing, are not those of the card, or are no two-way ResNet-18; or if the
+            body a head needs is not found.
     """
     data = read_weights(card, folder)
+    network = build()
+    if card.weights.body is not None:
+        _put_needed_body(card, network, body or chosen_file())
     try:
         state = {name: value.float() for name, value in load(data).items()}
-        network = build()
-        network.load_state_dict(state)
+        (network if card.weights.body is None else network.fc).load_state_dict(state)
     except (SafetensorError, RuntimeError) as error:
         raise ModelError(
             f"Model '{card.name}': {card.weights.file} holds no two-way ResNet-18 ({error})."
         ) from error
     return ResNetDetector(card, network, compute)
+
+
+def _put_needed_body(card: Card, network: ResNet, file: Path | None) -> None:
+    needs = f"Model '{card.name}' carries only its head and needs the body it was trained on"
+    try:
+        put_body(read_body(file), network)
+    except ModelError as error:
+        raise ModelError(f"{needs} ({card.initialisation.origin}): {error}") from error
+    found = body_digest(network)
+    if found != card.weights.body:
+        raise ModelError(
+            f"{needs} ({card.initialisation.origin}, digest {str(card.weights.body)[:12]}…), but "
+            f"{file or 'torchvision'} holds another (digest {found[:12]}…); set {VARIABLE} to a safetensors file of "
+            "that body."
+        )

@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from core.detectors import bodies
 from core.detectors.card import CARD_FILE, Card, read_card
 from core.detectors.classical import load_classical
+from core.detectors.encoder_weights import chosen_weights
 from core.detectors.precision import Compute
 from core.detectors.protocol import Detector
 from core.detectors.resnet import load_resnet
@@ -22,8 +24,27 @@ def models_folder() -> Path:
 
 
 def model_names() -> list[str]:
-    """Return the names of the models that can be loaded, in alphabetical order."""
+    """Return the names of the models that have a card, in alphabetical order; not all can be loaded."""
     return sorted(path.parent.name for path in models_folder().glob(f"*/{CARD_FILE}"))
+
+
+def is_loadable(card: Card, folder: Path) -> bool:
+    """Whether the files a model needs are on this computer; nothing is read, so they may still be damaged."""
+    here = (folder / card.weights.file).is_file()
+    if card.weights.body is not None:
+        here = here and bodies.is_on_this_computer()
+    if card.encoder is not None:
+        here = here and chosen_weights()[0].is_file()
+    return here
+
+
+def loadable_models() -> list[str]:
+    """Return the names of the models that can judge on this computer, in alphabetical order.
+
+    Raises:
+        ModelError: if a card is damaged.
+    """
+    return [name for name in model_names() if is_loadable(load_card(name), find_model(name))]
 
 
 def find_model(name: str) -> Path:

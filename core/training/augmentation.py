@@ -30,6 +30,18 @@ def _happens(probability: float) -> bool:
     return float(torch.rand(())) < probability
 
 
+def _scaled(picture: Tensor, factor: float) -> Tensor:
+    height, width = (max(8, round(side * factor)) for side in picture.shape[-2:])
+    scaled: Tensor = F.resize(picture, [height, width], antialias=True)
+    return scaled
+
+
+def _resaved(picture: Tensor, quality: tuple[int, int]) -> Tensor:
+    chosen = int(torch.randint(quality[0], quality[1] + 1, ()))
+    saved: Tensor = F.pil_to_tensor(images.recompress(F.to_pil_image(picture), chosen))
+    return saved
+
+
 class RandomSquare(_Step):
     """A random square of the picture, resized to `size`; the aspect ratio is kept.
 
@@ -52,6 +64,35 @@ class RandomSquare(_Step):
         return square
 
 
+class RandomResizedCrop(_Step):
+    """A random part of the picture, resized to a square of `size`: torchvision's step of that name.
+
+    `scale` is the range of the part's area, as a share of the picture's, `ratio` that of its width to height.
+    """
+
+    op: Literal["random-resized-crop"]
+    size: int = Field(ge=32)
+    scale: tuple[float, float]
+    ratio: tuple[float, float]
+
+    def __call__(self, picture: Tensor) -> Tensor:
+        """Crop and resize."""
+        cropped: Tensor = v2.RandomResizedCrop(self.size, self.scale, self.ratio, antialias=True)(picture)
+        return cropped
+
+
+class Rotation(_Step):
+    """Turn by up to `degrees` either way: torchvision's RandomRotation; the corners that come free are black."""
+
+    op: Literal["rotation"]
+    degrees: float = Field(gt=0, le=180)
+
+    def __call__(self, picture: Tensor) -> Tensor:
+        """Turn."""
+        turned: Tensor = v2.RandomRotation(self.degrees)(picture)
+        return turned
+
+
 class Flip(_Step):
     """Mirror left and right with probability one half."""
 
@@ -71,11 +112,7 @@ class Jpeg(_Step):
 
     def __call__(self, picture: Tensor) -> Tensor:
         """Compress, or not."""
-        if not _happens(self.probability):
-            return picture
-        quality = int(torch.randint(self.quality[0], self.quality[1] + 1, ()))
-        saved: Tensor = F.pil_to_tensor(images.recompress(F.to_pil_image(picture), quality))
-        return saved
+        return _resaved(picture, self.quality) if _happens(self.probability) else picture
 
 
 class Downsize(_Step):
@@ -89,12 +126,31 @@ class Downsize(_Step):
         """Shrink and enlarge, or not."""
         if not _happens(self.probability):
             return picture
-        height, width = picture.shape[-2:]
-        factor = _uniform(*self.factor)
-        small = F.resize(
-            picture, [max(8, round(height * factor)), max(8, round(width * factor))], antialias=True
-        )
-        enlarged: Tensor = F.resize(small, [height, width], antialias=True)
+        small = _scaled(picture, _uniform(*self.factor))
+        enlarged: Tensor = F.resize(small, list(picture.shape[-2:]), antialias=True)
+        return enlarged
+
+
+class Reshare(_Step):
+    """What sharing does: shrink and save as JPEG, up to `times` times in a row, then enlarge again.
+
+    Unlike a downsizing and a compression one after the other, the JPEG blocks grow with the picture.
+    """
+
+    op: Literal["reshare"]
+    probability: float = Field(gt=0, le=1)
+    times: int = Field(ge=1)
+    factor: tuple[float, float]
+    quality: tuple[int, int]
+
+    def __call__(self, picture: Tensor) -> Tensor:
+        """Pass it on, or not."""
+        if not _happens(self.probability):
+            return picture
+        shared = picture
+        for _ in range(int(torch.randint(1, self.times + 1, ()))):
+            shared = _resaved(_scaled(shared, _uniform(*self.factor)), self.quality)
+        enlarged: Tensor = F.resize(shared, list(picture.shape[-2:]), antialias=True)
         return enlarged
 
 
@@ -152,4 +208,16 @@ class ColourJitter(_Step):
         return jittered
 
 
-Augmentation = RandomSquare | Flip | Jpeg | Downsize | Blur | Noise | Greyscale | ColourJitter
+Augmentation = (
+    RandomSquare
+    | RandomResizedCrop
+    | Rotation
+    | Flip
+    | Jpeg
+    | Downsize
+    | Reshare
+    | Blur
+    | Noise
+    | Greyscale
+    | ColourJitter
+)

@@ -20,17 +20,21 @@ CHECKPOINT_FILE = "checkpoint.pt"
 
 @dataclass(frozen=True)
 class Run:
-    """What a checkpoint belongs to: going on with anything else would give a model nobody declared."""
+    """What a checkpoint belongs to: going on with anything else would give a model nobody declared.
+
+    `teacher` is the identity of the encoder a run distils, "" if it does not.
+    """
 
     recipe: str
     corpus: str
     initialisation: str
+    teacher: str = ""
 
     @classmethod
-    def of(cls, recipe: Recipe, corpus_version: str, initialisation: str) -> Run:
+    def of(cls, recipe: Recipe, corpus_version: str, initialisation: str, teacher: str = "") -> Run:
         """Identify a run; `recipe` is held as a digest of its content."""
         digest = hashlib.sha256(recipe.model_dump_json().encode()).hexdigest()
-        return cls(digest, corpus_version, initialisation)
+        return cls(digest, corpus_version, initialisation, teacher)
 
 
 def save_checkpoint(folder: Path, run: Run, state: dict[str, Any]) -> None:

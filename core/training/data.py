@@ -25,7 +25,11 @@ class Example:
     label: str
 
 
-class AugmentedExamples(Dataset[tuple[Tensor, int]]):
+Item = tuple[Tensor, int, int]
+"""Network input, class index, position of the image among the examples; batched, all three are tensors."""
+
+
+class AugmentedExamples(Dataset[Item]):
     """Augmented network input; every random choice is a function of (seed, epoch, index) alone."""
 
     def __init__(self, examples: list[Example], recipe: Recipe) -> None:
@@ -35,8 +39,8 @@ class AugmentedExamples(Dataset[tuple[Tensor, int]]):
     def __len__(self) -> int:
         return len(self.examples)
 
-    def __getitem__(self, key: tuple[int, int]) -> tuple[Tensor, int]:
-        """Return (float32 `[3, H, W]`, class index) for `key` = (epoch, index)."""
+    def __getitem__(self, key: tuple[int, int]) -> Item:
+        """Return (float32 `[3, H, W]`, class index, index) for `key` = (epoch, index)."""
         epoch, index = key
         example = self.examples[index]
         preprocessing = self.recipe.preprocessing
@@ -45,7 +49,7 @@ class AugmentedExamples(Dataset[tuple[Tensor, int]]):
             torch.manual_seed(_mixed(self.recipe.seed, epoch, index))
             for step in self.recipe.augmentation:
                 picture = step(picture)
-        return preprocessing.normalize(picture), CLASSES.index(example.label)
+        return preprocessing.normalize(picture), CLASSES.index(example.label), index
 
 
 class EpochSampler(Sampler[tuple[int, int]]):
@@ -66,7 +70,7 @@ class EpochSampler(Sampler[tuple[int, int]]):
 
 def training_batches(
     examples: list[Example], recipe: Recipe, workers: int
-) -> tuple[DataLoader[tuple[Tensor, int]], EpochSampler]:
+) -> tuple[DataLoader[Item], EpochSampler]:
     """Return the loader of training batches and the sampler whose `epoch` the loop advances."""
     sampler = EpochSampler(len(examples), recipe.seed)
     loader = DataLoader(
@@ -75,10 +79,15 @@ def training_batches(
         sampler=sampler,
         num_workers=workers,
         drop_last=len(examples) > recipe.batch_size,
-        multiprocessing_context="spawn" if workers else None,
+        multiprocessing_context=process_context(workers),
         persistent_workers=workers > 0,
     )
     return loader, sampler
+
+
+def process_context(workers: int) -> str | None:
+    """How a loader starts its processes: never by a fork, which torch's threads do not survive."""
+    return "spawn" if workers else None
 
 
 def _mixed(*parts: int) -> int:

@@ -12,11 +12,10 @@ from core.corpus import atomic
 from core.corpus.cache import ImageCache
 from core.corpus.manifest import Manifest
 from core.corpus.stats import Table, markdown
-from core.detectors.embeddings import EmbeddingMemory
-from core.detectors.encoder import Embedder
+from core.detectors.features import Matrix, load_features
 from core.errors import OutputError
 from core.evaluation.metrics import EVEN_ODDS, FIGURES, arrays
-from core.training.heads import Embeddings, Margins, calibrate, out_of_fold_margins, seen_rows
+from core.training.heads import Margins, calibrate, gather, out_of_fold_margins, seen_rows
 from core.training.held_out import by_family_and_source, by_source, one_family
 from core.training.recipe import HeadRecipe
 from core.verdict import Thresholds
@@ -28,17 +27,22 @@ LEAST_WORKS = 20
 """Human works below which a medium's rate of errors is not shown."""
 
 
-def cross_validate(recipe: HeadRecipe, embeddings: Embeddings, frame: pd.DataFrame) -> dict[str, str]:
+def cross_validate(
+    recipe: HeadRecipe, features: Matrix, frame: pd.DataFrame, views: Sequence[Matrix] = ()
+) -> dict[str, str]:
     """Return the figures of one recipe, each under its title.
 
     Args:
         recipe: what to fit on each fold.
-        embeddings: float32 `[N, size]`.
+        features: `[N, size]`.
         frame: rows of the manifest `[N]`, from `train` and `val` alone.
+        views: features of augmented views, each `[N, size]`; fitted on, not judged.
     """
-    of_sources = out_of_fold_margins(recipe, embeddings, frame, by_source(frame, recipe.folds, recipe.seed))
+    of_sources = out_of_fold_margins(
+        recipe, features, frame, by_source(frame, recipe.folds, recipe.seed), views
+    )
     of_families = out_of_fold_margins(
-        recipe, embeddings, frame, by_family_and_source(frame, recipe.folds, recipe.seed)
+        recipe, features, frame, by_family_and_source(frame, recipe.folds, recipe.seed), views
     )
     calibration, band = calibrate(of_families, frame)
     p_ai = calibration(of_families)
@@ -54,10 +58,10 @@ def cross_validate(recipe: HeadRecipe, embeddings: Embeddings, frame: pd.DataFra
         row[f"{figure.title}, families and sources held out"] = _shown(
             figure.compute(truth, scores, thresholds)
         )
-    row["human works above 0.5"] = _shown(float((scores[~truth] > EVEN_ODDS).mean()))
+    row["human works above 0.5"] = _shown(float((scores[~truth] > EVEN_ODDS.at).mean()))
     row["medium called ai most often"] = _worst(_by_medium(frame, p_ai, band.ai_above))
     row["family held out alone with the lowest AUC"] = _worst(
-        -_by_family(recipe, embeddings, frame, of_families), sign=-1
+        -_by_family(recipe, features, frame, of_families, views), sign=-1
     )
     return row
 
@@ -69,7 +73,7 @@ def _by_medium(frame: pd.DataFrame, p_ai: Margins, ai_above: float) -> pd.Series
 
 
 def _by_family(
-    recipe: HeadRecipe, embeddings: Embeddings, frame: pd.DataFrame, margins: Margins
+    recipe: HeadRecipe, features: Matrix, frame: pd.DataFrame, margins: Margins, views: Sequence[Matrix]
 ) -> pd.Series:
     """Return the AUC of each family, held out alone, against the human works as `margins` has them."""
     human = (frame["label"] == "human").to_numpy()
@@ -78,7 +82,7 @@ def _by_family(
         fold = one_family(frame, family)
         if set(frame["label"].iloc[fold.fitted]) < {"human", "ai"}:
             continue
-        alone = out_of_fold_margins(recipe, embeddings, frame, [fold])
+        alone = out_of_fold_margins(recipe, features, frame, [fold], views)
         rows = human | ~np.isnan(alone)
         joined = np.where(human, margins, alone)
         part = frame[rows].assign(p_ai=joined[rows])
@@ -98,7 +102,6 @@ def write_experiments(
     recipes: Sequence[HeadRecipe],
     manifest: Manifest,
     files: ImageCache,
-    encoder: Embedder,
     path: Path,
     progress: Callable[[str], None] = lambda name: None,  # noqa: ARG005
 ) -> None:
@@ -110,21 +113,20 @@ def write_experiments(
         recipes: what to compare.
         manifest: the corpus; only `train` and `val` are used.
         files: where the images are.
-        encoder: embeds them.
         path: the Markdown file, made if it is not there.
         progress: told the recipe that is being fitted.
 
     Raises:
+        EncoderError: if the encoder is needed and cannot be loaded.
         OutputError: if the file cannot be read or written.
         TrainingError: if the corpus has too few families or sources.
     """
     frame = seen_rows(manifest)
     rows = {}
-    with EmbeddingMemory(encoder) as memory:
-        for recipe in recipes:
-            progress(recipe.name)
-            embeddings = memory.embed_files(list(frame["sha256"]), files, recipe.preprocessing)
-            rows[recipe.name] = cross_validate(recipe, embeddings, frame)
+    for recipe in recipes:
+        progress(recipe.name)
+        clean, views = gather(recipe, load_features(recipe.features), frame, files)
+        rows[recipe.name] = cross_validate(recipe, clean, frame, views)
     table = Table(
         f"Cross-validated on train and val ({len(frame)} images)",
         pd.DataFrame(rows).rename_axis("figure"),

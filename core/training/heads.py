@@ -1,15 +1,15 @@
-"""Fits classical models on embeddings: in seconds, calibrated on families and sources they never saw."""
+"""Fits classical models on features, calibrated on families and sources they never saw."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from sklearn.ensemble import RandomForestClassifier
+from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import Pipeline
@@ -23,18 +23,27 @@ from core.detectors.calibration import PlattScaling
 from core.detectors.card import CLASSES, Band, Card, Initialisation, Weights, write_card
 from core.detectors.classical import PIPELINE_FILE, pipeline_margins, save_pipeline
 from core.detectors.embeddings import EmbeddingMemory
-from core.detectors.encoder import load_encoder
+from core.detectors.features import (
+    EncoderFeatures,
+    Features,
+    Matrix,
+    PixelFeatures,
+    features_of_files,
+    load_features,
+)
+from core.detectors.pixel_models import PixelKNN, PixelSVM
 from core.errors import TrainingError
 from core.evaluation.calibration import BandPolicy, choose_band, fit_platt
-from core.training.held_out import Fold, by_family_and_source
+from core.training.held_out import Fold, Rows, by_family_and_source
 from core.training.provenance import code_commit, corpus_of
-from core.training.recipe import SVM, Forest, HeadRecipe, LogisticHead, Neighbours, Tree
+from core.training.recipe import SVM, Boosting, Forest, HeadRecipe, LogisticHead, Neighbours, Tree
+from core.training.views import embed_augmented
 
 SPLITS = ("train", "val")
-ORIGIN = Initialisation(origin="embeddings of OpenAI CLIP ViT-B/16, frozen", license="MIT")
+ENCODER = Initialisation(origin="embeddings of OpenAI CLIP ViT-B/16, frozen", license="MIT")
+NOTHING = Initialisation(origin="none: fitted from the images alone", license="none")
 CALIBRATED_ON = "out-of-fold predictions of held-out families and sources of train and val"
 
-Embeddings = NDArray[np.float32]
 Margins = NDArray[np.float32]
 
 
@@ -43,16 +52,62 @@ def seen_rows(manifest: Manifest) -> pd.DataFrame:
     return manifest.frame[manifest.frame["split"].isin(SPLITS)].reset_index(drop=True)
 
 
-def fit_head(recipe: HeadRecipe, embeddings: Embeddings, frame: pd.DataFrame) -> Pipeline:
+def gather(
+    recipe: HeadRecipe,
+    features: Features,
+    frame: pd.DataFrame,
+    files: ImageCache,
+    progress: Callable[[int, int], None] = lambda done, total: None,  # noqa: ARG005
+) -> tuple[Matrix, list[Matrix]]:
+    """Return what a recipe fits on: the features of the pictures, and of each of their augmented views.
+
+    Args:
+        recipe: says how pictures are preprocessed and augmented.
+        features: makes them; embeddings are remembered, so that only the first run takes long.
+        frame: rows of the manifest `[N]`.
+        files: where the images are.
+        progress: told (images done, images in all), for the pictures and for each of the views anew.
+
+    Returns:
+        `[N, size]`, and the same for each of `recipe.augmented_views`.
+
+    Raises:
+        CorpusError: if images are missing.
+    """
+    hashes = list(frame["sha256"])
+    clean = features_of_files(features, hashes, files, recipe.preprocessing, progress)
+    if not isinstance(features, EncoderFeatures):
+        return clean, []
+    with EmbeddingMemory(features.encoder) as memory:
+        views: list[Matrix] = [
+            embed_augmented(memory, hashes, files, recipe, number, features.taps, progress)
+            for number in range(1, recipe.augmented_views + 1)
+        ]
+    return clean, views
+
+
+def fit_on(
+    recipe: HeadRecipe, features: Matrix, frame: pd.DataFrame, rows: Rows, views: Sequence[Matrix] = ()
+) -> Pipeline:
+    """Fit a head on some rows of what `gather` returned: the pictures as they are, then their views."""
+    of_rows = [features[rows], *(view[rows] for view in views)]
+    return fit_head(
+        recipe,
+        np.concatenate(of_rows) if views else of_rows[0],
+        pd.concat([frame.iloc[rows]] * len(of_rows), ignore_index=True),
+    )
+
+
+def fit_head(recipe: HeadRecipe, features: Matrix, frame: pd.DataFrame) -> Pipeline:
     """Fit the pipeline a recipe declares.
 
     Args:
         recipe: what to fit.
-        embeddings: float32 `[N, size]`.
+        features: `[N, size]`.
         frame: rows of the manifest, `[N]`.
 
     Returns:
-        a pipeline that standardises and judges; classes 0 (human) and 1 (ai).
+        a pipeline that standardises, unless the features are pixels, and judges; classes 0 (human) and 1 (ai).
 
     Raises:
         TrainingError: if a class is missing from `frame`.
@@ -63,9 +118,14 @@ def fit_head(recipe: HeadRecipe, embeddings: Embeddings, frame: pd.DataFrame) ->
             f"A head must be fitted on both classes, but these {len(frame)} images are all "
             f"{frame['label'].iloc[0] if len(frame) else 'missing'}; add images of the other class."
         )
-    pipeline = Pipeline([("standardise", StandardScaler()), ("judge", _estimator(recipe))])
     weights = {} if isinstance(recipe.head, Neighbours) else {"judge__sample_weight": _weights(recipe, frame)}
-    return pipeline.fit(embeddings, targets, **weights)
+    if not isinstance(recipe.features, PixelFeatures):
+        pipeline = Pipeline([("standardise", StandardScaler()), ("judge", _estimator(recipe))])
+        return pipeline.fit(features, targets, **weights)
+    pipeline = Pipeline([("judge", _pixel_estimator(recipe))])
+    if isinstance(recipe.head, Tree | Forest):
+        features = np.asarray(features, np.float32, order="F")  # as trees read them: no second copy is made
+    return pipeline.fit(features, targets, **weights)
 
 
 def _estimator(recipe: HeadRecipe) -> object:
@@ -80,11 +140,32 @@ def _estimator(recipe: HeadRecipe) -> object:
         )
     if isinstance(head, Tree):
         return DecisionTreeClassifier(min_samples_leaf=head.min_samples_leaf, random_state=recipe.seed)
+    if isinstance(head, Boosting):
+        return HistGradientBoostingClassifier(
+            max_iter=head.trees,
+            learning_rate=head.rate,
+            max_leaf_nodes=head.leaves,
+            min_samples_leaf=head.min_samples_leaf,
+            l2_regularization=head.l2,
+            early_stopping=False,
+            random_state=recipe.seed,
+        )
     return KNeighborsClassifier(head.k)
 
 
+def _pixel_estimator(recipe: HeadRecipe) -> object:
+    head = recipe.head
+    if isinstance(head, SVM):
+        return PixelSVM(head.c)
+    if isinstance(head, Neighbours):
+        return PixelKNN(head.k)
+    return _estimator(recipe)
+
+
 def _weights(recipe: HeadRecipe, frame: pd.DataFrame) -> NDArray[np.float64]:
-    """Return a weight per row, 1 on average, that sums to the same for both classes."""
+    """Return a weight per row, 1 on average, that sums to the same for both classes unless all weigh alike."""
+    if recipe.balance == "none":
+        return np.ones(len(frame))
     weights = pd.Series(1.0, index=frame.index)
     if recipe.balance == "source":
         weights = frame.groupby("source")["source"].transform("size") ** -0.5
@@ -93,13 +174,20 @@ def _weights(recipe: HeadRecipe, frame: pd.DataFrame) -> NDArray[np.float64]:
 
 
 def out_of_fold_margins(
-    recipe: HeadRecipe, embeddings: Embeddings, frame: pd.DataFrame, folds: list[Fold]
+    recipe: HeadRecipe,
+    features: Matrix,
+    frame: pd.DataFrame,
+    folds: list[Fold],
+    views: Sequence[Matrix] = (),
 ) -> Margins:
-    """Return the margin of every row, by a head fitted without its fold: float32 `[N]`, NaN in no fold."""
+    """Return the margin of every row, by a head fitted without its fold: float32 `[N]`, NaN in no fold.
+
+    Heads are fitted on `views` besides `features`; what is held out is judged by `features` alone.
+    """
     margins = np.full(len(frame), np.nan, np.float32)
     for fold in folds:
-        pipeline = fit_head(recipe, embeddings[fold.fitted], frame.iloc[fold.fitted])
-        margins[fold.held_out] = pipeline_margins(pipeline, embeddings[fold.held_out])
+        pipeline = fit_on(recipe, features, frame, fold.fitted, views)
+        margins[fold.held_out] = pipeline_margins(pipeline, features[fold.held_out])
     return margins
 
 
@@ -121,29 +209,27 @@ def train_head(
 ) -> Card:
     """Fit a head on split `train`, calibrate it on held-out families and sources, write card and pipeline.
 
-    Embeddings are remembered, so that only the first run over a corpus takes long; an interrupted run goes on
-    where it stopped.
+    Embeddings are remembered, so that only the first run over a corpus takes long and an interrupted run goes
+    on where it stopped.
 
     Args:
         recipe: what to fit.
         manifest: the corpus; only its splits `train` and `val` are used.
         files: where the images are.
         output: the model's folder, created if it is not there; its name is the model's name.
-        progress: told (images embedded, images in all).
+        progress: told (images done, images in all), see `gather`.
 
     Raises:
         CorpusError: if images are missing.
-        EncoderError: if the encoder cannot be loaded.
+        EncoderError: if the encoder is needed and cannot be loaded.
         TrainingError: if the corpus has too few families, sources or classes.
     """
     frame = seen_rows(manifest)
-    encoder = load_encoder()
-    with EmbeddingMemory(encoder) as memory:
-        embeddings = memory.embed_files(list(frame["sha256"]), files, recipe.preprocessing, progress)
+    features = load_features(recipe.features)
+    clean, views = gather(recipe, features, frame, files, progress)
     folds = by_family_and_source(frame, recipe.folds, recipe.seed)
-    calibration, band = calibrate(out_of_fold_margins(recipe, embeddings, frame, folds), frame)
-    fitted = np.flatnonzero(frame["split"] == "train")
-    pipeline = fit_head(recipe, embeddings[fitted], frame.iloc[fitted])
+    calibration, band = calibrate(out_of_fold_margins(recipe, clean, frame, folds, views), frame)
+    pipeline = fit_on(recipe, clean, frame, np.flatnonzero(frame["split"] == "train"), views)
     output.mkdir(parents=True, exist_ok=True)
     card = Card(
         name=output.resolve().name,
@@ -154,12 +240,13 @@ def train_head(
         classes=CLASSES,
         commit=code_commit(),
         trained=datetime.now(UTC).date().isoformat(),
-        encoder=encoder.identity,
+        encoder=features.encoder.identity if isinstance(features, EncoderFeatures) else None,
         preprocessing=recipe.preprocessing,
+        features=recipe.features,
         calibration=calibration,
         thresholds=band,
         corpus=corpus_of(manifest),
-        initialisation=ORIGIN,
+        initialisation=ENCODER if isinstance(features, EncoderFeatures) else NOTHING,
         weights=Weights(file=PIPELINE_FILE, sha256=save_pipeline(pipeline, output)),
     )
     write_card(card, output)

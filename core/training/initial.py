@@ -6,70 +6,50 @@ import hashlib
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError, safe_open
-from torch import Tensor
-from torchvision.models import ResNet, ResNet18_Weights
+from torchvision.models import ResNet
 
-from core.detectors.card import Initialisation
+from core.detectors.bodies import TORCHVISION, Body, chosen_file, put_body, read_body
+from core.detectors.card import CARD_FILE, Initialisation, read_card
 from core.detectors.resnet import build
-from core.errors import TrainingError
+from core.errors import ModelError, TrainingError
 
 
 def initial_network(file: Path | None, seed: int) -> tuple[ResNet, Initialisation, str]:
     """Return a ResNet-18 with a fresh two-way head, where its other weights come from, and their digest.
 
     Args:
-        file: safetensors of a torchvision ResNet-18 without `fc`; None fetches
+        file: safetensors of a torchvision ResNet-18, whose `fc` is left out, for example the weights in a
+            model's folder; None takes the file `VERSO_INIT` names, or else fetches
             `ResNet18_Weights.IMAGENET1K_V1` through torchvision.
         seed: of the head's random weights.
 
     Raises:
         TrainingError: if the weights can be neither fetched nor read, or are no ResNet-18.
+        ModelError: if they lie beside a damaged card.
     """
-    if file is None:
-        state, initialisation, digest = _from_torchvision()
-    else:
-        state, initialisation, digest = _from_file(file)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         network = build()
-    body = {name: value for name, value in state.items() if not name.startswith("fc.")}
-    result = network.load_state_dict(body, strict=False)
-    missing = [name for name in result.missing_keys if not name.startswith("fc.")]
-    if missing or result.unexpected_keys:
-        raise TrainingError(
-            f"{file or 'The fetched file'} holds no ResNet-18: {len(missing)} tensors are missing and "
-            f"{len(result.unexpected_keys)} are unknown; give weights under torchvision's names."
-        )
-    return network, initialisation, digest
-
-
-def _from_torchvision() -> tuple[dict[str, Tensor], Initialisation, str]:
-    weights = ResNet18_Weights.IMAGENET1K_V1
     try:
-        state = weights.get_state_dict(progress=False, check_hash=True)
-    except (OSError, RuntimeError) as error:
-        raise TrainingError(
-            f"ImageNet weights could not be fetched ({error}). Connect to the internet, or give a file of "
-            "ResNet-18 weights with --init FILE."
-        ) from error
-    origin = Initialisation(
-        origin="torchvision ResNet18_Weights.IMAGENET1K_V1", license="BSD-3-Clause (weights: ImageNet terms)"
-    )
-    return dict(state), origin, str(weights)
+        body = read_body(file or chosen_file())
+        put_body(body, network)
+    except ModelError as error:
+        raise TrainingError(str(error)) from error
+    return network, *_origin(body)
 
 
-def _from_file(file: Path) -> tuple[dict[str, Tensor], Initialisation, str]:
-    try:
-        with safe_open(file, framework="pt") as opened:
-            metadata = opened.metadata() or {}
-            state = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118  (no iterator)
-    except (OSError, SafetensorError) as error:
-        raise TrainingError(f"--init {file} is no readable safetensors file ({error}).") from error
-    digest = hashlib.sha256(file.read_bytes()).hexdigest()
-    origin = metadata.get("origin", f"a file with sha256 {digest}")
-    return (
-        state,
-        Initialisation(origin=origin, license=metadata.get("license", "as its origin states")),
-        digest,
-    )
+def _origin(body: Body) -> tuple[Initialisation, str]:
+    """Return where a body comes from and the digest of its file, or torchvision's name for it."""
+    if body.file is None:
+        license_ = "BSD-3-Clause (weights: ImageNet terms)"
+        return Initialisation(origin=f"torchvision {TORCHVISION}", license=license_), str(TORCHVISION)
+    digest = hashlib.sha256(body.file.read_bytes()).hexdigest()
+    if (body.file.parent / CARD_FILE).is_file():
+        card = read_card(body.file.parent)
+        if card.weights.sha256 == digest:
+            earlier = card.initialisation
+            origin = f"Verso's model {card.name}, which was trained from {earlier.origin}"
+            return Initialisation(origin=origin, license=earlier.license), digest
+    origin = body.metadata.get("origin", f"a file with sha256 {digest}")
+    license_ = body.metadata.get("license", "as its origin states")
+    return Initialisation(origin=origin, license=license_), digest

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import tomllib
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import PydanticCustomError
 
+from core.detectors.features import DeclaredFeatures, EmbeddingFeatures, PixelFeatures
 from core.detectors.preprocessing import Preprocessing
+from core.detectors.taps import JUST_POOLED, Tap
 from core.errors import RecipeError
 from core.training.augmentation import Augmentation
+from core.training.optimisation import Optimiser, Schedule
 
 RECIPES = Path(__file__).parent / "recipes"
 
@@ -26,19 +30,16 @@ class Stage(_Table):
     trains: Literal["head", "all"]
 
 
-class AdamW(_Table):
-    """Loshchilov and Hutter, Decoupled Weight Decay Regularization (2019)."""
+class Distillation(_Table):
+    """What the network's features are drawn to while it learns: the encoder's embeddings of the clean pictures.
 
-    name: Literal["adamw"]
-    lr: float = Field(gt=0)
-    weight_decay: float = Field(ge=0)
+    The loss is the label's cross-entropy plus `weight` x (1 - cosine) with the embeddings `taps` gives. Hinton et
+    al., Distilling the Knowledge in a Neural Network (2015); the match of features by a learned projection:
+    Romero et al., FitNets (2015).
+    """
 
-
-class OneCycle(_Table):
-    """One warm-up and one cosine decay over all steps (Smith and Topin, Super-Convergence, 2019)."""
-
-    name: Literal["one-cycle"]
-    warmup: float = Field(gt=0, lt=1, description="share of the steps in which the rate rises")
+    weight: float = Field(gt=0)
+    taps: tuple[Tap, ...] = Field(JUST_POOLED, min_length=1)
 
 
 class Recipe(_Table):
@@ -51,8 +52,9 @@ class Recipe(_Table):
     label_smoothing: float = Field(0.0, ge=0, lt=1)
     preprocessing: Preprocessing
     augmentation: tuple[Annotated[Augmentation, Field(discriminator="op")], ...]
-    optimiser: AdamW
-    schedule: OneCycle
+    optimiser: Annotated[Optimiser, Field(discriminator="name")]
+    schedule: Annotated[Schedule, Field(discriminator="name")]
+    distillation: Distillation | None = None
     stages: tuple[Stage, ...] = Field(min_length=1)
 
     @property
@@ -105,24 +107,60 @@ class Neighbours(_Table):
     k: int = Field(ge=1)
 
 
-Head = SVM | LogisticHead | Forest | Tree | Neighbours
+class Boosting(_Table):
+    """Gradient-boosted trees on binned features (Ke et al., LightGBM, 2017).
+
+    `rate` shrinks what each of the `trees` adds, `l2` is the penalty on a leaf's value.
+    """
+
+    family: Literal["gradient-boosting"]
+    trees: int = Field(ge=1)
+    rate: float = Field(gt=0, le=1)
+    leaves: int = Field(ge=2)
+    min_samples_leaf: int = Field(ge=1)
+    l2: float = Field(0.0, ge=0)
+
+
+Head = SVM | LogisticHead | Forest | Tree | Neighbours | Boosting
+
+PIXEL_FAMILIES = ("svm", "knn", "decision-tree", "random-forest")
+"""Families that are fitted on pixels in bounded memory."""
 
 
 class HeadRecipe(_Table):
-    """The fit of a classical model on embeddings of the frozen encoder, declared.
+    """The fit of a classical model on features, declared.
 
-    `folds` counts the parts into which families and sources are divided to be held out. With `balance`
-    "source", images of large sources weigh less (by the square root of the source's size); the classes weigh
-    alike in any case, except for knn, which takes no weights.
+    `folds` counts the parts into which families and sources are divided to be held out. With `balance` "class"
+    the two classes weigh alike; with "source", images of large sources weigh less besides (by the square root
+    of the source's size); with "none" all images weigh alike, as they do for knn in any case.
+
+    A head on embeddings is fitted on the pictures as they are and on `augmented_views` views of each, made by
+    the steps of `augmentation`; what is held out is judged as it is.
     """
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
     summary: str
     seed: int
     folds: int = Field(ge=2)
-    balance: Literal["class", "source"]
+    balance: Literal["none", "class", "source"]
+    augmented_views: int = Field(0, ge=0)
     preprocessing: Preprocessing
+    features: Annotated[DeclaredFeatures, Field(discriminator="kind")]
+    augmentation: tuple[Annotated[Augmentation, Field(discriminator="op")], ...] = ()
     head: Annotated[Head, Field(discriminator="family")]
+
+    @model_validator(mode="after")
+    def _parts_fit_each_other(self) -> Self:
+        if bool(self.augmentation) != bool(self.augmented_views):
+            raise PydanticCustomError("views", "augmentation and augmented_views need each other")
+        if self.augmentation and not isinstance(self.features, EmbeddingFeatures):
+            raise PydanticCustomError("views", "only heads on embeddings have augmented views")
+        if isinstance(self.features, PixelFeatures):
+            if self.head.family not in PIXEL_FAMILIES:
+                raise PydanticCustomError("family", f"heads on pixels are {', '.join(PIXEL_FAMILIES)}")
+            if (self.preprocessing.windows, self.preprocessing.window) != (1, self.features.side):
+                raise PydanticCustomError("side", "pixels need one window as wide as their side")
+        return self
 
 
 def recipe_names() -> list[str]:
@@ -133,7 +171,7 @@ def recipe_names() -> list[str]:
 def load_recipe(name: str) -> Recipe | HeadRecipe:
     """Read a recipe that comes with Verso, or a TOML file of the user's.
 
-    A file with a table `head` declares a classical model on embeddings, any other a network.
+    A file with a table `head` declares a classical model, any other a network.
 
     Raises:
         RecipeError: if there is no such recipe or it breaks the schema; the message names the field.
