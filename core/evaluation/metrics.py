@@ -1,28 +1,40 @@
 """The figures of a detector, from labels and probabilities alone.
 
 Positive class is `ai`. Wherever a figure is not defined on the images at hand (one class only, say) the
-functions raise `EvaluationError` rather than return a NaN.
+functions raise `EvaluationError` or return `NotDefined` rather than a NaN.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from sklearn.metrics import balanced_accuracy_score, brier_score_loss, roc_auc_score, roc_curve
+from sklearn.metrics import brier_score_loss, roc_auc_score, roc_curve
 
 from core.detectors.card import Interval
 from core.errors import EvaluationError
-from core.verdict import Thresholds
+from core.evaluation.bootstrap import (
+    Draws,
+    Scores,
+    Truth,
+    Values,
+    auc_draws,
+    calibration_error_draws,
+    tpr_at_fpr_draws,
+)
+from core.evaluation.rules import WORDS, Cut, Rule, codes
+from core.evaluation.undefined import NotDefined
 
 ECE_BINS = 15
-EVEN_ODDS = 0.5
+EVEN_ODDS = Cut(0.5)
+EDGES = (0.025, 0.975)
+"""The quantiles of the draws that bound a 95 % interval."""
 
-Truth = NDArray[np.bool_]
-Scores = NDArray[np.float64]
+HUMAN, AI, UNDECIDED = range(len(WORDS))
 
 
 def expected_calibration_error(truth: Truth, p_ai: Scores, bins: int = ECE_BINS) -> float:
@@ -45,66 +57,199 @@ def tpr_at_fpr(truth: Truth, p_ai: Scores, fpr: float) -> float:
 
 @dataclass(frozen=True)
 class Figure:
-    """A metric: how to compute it and how to name it to a reader. `better` is "higher" or "lower"."""
+    """A metric: how to name it to a reader, how to compute it, and how to compute it over bootstrap draws.
+
+    `better` is "higher" or "lower"; `needs` the labels without which it is not defined; `follows_rule` says
+    whether it depends on the rule at all. `compute` raises `EvaluationError` where nothing defines the
+    figure; `draw` returns NaN for such draws, `[rounds]`.
+    """
 
     name: str
     title: str
     better: str
-    compute: Callable[[Truth, Scores, Thresholds], float]
+    needs: frozenset[str]
+    follows_rule: bool
+    compute: Callable[[Truth, Scores, Rule], float]
+    draw: Callable[[Draws, Truth, Scores, Rule], Values]
 
 
-def _decided(truth: Truth, p_ai: Scores, band: Thresholds) -> float:
-    called_ai, called_human = p_ai > band.ai_above, p_ai < band.human_below
-    decided = called_ai | called_human
-    if not decided.any():
-        raise EvaluationError("No image was decided: every one fell into the inconclusive band.")
-    return float((called_ai[decided] == truth[decided]).mean())
+BOTH = frozenset({"human", "ai"})
+ANY: frozenset[str] = frozenset()
 
 
-def _coverage(truth: Truth, p_ai: Scores, band: Thresholds) -> float:  # noqa: ARG001  (one signature for all)
-    return float(((p_ai > band.ai_above) | (p_ai < band.human_below)).mean())
+def cells(truth: Truth, p_ai: Scores, rule: Rule) -> NDArray[np.int64]:
+    """Count images by label (human, ai) and by what the rule says (human, ai, inconclusive): `[2, 3]`."""
+    return np.bincount(_kinds(truth, p_ai, rule), minlength=6).reshape(2, 3)
 
 
-FIGURES: dict[str, Figure] = {
-    figure.name: figure
-    for figure in (
-        Figure("auc", "ROC AUC", "higher", lambda t, p, _: float(roc_auc_score(t, p))),
-        Figure(
-            "balanced_accuracy",
-            "balanced accuracy at 0.5",
-            "higher",
-            lambda t, p, _: float(balanced_accuracy_score(t, p > EVEN_ODDS)),
-        ),
-        Figure("tpr_at_1_fpr", "TPR at 1 % FPR", "higher", lambda t, p, _: tpr_at_fpr(t, p, 0.01)),
-        Figure("tpr_at_5_fpr", "TPR at 5 % FPR", "higher", lambda t, p, _: tpr_at_fpr(t, p, 0.05)),
-        Figure(
-            "human_called_ai",
-            "human works called ai",
-            "lower",
-            lambda t, p, band: float((p[~t] > band.ai_above).mean()),
-        ),
-        Figure(
-            "ai_called_human",
-            "ai works called human",
-            "lower",
-            lambda t, p, band: float((p[t] < band.human_below).mean()),
-        ),
-        Figure("coverage", "share decided", "higher", _coverage),
-        Figure("decided_accuracy", "accuracy where decided", "higher", _decided),
-        Figure("ece", "calibration error", "lower", lambda t, p, _: expected_calibration_error(t, p)),
-        Figure("brier", "Brier score", "lower", lambda t, p, _: float(brier_score_loss(t, p))),
+def _kinds(truth: Truth, p_ai: Scores, rule: Rule) -> NDArray[np.intp]:
+    return truth * len(WORDS) + codes(p_ai, rule).astype(np.intp)
+
+
+def _scored(
+    name: str,
+    title: str,
+    better: str,
+    compute: Callable[[Truth, Scores], float],
+    draw: Callable[[Draws, Truth, Scores], Values],
+    needs: frozenset[str] = BOTH,
+) -> Figure:
+    """A figure of the probabilities, whatever the rule."""
+    return Figure(
+        name, title, better, needs, False, lambda t, p, _: compute(t, p), lambda d, t, p, _: draw(d, t, p)
     )
-}
+
+
+def _counted(
+    name: str,
+    title: str,
+    better: str,
+    share: Callable[[Values], Values],
+    needs: frozenset[str] = ANY,
+    at: Rule | None = None,
+) -> Figure:
+    """A figure of the counts `[..., 2, 3]` that the rule, or always the rule `at`, leads to."""
+
+    def shares(counts: Values) -> Values:
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return share(counts)
+
+    def compute(truth: Truth, p_ai: Scores, rule: Rule) -> float:
+        value = float(shares(cells(truth, p_ai, at or rule).astype(np.float64)))
+        if np.isnan(value):
+            raise EvaluationError(f"No image here counts for '{title}': choose other images or thresholds.")
+        return value
+
+    def draw(draws: Draws, truth: Truth, p_ai: Scores, rule: Rule) -> Values:
+        return shares(draws.tallies(_kinds(truth, p_ai, at or rule), 6).reshape(-1, 2, 3))
+
+    return Figure(name, title, better, needs, at is None, compute, draw)
+
+
+def _row_share(row: int, column: int) -> Callable[[Values], Values]:
+    return lambda counts: counts[..., row, column] / counts[..., row, :].sum(axis=-1)
+
+
+def _balanced(counts: Values) -> Values:
+    return (_row_share(HUMAN, HUMAN)(counts) + _row_share(AI, AI)(counts)) / 2
+
+
+def _right(counts: Values) -> Values:
+    return counts[..., HUMAN, HUMAN] + counts[..., AI, AI]
+
+
+def _decided(counts: Values) -> Values:
+    return counts[..., :UNDECIDED].sum(axis=(-2, -1))
+
+
+def _decided_balanced(counts: Values) -> Values:
+    of_human, of_ai = counts[..., HUMAN, :UNDECIDED], counts[..., AI, :UNDECIDED]
+    return (of_human[..., HUMAN] / of_human.sum(axis=-1) + of_ai[..., AI] / of_ai.sum(axis=-1)) / 2
+
+
+def _everything(counts: Values) -> Values:
+    return counts.sum(axis=(-2, -1))
+
+
+def _named(*figures: Figure) -> Mapping[str, Figure]:
+    return MappingProxyType({figure.name: figure for figure in figures})
+
+
+FIGURES = _named(
+    _scored("auc", "ROC AUC", "higher", lambda t, p: float(roc_auc_score(t, p)), auc_draws),
+    _counted("balanced_accuracy", "balanced accuracy at 0.5", "higher", _balanced, BOTH, EVEN_ODDS),
+    _scored(
+        "tpr_at_1_fpr",
+        "TPR at 1 % FPR",
+        "higher",
+        lambda t, p: tpr_at_fpr(t, p, 0.01),
+        lambda d, t, p: tpr_at_fpr_draws(d, t, p, 0.01),
+    ),
+    _scored(
+        "tpr_at_5_fpr",
+        "TPR at 5 % FPR",
+        "higher",
+        lambda t, p: tpr_at_fpr(t, p, 0.05),
+        lambda d, t, p: tpr_at_fpr_draws(d, t, p, 0.05),
+    ),
+    _counted("human_called_ai", "human works called ai", "lower", _row_share(HUMAN, AI), frozenset({"human"})),
+    _counted("ai_called_human", "ai works called human", "lower", _row_share(AI, HUMAN), frozenset({"ai"})),
+    _counted("coverage", "share decided", "higher", lambda c: _decided(c) / _everything(c)),
+    _counted("decided_accuracy", "accuracy where decided", "higher", lambda c: _right(c) / _decided(c)),
+    _counted(
+        "decided_balanced_accuracy", "balanced accuracy where decided", "higher", _decided_balanced, BOTH
+    ),
+    _scored(
+        "ece",
+        "calibration error",
+        "lower",
+        expected_calibration_error,
+        lambda d, t, p: calibration_error_draws(d, t, p, ECE_BINS),
+        ANY,
+    ),
+    _scored(
+        "brier",
+        "Brier score",
+        "lower",
+        lambda t, p: float(brier_score_loss(t, p, labels=[False, True])),
+        lambda d, t, p: d.sums((p - t) ** 2) / d.sums(np.ones(len(t))),
+        ANY,
+    ),
+)
+"""The figures on a card, in the order shown."""
+
+AT_THRESHOLDS = _named(
+    _counted("accuracy", "accuracy, inconclusive counted as wrong", "higher", lambda c: _right(c) / _everything(c)),
+    _counted(
+        "balanced_accuracy_here",
+        "balanced accuracy at the thresholds, inconclusive counted as wrong",
+        "higher",
+        _balanced,
+        BOTH,
+    ),
+    _counted("tpr", "ai works called ai", "higher", _row_share(AI, AI), frozenset({"ai"})),
+    _counted("tnr", "human works called human", "higher", _row_share(HUMAN, HUMAN), frozenset({"human"})),
+    _counted(
+        "precision",
+        "share of ai among works called ai",
+        "higher",
+        lambda c: c[..., AI, AI] / c[..., AI].sum(axis=-1),
+    ),
+)
+"""Further figures that follow the thresholds, for comparing models."""
+
+
+def value_of(figure: Figure, truth: Truth, p_ai: Scores, rule: Rule) -> float | NotDefined:
+    """Compute a figure, or say why these images do not define it."""
+    if len(truth) == 0:
+        return NotDefined("There are no images here.")
+    missing = sorted(figure.needs - {name for name, there in _present(truth).items() if there})
+    if missing:
+        return NotDefined(f"There are no {' and no '.join(missing)} works here, and this figure needs them.")
+    try:
+        return figure.compute(truth, p_ai, rule)
+    except EvaluationError as error:
+        return NotDefined(str(error))
+
+
+def _present(truth: Truth) -> dict[str, bool]:
+    return {"human": not truth.all(), "ai": bool(truth.any())}
+
+
+def interval(value: float, drawn: Values) -> Interval:
+    """Put the 95 % percentile interval of draws `[rounds]` around a value; NaN draws do not count."""
+    counted = drawn[~np.isnan(drawn)]
+    low, high = np.quantile(counted, EDGES) if len(counted) else (value, value)
+    return Interval(value=value, low=float(low), high=float(high))
 
 
 def figures_with_intervals(
-    frame: pd.DataFrame, band: Thresholds, *, rounds: int = 1000, seed: int = 0
+    frame: pd.DataFrame, band: Rule, *, rounds: int = 1000, seed: int = 0
 ) -> dict[str, Interval]:
-    """Compute every figure of `FIGURES` that these images define, with a 95 % interval.
+    """Compute every figure of `FIGURES` that these images define, with a 95 % interval, rounded to 4 places.
 
-    The interval is a percentile bootstrap over sources (a source's images stand or fall together; Davison
-    and Hinkley, Bootstrap Methods, 1997, section 3.8), sources drawn within each class so that no draw loses
-    a class. Draws that do not define a figure do not count for it.
+    The interval is a percentile bootstrap over sources within each class (`core.evaluation.bootstrap`).
+    Draws that do not define a figure do not count for it.
 
     Args:
         frame: rows of `predictions.csv`.
@@ -116,24 +261,17 @@ def figures_with_intervals(
         EvaluationError: if a class is missing from `frame`.
     """
     truth, p_ai = arrays(frame)
-    resamples = list(_resamples(frame, rounds, seed))
+    draws = Draws.of(truth, frame["source"], rounds, seed)
     result = {}
     for name, figure in FIGURES.items():
-        value = _defined(figure, truth, p_ai, band)
-        if value is None:
+        value = value_of(figure, truth, p_ai, band)
+        if isinstance(value, NotDefined):
             continue
-        drawn = [_defined(figure, truth[rows], p_ai[rows], band) for rows in resamples]
-        low, high = np.quantile([draw for draw in drawn if draw is not None] or [value], [0.025, 0.975])
-        result[name] = Interval(value=round(value, 4), low=round(float(low), 4), high=round(float(high), 4))
+        exact = interval(value, figure.draw(draws, truth, p_ai, band))
+        result[name] = Interval(
+            value=round(exact.value, 4), low=round(exact.low, 4), high=round(exact.high, 4)
+        )
     return result
-
-
-def _defined(figure: Figure, truth: Truth, p_ai: Scores, band: Thresholds) -> float | None:
-    """Compute a figure, or return None where these images do not define it (none was decided, say)."""
-    try:
-        return figure.compute(truth, p_ai, band)
-    except EvaluationError:
-        return None
 
 
 def arrays(frame: pd.DataFrame) -> tuple[Truth, Scores]:
@@ -146,17 +284,3 @@ def arrays(frame: pd.DataFrame) -> tuple[Truth, Scores]:
     if truth.all() or not truth.any():
         raise EvaluationError(f"These {len(truth)} images are all of one class; figures need both.")
     return truth, frame["p_ai"].to_numpy(dtype=np.float64)
-
-
-def _resamples(frame: pd.DataFrame, rounds: int, seed: int) -> list[NDArray[np.intp]]:
-    rng = np.random.default_rng(seed)
-    groups = [
-        [rows.to_numpy() for _, rows in of_class.groupby("source")["row"]]
-        for _, of_class in frame.assign(row=np.arange(len(frame))).groupby("label")
-    ]
-    return [
-        np.concatenate(
-            [of_class[i] for of_class in groups for i in rng.integers(len(of_class), size=len(of_class))]
-        )
-        for _ in range(rounds)
-    ]

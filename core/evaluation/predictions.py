@@ -13,8 +13,8 @@ from core import images
 from core.corpus import atomic
 from core.corpus.cache import ImageCache
 from core.corpus.manifest import Manifest
-from core.detectors.classical import EmbeddingDetector
-from core.detectors.embeddings import EmbeddingMemory
+from core.detectors.classical import ClassicalDetector, pipeline_margins
+from core.detectors.features import features_of_files
 from core.detectors.protocol import Detector
 from core.errors import CorpusError, EvaluationError
 
@@ -44,11 +44,13 @@ def margins(
             f"{len(missing)} of {len(manifest.frame)} images are not on this machine (the first is "
             f"{missing[0]}); fetch them with `python -m core corpus fetch github`, or set VERSO_CORPUS."
         )
-    if isinstance(detector, EmbeddingDetector):
-        with EmbeddingMemory(detector.encoder) as memory:
-            remembering = EmbeddingDetector(detector.card, detector.pipeline, memory)
-            return _margins(remembering, list(manifest.frame["sha256"]), cache, progress)
-    return _margins(detector, list(manifest.frame["sha256"]), cache, progress)
+    hashes = list(manifest.frame["sha256"])
+    if isinstance(detector, ClassicalDetector):
+        features = features_of_files(
+            detector.features, hashes, cache, detector.card.preprocessing, progress
+        )
+        return pipeline_margins(detector.pipeline, features)
+    return _margins(detector, hashes, cache, progress)
 
 
 def _margins(

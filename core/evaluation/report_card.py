@@ -1,28 +1,36 @@
-"""Puts a model's figures on its card."""
+"""Puts a model's figures and known failures on its card."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
 import pandas as pd
 
 from core.corpus.manifest import Manifest
+from core.corpus.stats import NOT_STATED
 from core.detectors.card import Group, SplitFigures, read_card, write_card
+from core.evaluation.failures import known_failures
 from core.evaluation.metrics import figures_with_intervals
 from core.evaluation.predictions import REPORTED_SPLITS, read_predictions
+from core.evaluation.robustness import PERTURBED_SPLITS, current_columns, robustness_figures
 from core.verdict import Label, Thresholds
 
 GROUPED_BY: dict[Literal["human", "ai"], str] = {"human": "medium", "ai": "family"}
-NOT_STATED = "not stated"
 
 
 def refresh_card(folder: Path, manifest: Manifest) -> None:
-    """Recompute every figure of a model's card from its `predictions.csv`.
+    """Recompute every figure of a model's card from its `predictions.csv` and `robustness.csv`.
 
-    `manifest` says of which medium or generator family each image is.
+    Robustness that was measured with other weights is left out. `manifest` says of which medium or generator
+    family each image is.
+
+    Raises:
+        EvaluationError: if one of the files cannot be read, or they cover different images.
     """
     card = read_card(folder)
+    perturbed = current_columns(folder, card)
     known = manifest.frame[["sha256", *GROUPED_BY.values()]]
     predictions = read_predictions(folder).merge(known, on="sha256", how="left", validate="one_to_one")
     splits = {}
@@ -34,16 +42,21 @@ def refresh_card(folder: Path, manifest: Manifest) -> None:
             human=int((part["label"] == "human").sum()),
             ai=int((part["label"] == "ai").sum()),
             figures=figures_with_intervals(part, card.band),
-            groups=tuple(_groups(part, card.band)),
+            groups=tuple(_groups(part, card.band, GROUPED_BY)),
+            sources=tuple(_groups(part, card.band, {"human": "source"})),
+            robustness=robustness_figures(part, perturbed, card.band) if split in PERTURBED_SPLITS else {},
         )
-    write_card(card.model_copy(update={"splits": splits}), folder)
+    update = {"splits": splits, "known_failures": known_failures(predictions, card.band)}
+    write_card(card.model_copy(update=update), folder)
 
 
-def _groups(part: pd.DataFrame, band: Thresholds) -> list[Group]:
+def _groups(
+    part: pd.DataFrame, band: Thresholds, grouped_by: Mapping[Literal["human", "ai"], str]
+) -> list[Group]:
     """Return the groups of each label, those with the largest share of errors first."""
     verdicts = part["p_ai"].map(band.label)
     found = []
-    for label, column in GROUPED_BY.items():
+    for label, column in grouped_by.items():
         of_label = part[part["label"] == label]
         for name, rows in of_label.groupby(of_label[column].replace("", NOT_STATED)):
             said = verdicts[rows.index]

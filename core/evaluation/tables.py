@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import pandas as pd
+from scipy.stats import binomtest
 
 from core.corpus.stats import Table
-from core.detectors.card import Card, Interval
+from core.detectors.card import Card, Group, Interval
 from core.errors import EvaluationError
 from core.evaluation.metrics import FIGURES
 
@@ -37,19 +38,34 @@ def figures_by_split(card: Card) -> pd.DataFrame:
 
 
 def groups_of_split(card: Card, split: str, label: str) -> pd.DataFrame:
-    """Return how a model does on each medium (`human`) or generator family (`ai`), the worst first."""
-    other = "called ai" if label == "human" else "called human"
+    """Return how a model does on each medium (`human`) or generator family (`ai`), the worst first.
+
+    In brackets the 95 % interval of Wilson (Probable Inference, the Law of Succession, and Statistical
+    Inference, 1927), which takes the works of a group as independent. A label without groups gives no rows.
+    """
+    groups = [group for group in card.splits[split].groups if group.label == label]
+    return _groups(groups, "medium" if label == "human" else "generator")
+
+
+def sources_of_split(card: Card, split: str) -> pd.DataFrame:
+    """Return how a model does on the human works of each source, as `groups_of_split` does of each medium."""
+    return _groups(card.splits[split].sources, "source")
+
+
+def _groups(groups: Sequence[Group], kind: str) -> pd.DataFrame:
+    other = "called human" if any(group.label == "ai" for group in groups) else "called ai"
+    columns = [kind, "works", other, "inconclusive"]
     rows = [
-        {
-            "medium" if label == "human" else "generator": group.name,
-            "works": group.images,
-            other: f"{group.wrong:.0%}",
-            "inconclusive": f"{group.inconclusive:.0%}",
-        }
-        for group in card.splits[split].groups
-        if group.label == label
+        (group.name, group.images, _share(group.wrong, group.images), f"{group.inconclusive:.0%}")
+        for group in sorted(groups, key=lambda group: -group.wrong)
     ]
-    return pd.DataFrame(rows).set_index(pd.DataFrame(rows).columns[0])
+    return pd.DataFrame(rows, columns=columns).set_index(kind)
+
+
+def _share(share: float, works: int) -> str:
+    """Write a share of `works` with its 95 % Wilson interval, all in per cent."""
+    interval = binomtest(round(share * works), works).proportion_ci(method="wilson")
+    return f"{share:.0%} ({interval.low * 100:.0f} to {interval.high * 100:.0f})"
 
 
 def figures_by_model(cards: Sequence[Card], split: str) -> Table:

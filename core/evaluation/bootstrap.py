@@ -1,0 +1,187 @@
+"""Bootstrap draws of sources, and what is computed over all draws at once.
+
+A source's images stand or fall together, so whole sources are drawn with replacement (Davison and Hinkley,
+Bootstrap Methods, 1997, section 3.8), within each class, so that no draw loses a class. In a class that has
+one source only there is nothing to draw among: there each image counts as its own source, and the interval
+says nothing of other sources.
+
+Every function that returns draws returns float64 `[rounds]`, NaN where a draw does not define the figure.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+Truth = NDArray[np.bool_]
+Scores = NDArray[np.float64]
+Values = NDArray[np.float64]
+
+ROUNDS = 1000
+BLOCK = 32
+"""Images that are summed by group before any is looked at alone."""
+
+
+@dataclass(frozen=True, eq=False)
+class Draws:
+    """The same draws for every model: how often each group of images was drawn.
+
+    `group` is the group of each image, `[N]`, those of ai images numbered first; `counts` is float64
+    `[rounds, groups]`; `ai_groups` is the number of groups of ai images.
+    """
+
+    group: NDArray[np.intp]
+    counts: Values
+    ai_groups: int
+
+    @classmethod
+    def of(cls, truth: Truth, sources: pd.Series, rounds: int = ROUNDS, seed: int = 0) -> Draws:
+        """Draw; the draws depend on the arguments alone.
+
+        Args:
+            truth: is it ai, `[N]`.
+            sources: the source of each image, `[N]`.
+            rounds: how many draws.
+            seed: of the draws.
+        """
+        group = np.zeros(len(truth), np.intp)
+        sizes = []
+        for of_class in (truth, ~truth):
+            names = sources.to_numpy()[of_class]
+            found = pd.factorize(names, sort=True)[0]
+            if len(names) and found.max() == 0:
+                found = np.arange(len(names))
+            group[of_class] = found + sum(sizes)
+            sizes.append(int(found.max()) + 1 if len(names) else 0)
+        chance = np.random.default_rng(seed)
+        counts = np.empty((rounds, sum(sizes)))
+        for row in counts:
+            row[:] = np.concatenate(
+                [np.bincount(chance.integers(size, size=size), minlength=size) for size in sizes if size]
+                or [np.empty(0)]
+            )
+        return cls(group, counts, sizes[0])
+
+    @property
+    def of_ai(self) -> Values:
+        """How often each group of ai images was drawn, `[rounds, ai groups]`."""
+        return self.counts[:, : self.ai_groups]
+
+    @property
+    def of_human(self) -> Values:
+        """How often each group of human images was drawn, `[rounds, human groups]`."""
+        return self.counts[:, self.ai_groups :]
+
+    def sums(self, values: NDArray[np.floating]) -> Values:
+        """Sum a value of each image, `[N]`, over the images of each draw."""
+        return self.counts @ np.bincount(self.group, weights=values, minlength=self.counts.shape[1])
+
+    def tallies(self, kinds: NDArray[np.integer], number: int) -> Values:
+        """Count the images of each kind, 0 to `number` - 1, `[N]`, in each draw: `[rounds, number]`."""
+        groups = self.counts.shape[1]
+        of_group = np.bincount(self.group * number + kinds, minlength=groups * number)
+        return self.counts @ of_group.reshape(groups, number)
+
+
+def auc_draws(draws: Draws, truth: Truth, p_ai: Scores) -> Values:
+    """Compute the ROC AUC of each draw; both classes must be there.
+
+    The AUC is the share of pairs (ai, human) in the right order, ties counted as half (Hanley and McNeil,
+    1982), and the pairs won between two sources are the same in every draw.
+    """
+    ai_of, human_of = draws.group[truth], draws.group[~truth] - draws.ai_groups
+    order = np.argsort(p_ai[~truth])
+    below = np.zeros((len(order) + 1, draws.of_human.shape[1]))
+    below[np.arange(1, len(order) + 1), human_of[order]] = 1
+    below = below.cumsum(axis=0)
+    ranked = p_ai[~truth][order]
+    by_group = np.argsort(ai_of, kind="stable")
+    scores = p_ai[truth][by_group]
+    won = below[np.searchsorted(ranked, scores)] + below[np.searchsorted(ranked, scores, side="right")]
+    starts = np.searchsorted(ai_of[by_group], np.arange(draws.ai_groups))
+    won_between = np.add.reduceat(won, starts, axis=0) / 2
+    pairs = (draws.of_ai @ np.bincount(ai_of)) * (draws.of_human @ np.bincount(human_of))
+    return ((draws.of_ai @ won_between) * draws.of_human).sum(axis=1) / pairs
+
+
+def tpr_at_fpr_draws(draws: Draws, truth: Truth, p_ai: Scores, fpr: float) -> Values:
+    """Compute the largest share of ai works found while at most `fpr` of human ones are accused, per draw."""
+    ai_of, human_of = draws.group[truth], draws.group[~truth] - draws.ai_groups
+    order = np.argsort(-p_ai[~truth])
+    total = draws.of_human @ np.bincount(human_of)
+    allowed = np.floor(fpr * total)
+    allowed -= allowed / total > fpr
+    allowed += (allowed + 1) / total <= fpr
+    first_over = _reaching(draws.of_human, human_of[order], allowed[:, np.newaxis] + 1)
+    thresholds, of_draw = np.unique(p_ai[~truth][order][first_over.place[:, 0]], return_inverse=True)
+    found = np.stack(
+        [np.bincount(ai_of[p_ai[truth] > at], minlength=draws.ai_groups) for at in thresholds]
+    )
+    return (draws.of_ai * found[of_draw]).sum(axis=1) / (draws.of_ai @ np.bincount(ai_of))
+
+
+def calibration_error_draws(draws: Draws, truth: Truth, p_ai: Scores, bins: int) -> Values:
+    """Compute the expected calibration error of each draw over bins of equal mass.
+
+    Bins are cut as `numpy.array_split` cuts the draw's images sorted by `p_ai`, ties in their order.
+    """
+    order = np.argsort(p_ai, kind="stable")
+    gap = p_ai[order] - truth[order]
+    total = draws.sums(np.ones(len(truth)))
+    numbers = np.arange(1, bins + 1)
+    sizes, longer = np.divmod(total, bins)
+    edges = numbers * sizes[:, np.newaxis] + np.minimum(numbers, longer[:, np.newaxis])
+    reached = _reaching(draws.counts, draws.group[order], edges, gap)
+    at_edges = reached.sums - (reached.images - edges) * gap[reached.place]
+    return np.abs(np.diff(at_edges, prepend=0.0)).sum(axis=1) / total
+
+
+@dataclass(frozen=True, eq=False)
+class _Reached:
+    """Where the running number of images of each draw reaches an edge, each `[rounds, edges]`.
+
+    `images` and `sums` run up to and including the image at `place`.
+    """
+
+    place: NDArray[np.intp]
+    images: Values
+    sums: Values
+
+
+def _reaching(
+    counts: Values, groups: NDArray[np.intp], edges: Values, values: Values | None = None
+) -> _Reached:
+    """Find the first of the ranked images at which the running number of images is at least each edge.
+
+    Blocks of images are summed by group first, so that only the block of an edge is looked at image by image.
+
+    Args:
+        counts: how often each group was drawn, `[rounds, groups]`.
+        groups: the group of each image in ranked order, `[N]`.
+        edges: `[rounds, edges]`, at most the images of the draw.
+        values: what to sum along with the images, `[N]`; by default nothing.
+    """
+    number, every = counts.shape[1], np.arange(len(groups))
+    values = np.zeros(len(groups)) if values is None else values
+    blocks = len(groups) // BLOCK + 1
+    cell = every // BLOCK * number + groups
+    size = np.bincount(cell, minlength=blocks * number).reshape(blocks, number)
+    weight = np.bincount(cell, weights=values, minlength=blocks * number).reshape(blocks, number)
+    images = (counts @ size.T).cumsum(axis=1)
+    sums = (counts @ weight.T).cumsum(axis=1)
+    draw = np.arange(len(counts))[:, np.newaxis]
+    block = (images[:, np.newaxis, :] < edges[:, :, np.newaxis]).sum(axis=2)
+    places = np.minimum(block[..., np.newaxis] * BLOCK + np.arange(BLOCK), len(groups) - 1)
+    drawn = counts[draw[..., np.newaxis], groups[places]]
+    before = np.where(block > 0, images[draw, block - 1], 0.0)
+    within = drawn.cumsum(axis=2) + before[..., np.newaxis]
+    step = (within < edges[..., np.newaxis]).sum(axis=2)
+    inside = np.arange(BLOCK) <= step[..., np.newaxis]
+    return _Reached(
+        place=block * BLOCK + step,
+        images=np.take_along_axis(within, step[..., np.newaxis], axis=2)[..., 0],
+        sums=np.where(block > 0, sums[draw, block - 1], 0.0) + (drawn * values[places] * inside).sum(axis=2),
+    )

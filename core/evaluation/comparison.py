@@ -1,0 +1,261 @@
+"""Everything the same images say of several models: figures with intervals, and every pair tested."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import combinations
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
+
+from core.detectors.card import Interval
+from core.evaluation.bootstrap import ROUNDS, Draws, Values
+from core.evaluation.metrics import AT_THRESHOLDS, EVEN_ODDS, FIGURES, Figure, interval, value_of
+from core.evaluation.paired import (
+    SIGNIFICANT,
+    AucDifference,
+    McNemar,
+    Pair,
+    Part,
+    auc_differences,
+    corrected,
+    difference_p,
+    holm,
+    mcnemar,
+)
+from core.evaluation.rules import Rule, Rules, codes
+from core.evaluation.selection import Joined
+from core.evaluation.undefined import NotDefined
+from core.evaluation.wording import sentence
+
+PARTED_BY = {"human": "medium", "ai": "family"}
+
+
+@dataclass(frozen=True, eq=False)
+class FigureRow:
+    """One figure of every model. `best` names a model only if the paired test tells it from every other one.
+
+    That test is the bootstrap test of `core.evaluation.paired` on this figure, corrected by Holm's method over
+    all pairs of models in the row.
+    """
+
+    name: str
+    title: str
+    better: str
+    values: dict[str, Interval | NotDefined]
+    best: str | None
+
+
+@dataclass(frozen=True, eq=False)
+class _Measured:
+    """The value and the draws of a figure for one model."""
+
+    value: float
+    drawn: Values
+    interval: Interval
+
+
+class Comparison:
+    """Several models on the same images; what no threshold changes is computed once and kept.
+
+    Args:
+        joined: the images and what the models said of them.
+        rounds: bootstrap draws, the same for all models and figures.
+        seed: of the draws.
+    """
+
+    def __init__(self, joined: Joined, *, rounds: int = ROUNDS, seed: int = 0) -> None:
+        self.joined = joined
+        self._truth = joined.truth
+        self._p_ai = {model: joined.p_ai[model].to_numpy(dtype=np.float64) for model in joined.models}
+        self._draws = Draws.of(self._truth, joined.images["source"], rounds, seed)
+
+    def figures(self, rules: Rules) -> tuple[FigureRow, ...]:
+        """Return the figures of `FIGURES` and `AT_THRESHOLDS` at the rule of each model."""
+        with threadpool_limits(1):  # many small products: more threads only wait for each other
+            rows = []
+            for figure in (*FIGURES.values(), *AT_THRESHOLDS.values()):
+                if figure.follows_rule:
+                    rows.append(self._row(figure, rules))
+                else:
+                    rows.append(self._fixed_rows[figure.name])
+            return tuple(rows)
+
+    def pairs(self, rules: Rules) -> tuple[Pair, ...]:
+        """Test every pair of models, in the order of the models, at the rule of each."""
+        right = {model: self._right(model, rules[model]) for model in self.joined.models}
+        with threadpool_limits(1):
+            differences = self._auc_differences
+        pairs = list(combinations(self.joined.models, 2))
+        overall = corrected([mcnemar(right[first], right[second]) for first, second in pairs])
+        parts = self._parts
+        tests = corrected(
+            [mcnemar(right[first][rows], right[second][rows]) for first, second in pairs for _, _, rows in parts]
+        )
+        return tuple(
+            Pair(
+                first,
+                second,
+                differences[number],
+                overall[number],
+                tuple(
+                    Part(label, name, len(rows), test)
+                    for (label, name, rows), test in zip(
+                        parts, tests[number * len(parts) : (number + 1) * len(parts)], strict=True
+                    )
+                ),
+            )
+            for number, (first, second) in enumerate(pairs)
+        )
+
+    def sentences(self, rules: Rules) -> tuple[str, ...]:
+        """Say of every pair in plain words which model is better and where they cannot be told apart."""
+        return tuple(sentence(pair, self.joined.short) for pair in self.pairs(rules))
+
+    def _right(self, model: str, rule: Rule) -> NDArray[np.bool_]:
+        right: NDArray[np.bool_] = codes(self._p_ai[model], rule) == self._truth
+        return right
+
+    @cached_property
+    def _parts(self) -> list[tuple[str, str, NDArray[np.intp]]]:
+        """Label, name and rows of each medium of human works and each family of ai works."""
+        images = self.joined.images
+        return [
+            (label, str(name), rows.to_numpy())
+            for label, column in PARTED_BY.items()
+            for name, rows in images[(images["label"] == label) & (images[column] != "")]
+            .groupby(column)
+            .groups.items()
+        ]
+
+    @cached_property
+    def _fixed_rows(self) -> dict[str, FigureRow]:
+        unused = dict.fromkeys(self.joined.models, EVEN_ODDS)
+        return {name: self._row(figure, unused) for name, figure in FIGURES.items() if not figure.follows_rule}
+
+    @cached_property
+    def _auc(self) -> dict[str, _Measured | NotDefined]:
+        return {model: self._measure(FIGURES["auc"], model, EVEN_ODDS) for model in self.joined.models}
+
+    @cached_property
+    def _auc_differences(self) -> list[AucDifference | NotDefined]:
+        measured = list(self._auc.values())
+        defined = [each for each in measured if isinstance(each, _Measured)]
+        if len(defined) < len(measured):
+            undefined = next(each for each in measured if isinstance(each, NotDefined))
+            return [undefined for _ in combinations(measured, 2)]
+        return auc_differences([each.value for each in defined], np.array([each.drawn for each in defined]))
+
+    def _measure(self, figure: Figure, model: str, rule: Rule) -> _Measured | NotDefined:
+        p_ai = self._p_ai[model]
+        value = value_of(figure, self._truth, p_ai, rule)
+        if isinstance(value, NotDefined):
+            return value
+        drawn = figure.draw(self._draws, self._truth, p_ai, rule)
+        return _Measured(value, drawn, interval(value, drawn))
+
+    def _row(self, figure: Figure, rules: Rules) -> FigureRow:
+        measured = (
+            self._auc
+            if figure.name == "auc"
+            else {model: self._measure(figure, model, rules[model]) for model in self.joined.models}
+        )
+        values = {
+            model: each if isinstance(each, NotDefined) else each.interval for model, each in measured.items()
+        }
+        return FigureRow(figure.name, figure.title, figure.better, values, _best(measured, figure.better))
+
+
+def _best(measured: dict[str, _Measured | NotDefined], better: str) -> str | None:
+    """Name the best model if its difference to every other one is significant after Holm's correction."""
+    defined = {model: each for model, each in measured.items() if isinstance(each, _Measured)}
+    if len(defined) < 2 or len(defined) < len(measured):
+        return None
+    names = list(defined)
+    sign = 1 if better == "higher" else -1
+    best = max(names, key=lambda name: sign * defined[name].value)
+    pairs = list(combinations(names, 2))
+    p_values = holm(
+        difference_p(
+            np.array([defined[first].value - defined[second].value for first, second in pairs]),
+            np.array([defined[first].drawn - defined[second].drawn for first, second in pairs]),
+        )
+    )
+    wins = [p < SIGNIFICANT for pair, p in zip(pairs, p_values, strict=True) if best in pair]
+    return best if all(wins) else None
+
+
+def figure_frame(rows: Sequence[FigureRow]) -> pd.DataFrame:
+    """Lay figures out for a file: figure, title, better, model, value, low, high, defined, best.
+
+    Numbers are empty (missing) where `defined` is false.
+    """
+    return pd.DataFrame(
+        [
+            {
+                "figure": row.name,
+                "title": row.title,
+                "better": row.better,
+                "model": model,
+                **_numbers(value),
+                "defined": isinstance(value, Interval),
+                "best": model == row.best,
+            }
+            for row in rows
+            for model, value in row.values.items()
+        ]
+    )
+
+
+def pair_frame(pairs: Sequence[Pair]) -> pd.DataFrame:
+    """Lay pairs out for a file, a row per pair; the columns of the AUC are empty where it is not defined."""
+    return pd.DataFrame(
+        [
+            {
+                "first": pair.first,
+                "second": pair.second,
+                **{
+                    f"auc_{name}": getattr(pair.auc, name, None)
+                    for name in ("value", "low", "high", "p", "p_holm")
+                },
+                **_counts(pair.mcnemar),
+            }
+            for pair in pairs
+        ]
+    )
+
+
+def part_frame(pairs: Sequence[Pair]) -> pd.DataFrame:
+    """Lay the media and families of pairs out for a file, a row per pair and part."""
+    return pd.DataFrame(
+        [
+            {
+                "first": pair.first,
+                "second": pair.second,
+                "label": part.label,
+                PARTED_BY["human"] + "_or_" + PARTED_BY["ai"]: part.name,
+                "images": part.images,
+                **_counts(part.mcnemar),
+            }
+            for pair in pairs
+            for part in pair.parts
+        ]
+    )
+
+
+def _numbers(value: Interval | NotDefined) -> dict[str, float | None]:
+    return {name: getattr(value, name, None) for name in ("value", "low", "high")}
+
+
+def _counts(test: McNemar) -> dict[str, object]:
+    return {
+        "only_first_right": test.only_first,
+        "only_second_right": test.only_second,
+        "mcnemar_exact": test.exact,
+        "mcnemar_p": test.p,
+        "mcnemar_p_holm": test.p_holm,
+    }

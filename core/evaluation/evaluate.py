@@ -1,0 +1,74 @@
+"""A whole evaluation: predictions, robustness if asked for, and the figures on the card."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from core.corpus.cache import ImageCache
+from core.corpus.manifest import Manifest
+from core.detectors.card import read_card
+from core.detectors.protocol import Detector
+from core.evaluation.measured import UNPERTURBED, fingerprint, is_current, record
+from core.evaluation.perturbations import Condition
+from core.evaluation.predictions import (
+    PREDICTIONS_FILE,
+    REPORTED_SPLITS,
+    margins,
+    predictions_frame,
+    read_predictions,
+    write_predictions,
+)
+from core.evaluation.report_card import refresh_card
+from core.evaluation.robustness_run import forget_outdated, measure_robustness
+
+
+def evaluate(
+    detector: Detector,
+    folder: Path,
+    manifest: Manifest,
+    files: ImageCache,
+    conditions: Sequence[Condition] = (),
+    progress: Callable[[str, int, int], None] = lambda doing, done, total: None,  # noqa: ARG005
+) -> None:
+    """Judge the val, test and ood images of `manifest`, and put the figures on the card of `folder`.
+
+    With conditions, every test and ood image is judged under each of them too; predictions and conditions that
+    an earlier run made with the same model are then kept, so that an interrupted run goes on. Without,
+    predictions are always made anew.
+
+    Args:
+        detector: the model of `folder`.
+        folder: gets `predictions.csv`, `robustness.csv` and the figures.
+        manifest: names the images.
+        files: where they lie.
+        conditions: perturbations to measure.
+        progress: told (what is being judged, images done, images in all).
+
+    Raises:
+        CorpusError: if images are not on this computer.
+        EvaluationError: if files of an earlier run cannot be read, or another process measures this model.
+        ImageError: if an image cannot be read.
+    """
+    rows = manifest.frame[manifest.frame["split"].isin(REPORTED_SPLITS)].reset_index(drop=True)
+    reported = Manifest(frame=rows, version=manifest.version, path=manifest.path)
+    if not conditions or not _judged_before(folder, reported):
+        raw = margins(detector, reported, files, lambda done, total: progress("judging", done, total))
+        write_predictions(predictions_frame(reported, detector.card.calibration(raw)), folder)
+        record(folder, UNPERTURBED, fingerprint(detector.card, UNPERTURBED))
+    if conditions:
+        measure_robustness(detector, folder, reported, files, conditions, progress)
+    else:
+        forget_outdated(folder, reported)
+    refresh_card(folder, manifest)
+
+
+def _judged_before(folder: Path, reported: Manifest) -> bool:
+    """Tell whether `predictions.csv` is of this model and these images."""
+    if not is_current(read_card(folder), UNPERTURBED) or not (folder / PREDICTIONS_FILE).exists():
+        return False
+    wanted = predictions_frame(reported, np.zeros(len(reported.frame)))
+    found = read_predictions(folder)
+    return found.drop(columns="p_ai").equals(wanted.drop(columns="p_ai"))

@@ -1,0 +1,32 @@
+"""Which measurements belong to a model as it is now: the card keeps a fingerprint of each."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+from core.detectors.card import Card, read_card, write_card
+from core.evaluation.perturbations import Condition
+
+UNPERTURBED = Condition("unperturbed", "unperturbed", ())
+"""The condition of `predictions.csv`."""
+
+DECIDES_P_AI = {"weights", "preprocessing", "calibration"}
+"""Fields of a card; the others can change without any `p_ai` changing."""
+
+
+def fingerprint(card: Card, condition: Condition) -> str:
+    """Return 16 hex digits that change with whatever decides `p_ai` under `condition`."""
+    facts = card.model_dump_json(include=DECIDES_P_AI) + condition.fingerprint
+    return hashlib.sha256(facts.encode()).hexdigest()[:16]
+
+
+def is_current(card: Card, condition: Condition) -> bool:
+    """Tell whether the card records this condition as measured with the model as the card describes it."""
+    return card.measured.get(condition.name) == fingerprint(card, condition)
+
+
+def record(folder: Path, condition: Condition, made_with: str) -> None:
+    """Note on the card of a model folder that `condition` was measured, and by which fingerprint."""
+    card = read_card(folder)
+    write_card(card.model_copy(update={"measured": card.measured | {condition.name: made_with}}), folder)

@@ -1,0 +1,218 @@
+"""Judges perturbed pictures into `robustness.csv`, one condition after the other, in runs that may be interrupted.
+
+What is known of a condition that is not done yet lies beside it, in `robustness.<condition>.<fingerprint>.part`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from filelock import FileLock, Timeout
+from numpy.typing import NDArray
+
+from core import images
+from core.corpus import atomic
+from core.corpus.cache import ImageCache
+from core.corpus.manifest import Manifest
+from core.detectors.card import Card, read_card
+from core.detectors.classical import ClassicalDetector, pipeline_margins
+from core.detectors.embeddings import EmbeddingMemory
+from core.detectors.features import EncoderFeatures
+from core.detectors.protocol import Detector
+from core.errors import EvaluationError
+from core.evaluation.measured import fingerprint, record
+from core.evaluation.perturbations import CONDITIONS, Condition, perturb, perturbed_key
+from core.evaluation.predictions import BATCH, DECIMALS
+from core.evaluation.robustness import (
+    KEY,
+    PERTURBED_SPLITS,
+    ROBUSTNESS_FILE,
+    current_columns,
+    read_probabilities,
+)
+
+LOCK_FILE = ".robustness.lock"
+SAVE_EVERY = 16 * BATCH
+"""Images between two saves; whole batches, so that a run that goes on forms the batches of one that never stopped."""
+
+Judge = Callable[[Sequence[str], Condition], NDArray[np.float32]]
+"""Gives `p_ai` of files, named by their sha256, after a condition: float32 `[N]`."""
+
+
+def forget_outdated(folder: Path, manifest: Manifest) -> pd.DataFrame:
+    """Leave in `robustness.csv` only what belongs to the model and the manifest as they are now.
+
+    Returns:
+        what is left, a row for each image of `PERTURBED_SPLITS` (index `sha256`).
+
+    Raises:
+        EvaluationError: if there is a `robustness.csv` that cannot be read.
+    """
+    hashes = _hashes(manifest)
+    kept = current_columns(folder, read_card(folder))
+    if set(kept.index) != set(hashes):
+        kept = pd.DataFrame(index=pd.Index(hashes, name=KEY))
+    _write(kept, folder)
+    return kept.loc[hashes]
+
+
+def measure_robustness(
+    detector: Detector,
+    folder: Path,
+    manifest: Manifest,
+    files: ImageCache,
+    conditions: Sequence[Condition],
+    progress: Callable[[str, int, int], None] = lambda title, done, total: None,  # noqa: ARG005
+) -> None:
+    """Judge every test and ood image under conditions; add their columns to `robustness.csv`.
+
+    A condition that is measured already is skipped, unless what decides `p_ai` has changed since (weights,
+    preprocessing, calibration, or the condition itself). A run that was interrupted loses at most
+    `SAVE_EVERY` images, goes on when called again, and ends in the file that one run would have made.
+
+    Args:
+        detector: the model of `folder`.
+        folder: gets the file; the card in it records each condition as it is done.
+        manifest: names the images.
+        files: where they lie.
+        conditions: what to do to them.
+        progress: told (title of the condition, images judged in this run, images this run has to judge).
+
+    Raises:
+        CorpusError: if images are not on this computer.
+        EvaluationError: if another process measures this model, or files of an earlier run cannot be read.
+        ImageError: if an image cannot be read.
+    """
+    hashes = _hashes(manifest)
+    files.paths(hashes)
+    with _alone(folder), _judging(detector, files) as judge:
+        measured = forget_outdated(folder, manifest)
+        columns = [
+            _Column(condition, folder, fingerprint(detector.card, condition), hashes)
+            for condition in conditions
+            if condition.name not in measured
+        ]
+        _forget_parts(folder, detector.card)
+        total = sum(len(column.left) for column in columns)
+        done = 0
+        for column in columns:
+            progress(column.condition.title, done, total)
+            for judged in column.judge(judge):
+                done += judged
+                progress(column.condition.title, done, total)
+            measured[column.condition.name] = [column.p_ai[sha256] for sha256 in hashes]
+            _write(measured, folder)
+            record(folder, column.condition, column.made_with)
+            column.part.unlink(missing_ok=True)
+
+
+@contextmanager
+def _judging(detector: Detector, files: ImageCache) -> Iterator[Judge]:
+    """Give what judges perturbed pictures; embeddings are remembered, for several heads share them."""
+    if isinstance(detector, ClassicalDetector) and isinstance(detector.features, EncoderFeatures):
+        with EmbeddingMemory(detector.features.encoder) as memory:
+            yield partial(_judge_embeddings, detector, detector.features.taps, memory, files)
+    else:
+        yield partial(_judge_pictures, detector, files)
+
+
+def _judge_pictures(
+    detector: Detector, files: ImageCache, hashes: Sequence[str], condition: Condition
+) -> NDArray[np.float32]:
+    return detector.predict([perturb(images.open(path), condition) for path in files.paths(hashes)])
+
+
+def _judge_embeddings(
+    detector: ClassicalDetector,
+    taps: tuple[str, ...],
+    memory: EmbeddingMemory,
+    files: ImageCache,
+    hashes: Sequence[str],
+    condition: Condition,
+) -> NDArray[np.float32]:
+    preprocessing = detector.card.preprocessing
+    embeddings = memory.embed_views(
+        [perturbed_key(sha256, condition) for sha256 in hashes],
+        hashes,
+        files,
+        preprocessing,
+        lambda picture, sha256: preprocessing.tensor(condition(picture, sha256)),
+        taps=taps,
+    )
+    return detector.card.calibration(pipeline_margins(detector.pipeline, embeddings))
+
+
+class _Column:
+    """One condition on its way into `robustness.csv`; what is known of it already is in `part`."""
+
+    def __init__(self, condition: Condition, folder: Path, made_with: str, hashes: Sequence[str]) -> None:
+        self.condition = condition
+        self.made_with = made_with
+        self.part = folder / _part_name(condition, made_with)
+        self.p_ai: dict[str, float] = {}
+        if self.part.exists():
+            known = read_probabilities(self.part, "delete it and run the command again").set_index(KEY)
+            self.p_ai = known[condition.name].to_dict()
+        self.left = [sha256 for sha256 in hashes if sha256 not in self.p_ai]
+
+    def judge(self, judge: Judge) -> Iterator[int]:
+        """Judge the images that are left; give the size of each batch once it is judged."""
+        for start in range(0, len(self.left), BATCH):
+            batch = self.left[start : start + BATCH]
+            p_ai = np.round(judge(batch, self.condition).astype(np.float64), DECIMALS)
+            self.p_ai.update(zip(batch, p_ai.tolist(), strict=True))
+            at_end = start + BATCH >= len(self.left)
+            if at_end or (start + BATCH) % SAVE_EVERY == 0:
+                atomic.write(self.part, _csv(pd.DataFrame({self.condition.name: self.p_ai})))
+            yield len(batch)
+
+
+def _part_name(condition: Condition, made_with: str) -> str:
+    return f"robustness.{condition.name}.{made_with}.part"
+
+
+def _forget_parts(folder: Path, card: Card) -> None:
+    """Delete what an interrupted run left that was measured with something else than `card` describes."""
+    current = {_part_name(condition, fingerprint(card, condition)) for condition in CONDITIONS.values()}
+    for path in folder.glob("robustness.*.part"):
+        if path.name not in current:
+            path.unlink()
+
+
+def _hashes(manifest: Manifest) -> list[str]:
+    """Return the images to perturb, in the order of the rows of `robustness.csv`."""
+    return sorted(manifest.frame.loc[manifest.frame["split"].isin(PERTURBED_SPLITS), KEY])
+
+
+def _write(columns: pd.DataFrame, folder: Path) -> None:
+    """Write `robustness.csv`; without any column there is none."""
+    path = folder / ROBUSTNESS_FILE
+    if columns.columns.empty:
+        path.unlink(missing_ok=True)
+    else:
+        atomic.write(path, _csv(columns[[name for name in CONDITIONS if name in columns]]))
+
+
+def _csv(columns: pd.DataFrame) -> bytes:
+    text = columns.to_csv(index_label=KEY, float_format=f"%.{DECIMALS}f", lineterminator="\n")
+    return text.encode()
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    lock = FileLock(folder / LOCK_FILE)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout as error:
+        raise EvaluationError(
+            f"The robustness of {folder} is being measured by another process; wait until that is done."
+        ) from error
+    try:
+        yield
+    finally:
+        lock.release()

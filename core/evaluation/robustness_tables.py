@@ -1,0 +1,43 @@
+"""Robustness as a table for people."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from core.detectors.card import Card, Interval
+from core.errors import EvaluationError
+from core.evaluation.metrics import FIGURES
+from core.evaluation.perturbations import CONDITIONS
+from core.evaluation.robustness import KEPT_FIGURES
+from core.evaluation.tables import cell
+
+UNPERTURBED = "as it is"
+
+
+def robustness_of_split(card: Card, split: str) -> pd.DataFrame:
+    """Return what is left of a model on one split after each perturbation: a row per condition.
+
+    The first row is of the pictures as they are. "AUC lost" is paired with it; below 0 nothing was lost.
+
+    Raises:
+        EvaluationError: if the card has no robustness of this split.
+    """
+    figures = card.splits.get(split)
+    if figures is None or not figures.robustness:
+        raise EvaluationError(
+            f"The card of {card.name} has no robustness on '{split}'; measure it with "
+            f"`python -m core evaluate {card.name} --perturb all`."
+        )
+    rows = {UNPERTURBED: _row(figures.figures, None)}
+    for name, condition in CONDITIONS.items():
+        if name in figures.robustness:
+            perturbed = figures.robustness[name]
+            kept = {figure: getattr(perturbed, figure) for figure in KEPT_FIGURES}
+            rows[condition.title] = _row(kept, perturbed.auc_lost)
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("what was done to every picture")
+
+
+def _row(figures: dict[str, Interval], lost: Interval | None) -> dict[str, str]:
+    auc, *others = KEPT_FIGURES
+    row = {FIGURES[auc].title: cell(figures.get(auc)), "AUC lost": "" if lost is None else cell(lost)}
+    return row | {FIGURES[name].title: cell(figures.get(name)) for name in others}

@@ -1,0 +1,250 @@
+"""Which images models are compared on, and what each model said of them, joined into one table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from core.corpus import manifest as manifests
+from core.detectors.card import Card
+from core.detectors.store import find_model, load_card
+from core.errors import EvaluationError
+from core.evaluation.bootstrap import Truth
+from core.evaluation.perturbations import CONDITIONS
+from core.evaluation.predictions import REPORTED_SPLITS, read_predictions
+from core.evaluation.robustness import current_columns
+from core.evaluation.tables import SPLIT_TITLES
+
+FACTS = ("sha256", "label", "generator", "family", "medium", "source")
+NOT_STATED = "not stated"
+"""How a medium is called that the manifest leaves empty."""
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Images to compare on; an empty field narrows nothing.
+
+    `family` narrows the ai works and leaves the human ones as the other class; `medium` narrows the human
+    works and leaves the ai ones; `source` keeps the images of one source, mostly of one class; `condition`
+    names the perturbation the models were measured under, a column of `robustness.csv`.
+    """
+
+    split: str = "ood"
+    family: str = ""
+    medium: str = ""
+    source: str = ""
+    condition: str = ""
+
+    @property
+    def short(self) -> str:
+        """A few words for a sentence, such as "ood (ai works of flux, after JPEG q 50)"."""
+        narrowed = [
+            f"ai works of {self.family}" if self.family else "",
+            f"human works in {self.medium}" if self.medium else "",
+            f"source {self.source}" if self.source else "",
+            f"after {_condition_title(self.condition)}" if self.condition else "",
+        ]
+        shown = ", ".join(part for part in narrowed if part)
+        return f"{self.split} ({shown})" if shown else self.split
+
+
+@dataclass(frozen=True)
+class Choices:
+    """What a split offers to choose from, in alphabetical order; conditions are those all models have."""
+
+    splits: tuple[str, ...]
+    families: tuple[str, ...]
+    media: tuple[str, ...]
+    sources: tuple[str, ...]
+    conditions: tuple[str, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Joined:
+    """The same images judged by several models.
+
+    `images` has a RangeIndex and the columns `FACTS` (text; `medium` of a human work is never empty), an own
+    set also `path`; `p_ai` has the same index and a float64 column per model, in the order asked for. `title`
+    says in full which images these are, `short` in a few words.
+    """
+
+    title: str
+    short: str
+    images: pd.DataFrame
+    p_ai: pd.DataFrame
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """The names of the models."""
+        return tuple(self.p_ai.columns)
+
+    @property
+    def truth(self) -> Truth:
+        """Is it ai, `[N]`."""
+        return (self.images["label"] == "ai").to_numpy(dtype=bool)
+
+
+def choices(models: Sequence[str], corpus: Path, split: str) -> Choices:
+    """List what can be chosen for these models in a split.
+
+    Raises:
+        ManifestError: if the manifest cannot be read.
+        ModelError: if there is no such model.
+        EvaluationError: if the split is none of `REPORTED_SPLITS`.
+    """
+    rows = _of_split(manifests.read(corpus).frame, split)
+    measured = [set(current_columns(find_model(model), load_card(model)).columns) for model in models]
+    return Choices(
+        splits=REPORTED_SPLITS,
+        families=_names(rows["family"][rows["label"] == "ai"]),
+        media=_names(rows["medium"][rows["label"] == "human"]),
+        sources=_names(rows["source"]),
+        conditions=tuple(name for name in CONDITIONS if measured and all(name in has for has in measured)),
+    )
+
+
+def load(models: Sequence[str], selection: Selection, corpus: Path) -> Joined:
+    """Read what models said of the selected images.
+
+    Args:
+        models: names or folders of models.
+        selection: the images.
+        corpus: the manifest that the models were evaluated on.
+
+    Raises:
+        ModelError: if there is no such model.
+        ManifestError: if the manifest cannot be read.
+        EvaluationError: if a model lacks images or has others, is named twice, or nothing fits the selection.
+    """
+    said: dict[str, pd.DataFrame] = {}
+    for model in models:
+        folder, card = find_model(model), load_card(model)
+        if card.name in said:
+            raise EvaluationError(f"Model '{card.name}' is named twice; name each model once.")
+        said[card.name] = _said(folder, card, selection)
+    return join(said, selection, manifests.read(corpus).frame)
+
+
+def join(said: Mapping[str, pd.DataFrame], selection: Selection, manifest: pd.DataFrame) -> Joined:
+    """Join what models said of the selected images.
+
+    Args:
+        said: of each model, rows of `predictions.csv` (only `sha256`, `split`, `label`, `p_ai` are used).
+        selection: the images.
+        manifest: the rows of the manifest; it says which images belong to the split, and all facts.
+
+    Raises:
+        EvaluationError: as `load`.
+    """
+    if not said:
+        raise EvaluationError("No model was named; name one or more.")
+    rows = _of_split(manifest, selection.split)
+    columns = {name: _aligned(name, frame, rows, selection) for name, frame in said.items()}
+    kept = _narrowed(rows, selection)
+    return Joined(
+        title=_title(selection, kept),
+        short=selection.short,
+        images=kept[list(FACTS)].reset_index(drop=True),
+        p_ai=pd.DataFrame({name: column[kept.index] for name, column in columns.items()}).reset_index(drop=True),
+    )
+
+
+def _said(folder: Path, card: Card, selection: Selection) -> pd.DataFrame:
+    frame = read_predictions(folder)
+    if not selection.condition:
+        return frame
+    measured = current_columns(folder, card)
+    if selection.condition not in measured:
+        has = ", ".join(measured.columns) or "none"
+        raise EvaluationError(
+            f"Model '{card.name}' was not measured after '{selection.condition}' (measured: {has}); run "
+            f"`python -m core evaluate {card.name} --perturb {selection.condition}`."
+        )
+    after = frame["sha256"].map(measured[selection.condition])
+    return frame.assign(p_ai=after)[after.notna()]
+
+
+def _of_split(manifest: pd.DataFrame, split: str) -> pd.DataFrame:
+    if split not in REPORTED_SPLITS:
+        raise EvaluationError(f"There is no split '{split}' to compare on; choose {', '.join(REPORTED_SPLITS)}.")
+    rows = manifest[manifest["split"] == split].set_index("sha256", drop=False)
+    unstated = (rows["label"] == "human") & (rows["medium"] == "")
+    return rows.assign(medium=rows["medium"].mask(unstated, NOT_STATED))
+
+
+def _aligned(model: str, frame: pd.DataFrame, rows: pd.DataFrame, selection: Selection) -> pd.Series:
+    """Return a model's `p_ai` of every image of the split, by sha256."""
+    of_split = frame[frame["split"] == selection.split].set_index("sha256")
+    option = f" --perturb {selection.condition}" if selection.condition else ""
+    remedy = f"run `python -m core evaluate {model}{option}`"
+    missing = rows.index.difference(of_split.index, sort=False)
+    if len(missing):
+        raise EvaluationError(
+            f"Model '{model}' lacks {len(missing)} of the {len(rows)} images of {selection.short} (the first is "
+            f"{missing[0]}), so it cannot be compared on the same images; {remedy}."
+        )
+    foreign = of_split.index.difference(rows.index, sort=False)
+    if len(foreign):
+        raise EvaluationError(
+            f"Model '{model}' was evaluated on {len(foreign)} images that are not in {selection.split} of this "
+            f"manifest (the first is {foreign[0]}); {remedy}, or name its manifest with --corpus."
+        )
+    of_split = of_split.loc[rows.index]
+    relabelled = of_split["label"] != rows["label"]
+    if relabelled.any():
+        raise EvaluationError(
+            f"Model '{model}' was evaluated with another label for {int(relabelled.sum())} images of "
+            f"{selection.split} (the first is {relabelled.idxmax()}); {remedy}."
+        )
+    return of_split["p_ai"].astype("float64")
+
+
+def _narrowed(rows: pd.DataFrame, selection: Selection) -> pd.DataFrame:
+    is_ai = rows["label"] == "ai"
+    for column, wanted, within in (
+        ("family", selection.family, is_ai),
+        ("medium", selection.medium, ~is_ai),
+        ("source", selection.source, is_ai | ~is_ai),
+    ):
+        if wanted and wanted not in set(rows[column][within]):
+            known = ", ".join(_names(rows[column][within])) or "none"
+            raise EvaluationError(
+                f"There is no {column} '{wanted}' in {selection.split}; there are {known}."
+                if column != "source"
+                else f"No image of {selection.split} comes from source '{wanted}'; choose one of the manifest's."
+            )
+    keep = pd.Series(data=True, index=rows.index)
+    if selection.family:
+        keep &= ~is_ai | (rows["family"] == selection.family)
+    if selection.medium:
+        keep &= is_ai | (rows["medium"] == selection.medium)
+    if selection.source:
+        keep &= rows["source"] == selection.source
+    if not keep.any():
+        raise EvaluationError(f"No image fits {selection.short}; widen the selection.")
+    return rows[keep]
+
+
+def _title(selection: Selection, kept: pd.DataFrame) -> str:
+    parts = [SPLIT_TITLES[selection.split]]
+    if selection.family:
+        parts.append(f"of the ai works only those of {selection.family}")
+    if selection.medium:
+        parts.append(f"of the human works only those in {selection.medium}")
+    if selection.source:
+        parts.append(f"only from {selection.source}")
+    if selection.condition:
+        parts.append(f"after {_condition_title(selection.condition)}")
+    human = int((kept["label"] == "human").sum())
+    return f"{'; '.join(parts)} ({human} human, {len(kept) - human} AI)"
+
+
+def _condition_title(name: str) -> str:
+    return CONDITIONS[name].title if name in CONDITIONS else name
+
+
+def _names(values: pd.Series) -> tuple[str, ...]:
+    return tuple(sorted(set(values) - {""}))

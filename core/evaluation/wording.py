@@ -1,0 +1,72 @@
+"""Says in plain words what the paired tests of two models found."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from core.evaluation.paired import AucDifference, Pair, Part, Side
+
+NAMED = 4
+"""Media and families on which two models cannot be told apart are named up to this number, then counted."""
+
+
+def sentence(pair: Pair, images: str) -> str:
+    """Say which of two models is better on `images`, and on which media and families.
+
+    Such as: "A is better than B on ood (ΔAUC 0.040, 0.020 to 0.060); on human comic they cannot be told apart."
+    """
+    return "; ".join([_overall(pair, images), *_by_part(pair, images)]) + "."
+
+
+def _overall(pair: Pair, images: str) -> str:
+    difference = pair.auc
+    if isinstance(difference, AucDifference):
+        if difference.better is None:
+            return f"{pair.first} and {pair.second} cannot be told apart on {images} ({_auc(difference, 1)})"
+        better, worse = _ordered(pair, difference.better)
+        sign = 1 if difference.better == "first" else -1
+        return f"{better} is better than {worse} on {images} ({_auc(difference, sign)})"
+    counts = sorted((pair.mcnemar.only_first, pair.mcnemar.only_second), reverse=True)
+    if pair.mcnemar.better is None:
+        return (
+            f"{pair.first} and {pair.second} cannot be told apart on {images} (only the one right on {counts[0]} "
+            f"images, only the other on {counts[1]}; ΔAUC not defined here)"
+        )
+    better, worse = _ordered(pair, pair.mcnemar.better)
+    return (
+        f"{better} is right more often than {worse} on {images} (only it on {counts[0]} images, only the other "
+        f"on {counts[1]}; ΔAUC not defined here)"
+    )
+
+
+def _by_part(pair: Pair, images: str) -> list[str]:
+    if len(pair.parts) < 2:
+        return []
+    sides: tuple[Side, Side] = ("first", "second")
+    said = [
+        f"on {_listed(won)} {pair.named(side)} is right more often"
+        for side in sides
+        if (won := [part for part in pair.parts if part.mcnemar.better == side])
+    ]
+    even = [part for part in pair.parts if part.mcnemar.better is None]
+    if len(even) == len(pair.parts):
+        return [*said, f"on no medium and no family of {images} alone can they be told apart"]
+    if len(even) > NAMED:
+        return [*said, f"on the other {len(even)} media and families they cannot be told apart"]
+    if even:
+        return [*said, f"on {_listed(even)} they cannot be told apart"]
+    return said
+
+
+def _ordered(pair: Pair, better: Side) -> tuple[str, str]:
+    return (pair.first, pair.second) if better == "first" else (pair.second, pair.first)
+
+
+def _auc(difference: AucDifference, sign: int) -> str:
+    low, high = sorted((sign * difference.low, sign * difference.high))
+    return f"ΔAUC {sign * difference.value:.3f}, {low:.3f} to {high:.3f}"
+
+
+def _listed(parts: Sequence[Part]) -> str:
+    names = [str(part) for part in parts]
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
