@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from core.audit.commands import audit
 from core.corpus.commands import app as corpus
 from core.detectors.commands import app as encoder
 from core.errors import OutputError, VersoError
@@ -22,6 +23,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+app.command()(audit)
 app.add_typer(corpus)
 app.add_typer(encoder)
 
@@ -105,7 +107,7 @@ def train(
     ] = None,
     workers: Annotated[int, typer.Option(min=0, help="Processes that prepare images.")] = 2,
 ) -> None:
-    """Train a network or fit a head on embeddings; the same command again goes on where it stopped."""
+    """Train a network or fit a classical model; the same command again goes on where it stopped."""
     from core.corpus import manifest
     from core.corpus.cache import ImageCache
     from core.training import run
@@ -124,7 +126,7 @@ def train(
                 rows,
                 files,
                 output,
-                lambda done, total: bar.update(task, description="embedding", completed=done, total=total),
+                lambda done, total: bar.update(task, description="reading images", completed=done, total=total),
             )
         else:
             epochs = declared.epochs
@@ -143,6 +145,9 @@ def train(
                     f"validation loss {result.val_loss:.4f}, validation AUC {result.val_auc:.4f}"
                 )
 
+            def on_embedded(done: int, total: int) -> None:
+                bar.update(task, description="embedding", completed=done, total=total)
+
             run.train(
                 declared,
                 rows,
@@ -150,7 +155,7 @@ def train(
                 output,
                 init=init,
                 workers=workers,
-                progress=Callbacks(on_batch, on_epoch),
+                progress=Callbacks(on_batch, on_epoch, on_embedded),
             )
     console.print(f"Wrote {output}. Next: python -m core evaluate {output}")
 
@@ -158,17 +163,16 @@ def train(
 @app.command()
 def experiments(
     recipes: Annotated[
-        list[str], typer.Argument(metavar="RECIPE...", help="Recipes of heads on embeddings.")
+        list[str], typer.Argument(metavar="RECIPE...", help="Recipes of classical models.")
     ],
     corpus: Annotated[Path, typer.Option(help="The manifest; only train and val are used.")],
     output: Annotated[Path, typer.Option(help="The Markdown file that gets the table.")] = Path(
         "models/EXPERIMENTS.md"
     ),
 ) -> None:
-    """Cross-validate heads on families and sources they never saw, and write the figures down."""
+    """Cross-validate classical models on families and sources they never saw, and write the figures down."""
     from core.corpus import manifest
     from core.corpus.cache import ImageCache
-    from core.detectors.encoder import load_encoder
     from core.errors import RecipeError
     from core.training.experiments import write_experiments
     from core.training.recipe import HeadRecipe, load_recipe
@@ -177,12 +181,11 @@ def experiments(
     heads = [recipe for recipe in declared if isinstance(recipe, HeadRecipe)]
     if len(heads) < len(declared):
         others = ", ".join(recipe.name for recipe in declared if not isinstance(recipe, HeadRecipe))
-        raise RecipeError(f"Only heads on embeddings are cross-validated here; leave out {others}.")
+        raise RecipeError(f"Only classical models are cross-validated here; leave out {others}.")
     write_experiments(
         heads,
         manifest.read(corpus),
         ImageCache.default(corpus),
-        load_encoder(),
         output,
         lambda name: console.print(f"Cross-validating {name}"),
     )
@@ -195,32 +198,42 @@ def evaluate(
     corpus: Annotated[Path, typer.Option(help="The manifest whose images are judged.")] = Path(
         "data/manifest.csv"
     ),
+    perturb: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="CONDITION",
+            help="Measure robustness too, under a perturbation such as jpeg-50, or under 'all'; may be repeated.",
+        ),
+    ] = None,
 ) -> None:
-    """Judge every validation, test and ood image; write predictions.csv and the figures on the card."""
+    """Judge every validation, test and ood image; write predictions.csv and the figures on the card.
+
+    With --perturb also robustness.csv; the same command again goes on where it stopped.
+    """
     from core.corpus import manifest
     from core.corpus.cache import ImageCache
-    from core.corpus.manifest import Manifest
     from core.detectors.store import find_model, load_detector
-    from core.evaluation import predictions
-    from core.evaluation.report_card import refresh_card
+    from core.evaluation import evaluate as whole
+    from core.evaluation.perturbations import chosen
 
-    whole = manifest.read(corpus)
-    rows = whole.frame[whole.frame["split"].isin(predictions.REPORTED_SPLITS)].reset_index(drop=True)
-    part = Manifest(frame=rows, version=whole.version, path=whole.path)
-    detector = load_detector(model)
-    folder = find_model(model)
+    conditions = chosen(perturb or ())
+    rows = manifest.read(corpus)
+    detector, folder = load_detector(model), find_model(model)
+    name = detector.card.name
     with progress_bar() as bar:
-        task = bar.add_task(f"{detector.card.name}: judging", total=len(rows))
-        raw = predictions.margins(
+        task = bar.add_task(name, total=None)
+        whole.evaluate(
             detector,
-            part,
+            folder,
+            rows,
             ImageCache.default(corpus),
-            lambda done, total: bar.update(task, completed=done, total=total),
+            conditions,
+            lambda doing, done, total: bar.update(
+                task, description=f"{name}: {doing}", completed=done, total=total
+            ),
         )
-    frame = predictions.predictions_frame(part, detector.card.calibration(raw))
-    predictions.write_predictions(frame, folder)
-    refresh_card(folder, whole)
-    console.print(f"Wrote {folder}/{predictions.PREDICTIONS_FILE} and the figures of {folder}/card.toml.")
+    measured = "predictions.csv, robustness.csv" if conditions else "predictions.csv"
+    console.print(f"Wrote {measured} and the figures of card.toml in {folder}.")
 
 
 @app.command()

@@ -1,0 +1,1 @@
+"""Audits: whole collections examined with one model, resumable at any moment."""

@@ -1,0 +1,76 @@
+"""`python -m core audit`: a thin layer over `core.audit.lifecycle`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from core.terminal import console, progress_bar
+
+if TYPE_CHECKING:
+    from core.audit.progress import Progress
+
+INTERRUPTED = 130
+
+
+def audit(
+    inputs: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="INPUT...",
+            help="Pictures, videos, folders, zip archives, or lists of files (.txt, or .csv with a column 'path').",
+            exists=True,
+        ),
+    ],
+    output: Annotated[Path, typer.Option(help="The folder for the results.", file_okay=False)],
+    *,
+    model: Annotated[str | None, typer.Option(help="A model's name or folder.")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on where an audit stopped.")] = False,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Threads that read and judge; by default one per core.")
+    ] = None,
+) -> None:
+    """Judge whole collections; exit 0 if all files were read, 1 if some were not, 2 for wrong usage.
+
+    Interrupted at any moment, it goes on with --resume and gives the same results.
+    """
+    from core.audit.lifecycle import Order, carry_out
+    from core.audit.results import CSV_FILE, PARQUET_FILE
+    from core.audit.store.audits import AuditStore
+    from core.audit.store.records import State
+
+    order = Order(tuple(inputs), output, model, resume, workers)
+    again = "Everything counted as done is kept. Go on with the same command and --resume."
+    try:
+        with AuditStore.open() as store, progress_bar() as bar:
+            task = bar.add_task("preparing", total=None)
+
+            def show(progress: Progress) -> None:
+                total = progress.counts and progress.counts.total
+                done = (
+                    progress.counts.total - progress.counts.waiting if progress.counts else progress.planned
+                )
+                bar.update(task, description=_described(progress), completed=done, total=total)
+
+            outcome = carry_out(order, store, watcher=show)
+    except KeyboardInterrupt as error:
+        console.print(f"Interrupted. {again}")
+        raise typer.Exit(INTERRUPTED) from error
+    if outcome.state is not State.FINISHED:
+        console.print(f"The audit was {outcome.state}. {again if outcome.state is State.PAUSED else ''}")
+        raise typer.Exit(INTERRUPTED)
+    verdicts = ", ".join(f"{count} {label}" for label, count in sorted(outcome.counts.verdicts.items()))
+    console.print(
+        f"Wrote {output / CSV_FILE} and {PARQUET_FILE}: {verdicts or 'no verdict'}, {outcome.counts.duplicates} exact "
+        f"duplicates, {outcome.unreadable} not readable."
+    )
+    if outcome.unreadable:
+        raise typer.Exit(1)
+
+
+def _described(progress: Progress) -> str:
+    if progress.counts is None:
+        return "listing files"
+    return f"auditing, {progress.rate:.1f} files/s, {progress.counts.refused} errors"

@@ -1,0 +1,61 @@
+"""What decides the results of an audit besides its inputs."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from typing import Self
+
+from core.detectors.card import Card
+from core.detectors.precision import best_compute
+
+METHOD = 1
+"""Version of how an audit examines: raised whenever the same files and model would give other results."""
+
+FIGURES = ("splits", "measured")
+"""What a card says of how good the model was: it decides no result."""
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """One model with its thresholds, and the arithmetic it runs in.
+
+    `card` is the sha256 of all the model's card says but its measured figures. `compute` names device and number
+    format: another one gives slightly other probabilities.
+    """
+
+    model: str
+    card: str
+    weights: str
+    human_below: float
+    ai_above: float
+    compute: str
+    method: int = METHOD
+
+    @classmethod
+    def of(cls, card: Card) -> Self:
+        """Return the configuration of an audit with this model on this machine."""
+        compute = best_compute()
+        return cls(
+            model=card.name,
+            card=hashlib.sha256(card.model_dump_json(exclude=set(FIGURES), exclude_none=True).encode()).hexdigest(),
+            weights=card.weights.sha256,
+            human_below=card.band.human_below,
+            ai_above=card.band.ai_above,
+            compute=f"{compute.device.type} {str(compute.dtype).removeprefix('torch.')}",
+        )
+
+    @classmethod
+    def read(cls, text: str) -> Self:
+        """Return what `write` wrote."""
+        return cls(**json.loads(text))
+
+    def write(self) -> str:
+        """Return it as JSON."""
+        return json.dumps(asdict(self), sort_keys=True)
+
+    def differs(self, other: Configuration) -> str:
+        """Say what is different in `other`, as "thing (was -> is)", or return "" if nothing is."""
+        mine, its = asdict(self), asdict(other)
+        return ", ".join(f"{name} ({mine[name]} -> {its[name]})" for name in mine if mine[name] != its[name])

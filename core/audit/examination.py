@@ -1,0 +1,131 @@
+"""From the files of one chunk to what was found about them: the same for every engine."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from itertools import islice
+
+from core.audit.inputs.listing import Entry, Source
+from core.audit.inputs.video_formats import MAX_BYTES
+from core.audit.inputs.videos import sampled, survey
+from core.audit.plan import CHUNK
+from core.audit.store.records import Finding, Planned
+from core.corpus.duplicates import perceptual_hash
+from core.detectors.protocol import Detector
+from core.errors import CorruptImageError, ImageError, UnreadableVideoError
+from core.images import Artwork
+from core.verdict import decide
+
+DECIMALS = 6
+"""Digits of `p_ai` that are kept; the verdict is decided on what is kept."""
+LOOK_SIDE = 128
+"""Longer side in pixels of the preview whose perceptual hash is taken: a small part of the time, the same look."""
+MAX_PIXELS = 64_000_000
+"""Pixels of all pictures held at once while a chunk is examined, one picture aside."""
+
+Opened = tuple[Planned, Artwork]
+
+
+def examine(detector: Detector, sources: Sequence[Source], chunk: Sequence[Planned]) -> list[Finding]:
+    """Examine the files of one chunk; one that cannot be read gets an error and the others do not mind.
+
+    The findings depend on the model and on the bytes of the files in this chunk, on nothing else.
+
+    Returns:
+        The findings in the order of the files, a video's before its shots'; a shot is named as a fragment of
+        its file (W3C Media Fragments), `clip.mp4#t=0.000,2.400`.
+    """
+    findings: list[Finding] = []
+    held: list[Opened] = []
+    pixels = 0
+    for item in chunk:
+        try:
+            if item.video:
+                findings += _watch(detector, sources[item.source], item)
+                continue
+            artwork = _open(sources[item.source], item)
+        except ImageError as error:
+            findings.append(Finding(item.position, error=str(error)))
+            continue
+        if held and pixels + artwork.width * artwork.height > MAX_PIXELS:
+            findings += _judge(detector, held)
+            held, pixels = [], 0
+        held.append((item, artwork))
+        pixels += artwork.width * artwork.height
+    findings += _judge(detector, held)
+    return sorted(findings, key=lambda finding: (finding.position, finding.part))
+
+
+def _open(source: Source, item: Planned) -> Artwork:
+    artwork = source.artwork(_entry(item))
+    if artwork.sha256 != item.sha256:
+        raise CorruptImageError(
+            f"'{artwork.name}' changed while it was being audited (sha256 {item.sha256[:12] or 'unknown'}... when planned, "
+            f"{artwork.sha256[:12]}... when judged): audit it again."
+        )
+    return artwork
+
+
+def _entry(item: Planned) -> Entry:
+    if item.refused:
+        raise ImageError(item.refused)
+    return Entry(item.path, item.locator, item.size, item.stamp)
+
+
+def _judge(detector: Detector, held: Sequence[Opened]) -> list[Finding]:
+    if not held:
+        return []
+    found = detector.predict([artwork for _, artwork in held])
+    return [
+        _judged(
+            detector,
+            float(p_ai),
+            Finding(
+                item.position,
+                width=artwork.width,
+                height=artwork.height,
+                format=artwork.format,
+                look=look(artwork),
+            ),
+        )
+        for (item, artwork), p_ai in zip(held, found, strict=True)
+    ]
+
+
+def look(artwork: Artwork) -> int:
+    """Return the 64-bit perceptual hash of a picture's preview."""
+    return int(perceptual_hash(dataclasses.replace(artwork, image=artwork.preview(LOOK_SIDE))))
+
+
+def _judged(detector: Detector, p_ai: float, finding: Finding) -> Finding:
+    rounded = round(p_ai, DECIMALS)
+    verdict = decide(rounded, detector.card.band, detector.card.name)
+    return dataclasses.replace(finding, p_ai=rounded, verdict=verdict.label)
+
+
+def _watch(detector: Detector, source: Source, item: Planned) -> list[Finding]:
+    """Judge a video: a shot by the mean of its sampled frames, the video by the mean of its shots by length."""
+    name = item.path.rsplit("/", 1)[-1]
+    if not item.sha256:
+        raise UnreadableVideoError(
+            f"'{name}' is a video of {item.size / 1e9:,.1f} GB, over the limit of {MAX_BYTES / 1e9:.0f} GB: cut it into "
+            "parts."
+        )
+    with source.seekable(_entry(item)) as file:
+        video = survey(file, item.video, name)
+        sums, counts = [0.0] * len(video.shots), [0] * len(video.shots)
+        frames = sampled(file, item.video, name, video)
+        while batch := list(islice(frames, CHUNK)):
+            for (number, _), p_ai in zip(batch, detector.predict([frame for _, frame in batch]), strict=True):
+                sums[number] += float(p_ai)
+                counts[number] += 1
+    of_shots = [total / count for total, count in zip(sums, counts, strict=True)]
+    lengths = [shot.frames for shot in video.shots]
+    mean = sum(p_ai * length for p_ai, length in zip(of_shots, lengths, strict=True)) / sum(lengths)
+    whole = Finding(item.position, width=video.width, height=video.height, format=item.video)
+    found = [_judged(detector, mean, whole)]
+    for part, (shot, p_ai) in enumerate(zip(video.shots, of_shots, strict=True), 1):
+        path = f"{item.path}#t={shot.start:.3f},{shot.end:.3f}"
+        found.append(_judged(detector, p_ai, dataclasses.replace(whole, part=part, path=path)))
+    return found

@@ -1,0 +1,99 @@
+"""Files on disk: one by one, or all of a folder."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import IO
+
+from core import images
+from core.audit.inputs.listing import NO_SIZE, Entry, printable
+from core.errors import AuditError, UnreadableFileError
+from core.images import Artwork
+
+CLUTTER = frozenset({"thumbs.db", "desktop.ini", "__macosx"})
+"""Names, in lower case, of what file managers leave behind; with hidden files, all that a folder may hold unlisted."""
+
+
+class Files:
+    """Files named one by one."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def entries(self) -> Iterator[Entry]:
+        """List the file itself."""
+        yield entry_of(self.path)
+
+    @contextmanager
+    def stream(self, entry: Entry) -> Iterator[IO[bytes]]:
+        """Open a file; a pipe or device is refused, for it may never end."""
+        path = Path(os.fsdecode(entry.locator))
+        try:
+            if not stat.S_ISREG(path.stat().st_mode):
+                raise UnreadableFileError(f"'{entry.path}' is not a regular file: choose an image file.")
+            file = path.open("rb")
+        except (OSError, ValueError) as error:
+            raise UnreadableFileError(
+                f"'{entry.path}' cannot be read ({error}): check the path and the disk."
+            ) from error
+        with file:
+            yield file
+
+    def seekable(self, entry: Entry) -> AbstractContextManager[IO[bytes]]:
+        """Open a file."""
+        return self.stream(entry)
+
+    def artwork(self, entry: Entry) -> Artwork:
+        """Open a file as a picture."""
+        return images.open(Path(os.fsdecode(entry.locator)))
+
+
+class Folder(Files):
+    """All files below a folder, sorted by their path; only hidden files and `CLUTTER` are left out.
+
+    Links are listed but not followed: they may lead out of the folder, or round in circles.
+    """
+
+    def entries(self) -> Iterator[Entry]:
+        """List the files."""
+        yield from _walk(self.path)
+
+
+def _walk(folder: Path) -> Iterator[Entry]:
+    try:
+        with os.scandir(folder) as found:
+            inside = sorted(found, key=lambda item: os.fsencode(item.name))
+    except OSError as error:
+        raise AuditError(
+            f"The folder {printable(str(folder))} cannot be listed ({error.strerror}): change its permissions, or "
+            "move it out of the input."
+        ) from error
+    for item in inside:
+        if item.name.startswith(".") or item.name.lower() in CLUTTER:
+            continue
+        path = folder / item.name
+        if item.is_symlink():
+            shown = printable(str(path))
+            refused = (
+                f"'{shown}' is a link, which is not followed in a folder: name what it leads to instead."
+            )
+            yield Entry(shown, os.fsencode(path), NO_SIZE, 0, refused)
+        elif item.is_dir():
+            yield from _walk(path)
+        else:
+            yield entry_of(path)
+
+
+def entry_of(path: Path) -> Entry:
+    """Return the entry of one file, which need not exist."""
+    shown = printable(str(path))
+    locator = os.fsencode(path.absolute())
+    try:
+        facts = path.stat()
+    except (OSError, ValueError):  # opening it will tell
+        return Entry(shown, locator, NO_SIZE, 0)
+    return Entry(shown, locator, facts.st_size, facts.st_mtime_ns)

@@ -1,0 +1,66 @@
+"""Lists of files: a text file with a path on each line, or a CSV with a column `path`."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from pathlib import Path
+
+from core.audit.inputs.files import Files, entry_of
+from core.audit.inputs.listing import NO_SIZE, Entry, printable
+from core.audit.inputs.roots import Roots
+from core.errors import ListError
+
+COLUMN = "path"
+SUFFIXES = (".txt", ".csv", ".tsv")
+LONGEST = 32_768
+
+
+class ListOfFiles(Files):
+    """The files that a list names, in its order; relative paths start at the list's folder.
+
+    Empty lines are passed over. A file may be named twice; one outside `roots` is refused by itself.
+    """
+
+    def __init__(self, path: Path, roots: Roots | None = None) -> None:
+        super().__init__(path)
+        self._roots = roots
+
+    def entries(self) -> Iterator[Entry]:
+        """List the files named.
+
+        Raises:
+            ListError: the list is no text in UTF-8, or its CSV has no column `path`.
+        """
+        for named in self._named():
+            path = self.path.parent / named
+            if self._roots is not None and not self._roots.hold(path):
+                shown = printable(str(path))
+                refused = f"'{shown}' lies outside the folders that may be read here: {self._roots}."
+                yield Entry(shown, b"", NO_SIZE, 0, refused)
+            else:
+                yield entry_of(path)
+
+    def _named(self) -> Iterator[str]:
+        shown = printable(self.path.name)
+        try:
+            with self.path.open(encoding="utf-8-sig", newline="") as file:
+                if self.path.suffix.lower() == ".txt":
+                    lines: Iterator[str] = (
+                        line.rstrip("\r\n") for line in iter(lambda: file.readline(LONGEST), "")
+                    )
+                else:
+                    delimiter = "\t" if self.path.suffix.lower() == ".tsv" else ","
+                    rows = csv.DictReader(file, delimiter=delimiter, strict=True)
+                    if COLUMN not in (rows.fieldnames or ()):
+                        found = ", ".join(rows.fieldnames or ()) or "none"
+                        raise ListError(
+                            f"{shown} needs a column '{COLUMN}', found: {printable(found)}; name it so."
+                        )
+                    lines = (row[COLUMN] or "" for row in rows)
+                yield from (line for line in lines if line.strip())
+        except (OSError, UnicodeDecodeError, csv.Error) as error:
+            raise ListError(
+                f"{shown} cannot be read as a list of files ({error}): save it as UTF-8, one path a line, or as CSV "
+                f"with a column '{COLUMN}'."
+            ) from error

@@ -1,0 +1,32 @@
+"""Which folders of this computer the dashboard may read; the command line may read any."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+VARIABLE = "VERSO_AUDIT_ROOTS"
+
+
+class Roots:
+    """Folders below which files may be read."""
+
+    def __init__(self, folders: list[Path]) -> None:
+        self._folders = [folder.resolve() for folder in folders]
+
+    @classmethod
+    def configured(cls) -> Roots:
+        """Return the folders of the environment variable `VERSO_AUDIT_ROOTS`, separated as in PATH; by default none."""
+        named = os.environ.get(VARIABLE, "")
+        return cls([Path(name).expanduser() for name in named.split(os.pathsep) if name])
+
+    def hold(self, path: Path) -> bool:
+        """Whether a path, its links followed, lies below one of the folders or is one."""
+        try:
+            real = path.resolve()
+        except (OSError, ValueError, RuntimeError):  # a null character, a circle of links
+            return False
+        return any(real.is_relative_to(folder) for folder in self._folders)
+
+    def __str__(self) -> str:
+        return ", ".join(str(folder) for folder in self._folders) or f"none (set {VARIABLE})"

@@ -1,0 +1,150 @@
+"""Videos: their shots, and a few frames of each.
+
+A shot ends where the colours change at once: the method of colour histograms (Boreczky and Rowe, Comparison of
+video shot boundary detection techniques, 1996). Slow fades and a moved camera do not end one.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import IO, TYPE_CHECKING, Final
+
+import av
+import numpy as np
+from av.error import FFmpegError
+from numpy.typing import NDArray
+
+from core import images
+from core.audit.inputs.video_formats import DEMUXERS
+from core.errors import UnreadableVideoError
+from core.images import DEFAULT_LIMITS, Artwork
+
+if TYPE_CHECKING:
+    from av.container import InputContainer
+    from av.video.frame import VideoFrame
+
+CUT = 0.4
+"""A shot ends where this share of the pixels changes its colour bin from one frame to the next."""
+BINS = 4
+"""Colour bins a channel: 64 in all."""
+SMALL = (64, 36)
+"""Width and height in pixels of the frames whose colours are counted."""
+FRAMES_PER_SHOT = 3
+MAX_FRAMES: Final = 1_000_000
+
+Histogram = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Shot:
+    """Frames between two cuts: `first` to `last` (numbers, both included), `start` to `end` (seconds)."""
+
+    first: int
+    last: int
+    start: float
+    end: float
+
+    @property
+    def frames(self) -> int:
+        """How many frames it has."""
+        return self.last - self.first + 1
+
+    def sample(self) -> list[int]:
+        """Return the numbers of at most `FRAMES_PER_SHOT` frames, spread evenly, away from the cuts."""
+        steps = [(2 * step + 1) / (2 * FRAMES_PER_SHOT) for step in range(FRAMES_PER_SHOT)]
+        return list(dict.fromkeys(self.first + int(self.frames * step) for step in steps))
+
+
+@dataclass(frozen=True)
+class Video:
+    """What was found in a video: its frame size in pixels and its shots, in order, at least one."""
+
+    width: int
+    height: int
+    shots: tuple[Shot, ...]
+
+
+def survey(file: IO[bytes], video_format: str, name: str) -> Video:
+    """Find the shots of a video; every frame is decoded once, none is kept.
+
+    Args:
+        file: its bytes, seekable.
+        video_format: a key of `DEMUXERS`.
+        name: for messages.
+
+    Raises:
+        UnreadableVideoError: it is damaged, over a limit or has no picture.
+    """
+    shots: list[Shot] = []
+    previous: Histogram | None = None
+    begun: tuple[int, float] | None = None
+    number, time, size = -1, 0.0, (0, 0)
+    for number, frame in _frames(file, video_format, name):
+        size = (frame.height, frame.width) if frame.rotation % 180 else (frame.width, frame.height)
+        time = max(time, float(frame.time or 0.0))
+        begun = begun or (number, time)
+        histogram = colour_histogram(frame)
+        if previous is not None and np.abs(histogram - previous).sum() / 2 > CUT:
+            shots.append(Shot(begun[0], number - 1, begun[1], time))
+            begun = (number, time)
+        previous = histogram
+    if begun is None:
+        raise UnreadableVideoError(f"'{name}' is a video without pictures: check that it plays.")
+    shots.append(Shot(begun[0], number, begun[1], time))
+    return Video(*size, tuple(shots))
+
+
+def sampled(file: IO[bytes], video_format: str, name: str, video: Video) -> Iterator[tuple[int, Artwork]]:
+    """Yield the sampled frames of a video with the number of their shot, in order.
+
+    Each frame goes through the door as an uncompressed file, so that it is held to the same limits.
+
+    Raises:
+        ImageError: the video is damaged, or its frames are not pictures Verso judges.
+    """
+    wanted = {frame: number for number, shot in enumerate(video.shots) for frame in shot.sample()}
+    for number, frame in _frames(file, video_format, name):
+        if number in wanted:
+            picture = frame.to_image()
+            if frame.rotation:
+                picture = picture.rotate(frame.rotation, expand=True)
+            buffer = io.BytesIO()
+            picture.save(buffer, "BMP")
+            yield wanted[number], images.open(buffer.getvalue(), name=name)
+
+
+def colour_histogram(frame: VideoFrame) -> Histogram:
+    """Return the share of a frame's pixels in each colour bin: float64 `[BINS ** 3]`, sum 1."""
+    pixels = frame.reformat(*SMALL, format="rgb24").to_ndarray().reshape(-1, 3).astype(np.intp) * BINS // 256
+    counts = np.bincount(pixels @ (BINS**2, BINS, 1), minlength=BINS**3)
+    return counts / counts.sum()
+
+
+def _frames(file: IO[bytes], video_format: str, name: str) -> Iterator[tuple[int, VideoFrame]]:
+    file.seek(0)
+    try:
+        with av.open(file, mode="r", format=DEMUXERS[video_format]) as container:
+            yield from _decoded(container, name)
+    except (FFmpegError, OSError) as error:
+        raise UnreadableVideoError(
+            f"'{name}' starts like a video ({video_format}) but is damaged or of a rare variant "
+            f"({getattr(error, 'strerror', None) or error}): convert it to MP4 (H.264) and try that."
+        ) from error
+
+
+def _decoded(container: InputContainer, name: str) -> Iterator[tuple[int, VideoFrame]]:
+    if not container.streams.video:
+        raise UnreadableVideoError(f"'{name}' holds sound but no pictures: choose a video.")
+    stream = container.streams.video[0]
+    if stream.width * stream.height > DEFAULT_LIMITS.max_pixels:
+        raise UnreadableVideoError(
+            f"'{name}' announces frames of {stream.width} x {stream.height} pixels, over the limit of "
+            f"{DEFAULT_LIMITS.max_pixels / 1e6:,.0f} megapixels: make a smaller copy."
+        )
+    stream.thread_type = "AUTO"
+    for number, frame in enumerate(container.decode(stream)):
+        if number >= MAX_FRAMES:
+            raise UnreadableVideoError(f"'{name}' has more than {MAX_FRAMES:,} frames: cut it into parts.")
+        yield number, frame

@@ -1,0 +1,224 @@
+"""One audit from its start to its results, through any number of interruptions.
+
+The output folder holds a note of which audit of which database it belongs to. The note is the first thing
+written, so that whenever an audit is killed, resuming finds it, or finds that nothing was begun.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import uuid
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from core.audit import local
+from core.audit.configuration import Configuration
+from core.audit.inputs.listing import Source
+from core.audit.inputs.sources import sources_of
+from core.audit.look_alikes import groups_of
+from core.audit.plan import check_unchanged, make_plan
+from core.audit.progress import Progress, Watcher
+from core.audit.results import write_results
+from core.audit.store.audits import AuditStore, now
+from core.audit.store.records import Audit, Counts, State
+from core.corpus import atomic
+from core.detectors.protocol import Detector
+from core.detectors.store import DEFAULT_MODEL, load_detector
+from core.errors import AuditError, OutputError
+
+NOTE = "audit.json"
+LOCK = ".audit.lock"
+WISHES = (State.PAUSING, State.CANCELLING)
+
+
+@dataclass(frozen=True)
+class Order:
+    """What a user asks for: the inputs, the folder for the results, the model (None: the default, or the resumed one's).
+
+    `workers` is how many threads read and judge; None is one a core.
+    """
+
+    inputs: tuple[Path, ...]
+    output: Path
+    model: str | None = None
+    resume: bool = False
+    workers: int | None = None
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How an audit ended for now. `unreadable` counts the files without a verdict, duplicates included."""
+
+    audit_id: str
+    state: State
+    counts: Counts
+    unreadable: int
+
+
+def carry_out(
+    order: Order,
+    store: AuditStore,
+    sources: Sequence[Source] | None = None,
+    watcher: Watcher = lambda progress: None,  # noqa: ARG005
+) -> Outcome:
+    """Plan and run an audit, or go on with one, and write its results.
+
+    Args:
+        order: what is asked for.
+        store: the database that keeps it.
+        sources: those of `order.inputs`, where they were restricted to some folders; by default anywhere.
+        watcher: told how far it is, after each step.
+
+    Returns:
+        The outcome: `FINISHED`, or `PAUSED` or `CANCELLED` if the store was asked for that meanwhile.
+
+    Raises:
+        AuditError: the folder holds an audit and `resume` is not set; the model, the configuration or the inputs
+            are not those it was begun with; it was cancelled; another process runs it; there is nothing to audit.
+        OutputError: the folder cannot be written.
+        ModelError: the model cannot be loaded.
+    """
+    sources = sources_of(order.inputs) if sources is None else sources
+    with _alone(order.output):
+        audit_id, known = _found(order, store)
+        name = order.model or (known.model if known else DEFAULT_MODEL)
+        detector = load_detector(name)
+        audit = known or _begun(order, store, audit_id, name, detector)
+        if known:
+            _check_same(known, order, Configuration.of(detector.card))
+        if not _prepare(order, store, audit, sources, watcher) or not _run(
+            order, store, audit, sources, detector, watcher
+        ):
+            return _stopped(store, audit)
+        store.set_look_alikes(audit.id, groups_of(*store.looks(audit.id)))
+        write_results(store, audit, order.output)
+        store.set_state(audit.id, State.FINISHED)
+        return _outcome(store, audit)
+
+
+def _prepare(
+    order: Order, store: AuditStore, audit: Audit, sources: Sequence[Source], watcher: Watcher
+) -> bool:
+    if audit.planned is not None:
+        check_unchanged(store, audit.id, sources)
+        return True
+    store.set_state(audit.id, State.PLANNING)
+
+    def on_planned(count: int) -> bool:
+        watcher(Progress(State.PLANNING, count))
+        return store.state(audit.id) not in WISHES
+
+    try:
+        return make_plan(store, audit.id, sources, _workers(order), on_planned)
+    except AuditError:
+        store.forget_plan(audit.id)
+        store.set_state(audit.id, State.CANCELLED)
+        (order.output / NOTE).unlink()
+        raise
+
+
+def _run(
+    order: Order,
+    store: AuditStore,
+    audit: Audit,
+    sources: Sequence[Source],
+    detector: Detector,
+    watcher: Watcher,
+) -> bool:
+    store.set_state(audit.id, State.RUNNING)
+    return local.run(store, audit.id, sources, detector, _workers(order), watcher)
+
+
+def _stopped(store: AuditStore, audit: Audit) -> Outcome:
+    wish = store.state(audit.id)
+    store.set_state(audit.id, State.PAUSED if wish is State.PAUSING else State.CANCELLED)
+    return _outcome(store, audit)
+
+
+def _outcome(store: AuditStore, audit: Audit) -> Outcome:
+    return Outcome(audit.id, store.state(audit.id), store.counts(audit.id), store.unreadable(audit.id))
+
+
+def _workers(order: Order) -> int:
+    return order.workers or os.cpu_count() or 1
+
+
+@contextmanager
+def _alone(output: Path) -> Iterator[None]:
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+        with FileLock(output / LOCK, timeout=0):
+            yield
+    except Timeout as error:
+        raise AuditError(
+            f"The audit in {output} is being run by another process: wait for it, or choose another --output."
+        ) from error
+    except (FileExistsError, NotADirectoryError, PermissionError) as error:
+        raise OutputError(
+            f"{output} cannot be used as a folder for results ({error.strerror}): choose another --output."
+        ) from error
+
+
+def _found(order: Order, store: AuditStore) -> tuple[str, Audit | None]:
+    """Return the id of the folder's audit and what the store knows of it, or a new id and None."""
+    note = order.output / NOTE
+    if not note.exists():
+        return uuid.uuid4().hex, None
+    if not order.resume:
+        raise AuditError(
+            f"{order.output} holds an audit already: add --resume to go on with it, or choose another --output."
+        )
+    try:
+        noted = json.loads(note.read_bytes())
+        audit_id, database = noted["audit"], noted["database"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise AuditError(
+            f"{note} is damaged ({error}): start the audit again in another --output."
+        ) from error
+    if database != store.address:
+        raise AuditError(
+            f"The audit in {order.output} is kept in the database {database}, not in {store.address}: set "
+            "VERSO_DATABASE_URL as it was when the audit began."
+        )
+    return audit_id, store.find(audit_id)
+
+
+def _begun(order: Order, store: AuditStore, audit_id: str, model: str, detector: Detector) -> Audit:
+    audit = Audit(
+        id=audit_id,
+        created=now(),
+        state=State.PLANNING,
+        inputs=_absolute(order),
+        model=model,
+        configuration=Configuration.of(detector.card),
+    )
+    note = json.dumps({"audit": audit_id, "database": store.address})
+    atomic.write(order.output / NOTE, note.encode())
+    store.add(audit)
+    return audit
+
+
+def _check_same(known: Audit, order: Order, configuration: Configuration) -> None:
+    if known.state in {State.CANCELLING, State.CANCELLED}:
+        raise AuditError(
+            f"The audit in {order.output} was cancelled and cannot go on: start a new one in another --output."
+        )
+    if known.inputs != _absolute(order):
+        raise AuditError(
+            f"The audit in {order.output} is of other inputs ({', '.join(map(str, known.inputs))}): name the same in the "
+            "same order to resume it, or choose another --output."
+        )
+    if differences := known.configuration.differs(configuration):
+        raise AuditError(
+            f"The audit in {order.output} was begun with another model or on another kind of machine: {differences}. "
+            "Resume it with what it was begun with, or start a new one in another --output."
+        )
+
+
+def _absolute(order: Order) -> tuple[Path, ...]:
+    return tuple(path.absolute() for path in order.inputs)

@@ -1,0 +1,131 @@
+"""The results of an audit as files: `results.csv`, `results.parquet` and `near_duplicates.csv`.
+
+Rows are written as they are read from the store; a file appears whole or not at all.
+"""
+
+from __future__ import annotations
+
+import csv
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from itertools import islice
+from pathlib import Path
+from typing import Final
+
+import pyarrow as pa
+from pyarrow import parquet
+
+from core.audit.examination import DECIMALS
+from core.audit.spreadsheet import neutral
+from core.audit.store.audits import AuditStore
+from core.audit.store.records import Audit, Row
+from core.errors import OutputError
+
+CSV_FILE = "results.csv"
+PARQUET_FILE = "results.parquet"
+NEAR_DUPLICATES_FILE = "near_duplicates.csv"
+ROW_GROUP = 10_000
+
+SCHEMA: Final = pa.schema(
+    [
+        ("path", pa.string()),
+        ("sha256", pa.string()),
+        ("width", pa.int32()),
+        ("height", pa.int32()),
+        ("format", pa.string()),
+        ("verdict", pa.string()),
+        ("p_ai", pa.float64()),
+        ("model", pa.string()),
+        ("evidence", pa.string()),
+        ("duplicate_of", pa.string()),
+        ("error", pa.string()),
+        ("ruling", pa.string()),
+        ("ruled_by", pa.string()),
+        ("ruled_at", pa.string()),
+        ("note", pa.string()),
+    ]
+)
+"""Columns of the results: width and height in pixels, `p_ai` in [0, 1] with 6 decimals, `ruled_at` ISO 8601 in UTC.
+
+What is not known is null, in CSV empty. A shot of a video has its own row below the video's.
+"""
+COLUMNS: Final = tuple(SCHEMA.names)
+
+Cells = dict[str, str | int | float | None]
+
+
+def write_results(store: AuditStore, audit: Audit, folder: Path) -> None:
+    """Write all result files of an audit, with the latest rulings, into `folder`, in place of earlier ones.
+
+    Raises:
+        OutputError: they cannot be written.
+    """
+    try:
+        with _whole(folder / CSV_FILE) as path:
+            _write_csv(path, COLUMNS, (_cells(audit, row) for row in store.all_rows(audit.id)))
+        with _whole(folder / PARQUET_FILE) as path:
+            _write_parquet(path, (_cells(audit, row) for row in store.all_rows(audit.id)))
+        with _whole(folder / NEAR_DUPLICATES_FILE) as path:
+            _write_csv(path, ("group", "path", "sha256"), _look_alikes(store, audit))
+    except OSError as error:
+        raise OutputError(
+            f"The results cannot be written to {folder} ({error.strerror}): make room or choose another --output."
+        ) from error
+
+
+def _cells(audit: Audit, row: Row) -> Cells:
+    known: Cells = {
+        "path": row.path,
+        "sha256": row.sha256 or None,
+        "width": row.width,
+        "height": row.height,
+        "format": row.format,
+        "verdict": row.verdict,
+        "p_ai": row.p_ai,
+        "model": audit.configuration.model,
+        "duplicate_of": row.duplicate_of,
+        "error": row.error,
+        "ruling": row.ruling,
+        "ruled_by": row.ruled_by,
+        "ruled_at": row.ruled_at,
+        "note": row.note,
+    }
+    return {name: known.get(name) for name in COLUMNS}
+
+
+def _look_alikes(store: AuditStore, audit: Audit) -> Iterator[Cells]:
+    for row in store.all_rows(audit.id):
+        if row.look_alike is not None:
+            yield {"group": row.look_alike, "path": row.path, "sha256": row.sha256}
+
+
+def _write_csv(path: Path, columns: Iterable[str], rows: Iterable[Cells]) -> None:
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(columns)
+        writer.writerows([_text(value) for value in row.values()] for row in rows)
+
+
+def _text(value: str | float | None) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, float):
+        return f"{value:.{DECIMALS}f}"
+    return neutral(value) if isinstance(value, str) else str(value)
+
+
+def _write_parquet(path: Path, rows: Iterator[Cells]) -> None:
+    with parquet.ParquetWriter(path, SCHEMA) as writer:
+        while group := list(islice(rows, ROW_GROUP)):
+            writer.write_table(pa.Table.from_pylist(group, SCHEMA))
+
+
+@contextmanager
+def _whole(target: Path) -> Iterator[Path]:
+    """Give a path to write to; what was written there replaces `target` when the block ends well."""
+    part = target.with_name(f".{target.name}.part")
+    yield part
+    with part.open("rb+") as file:
+        os.fsync(file.fileno())
+    part.replace(target)

@@ -1,0 +1,131 @@
+"""Opens the database of audits: SQLite on this computer, or what `VERSO_DATABASE_URL` names."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import platformdirs
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from alembic.util import CommandError
+from filelock import FileLock
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError, OperationalError
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from core.errors import StoreError
+
+VARIABLE = "VERSO_DATABASE_URL"
+FILE = "audits.db"
+WAIT = 60
+"""Seconds a writer waits for another one."""
+MIGRATION_LOCK = 0x7665_7273_6F
+"""Key of the PostgreSQL advisory lock held while tables change."""
+
+
+def database_url() -> URL:
+    """Return the address of the database: `VERSO_DATABASE_URL`, else `audits.db` in the user's data folder.
+
+    Raises:
+        StoreError: the variable holds no address of a database.
+    """
+    named = os.environ.get(VARIABLE)
+    if not named:
+        return URL.create("sqlite", database=str(Path(platformdirs.user_data_dir("verso")) / FILE))
+    try:
+        return make_url(named)
+    except ArgumentError as error:
+        raise StoreError(
+            f"{VARIABLE} is no address of a database; write postgresql://user:password@host/name or "
+            "sqlite:////folder/audits.db."
+        ) from error
+
+
+def open_database(url: URL | None = None) -> Engine:
+    """Connect, and bring the tables up to this version of Verso.
+
+    SQLite keeps a write-ahead log, waits `WAIT` seconds for other writers, and has every commit on the disk
+    before it returns, so that neither a crash nor a power cut takes back what was reported.
+
+    Raises:
+        StoreError: it cannot be reached or written, or is of a newer version of Verso.
+    """
+    url = url or database_url()
+    shown = url.render_as_string(hide_password=True)
+    try:
+        if _is_file(url):
+            Path(url.database or "").parent.mkdir(parents=True, exist_ok=True)
+        engine = create_engine(url)
+        if url.get_backend_name() == "sqlite":
+            event.listen(engine, "connect", _prepare_sqlite)
+            event.listen(engine, "begin", _begin_sqlite)
+        _migrate(engine, url)
+    except CommandError as error:
+        raise StoreError(
+            f"The database of audits {shown} was written by another version of Verso ({error}): install that "
+            f"version, or name another database by {VARIABLE}."
+        ) from error
+    except (OperationalError, NoSuchModuleError, OSError) as error:
+        raise StoreError(
+            f"The database of audits {shown} cannot be opened ({getattr(error, 'orig', None) or error}): make it "
+            f"writable, or set {VARIABLE} to another one."
+        ) from error
+    return engine
+
+
+@contextmanager
+def writing(engine: Engine) -> Iterator[Connection]:
+    """Open a transaction that writes; it is durable when the block ends, and undone if the block raises."""
+    with engine.execution_options(writes=True).begin() as connection:
+        yield connection
+
+
+def migrations() -> Config:
+    """Return Alembic's configuration; its attribute `connection` is still to be set."""
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
+    return config
+
+
+def _is_file(url: URL) -> bool:
+    return url.get_backend_name() == "sqlite" and bool(url.database) and url.database != ":memory:"
+
+
+def _migrate(engine: Engine, url: URL) -> None:
+    newest = ScriptDirectory.from_config(migrations()).get_current_head()
+    with engine.connect() as connection:
+        if MigrationContext.configure(connection).get_current_revision() == newest:
+            return
+    with _alone(url), writing(engine) as connection:
+        if connection.dialect.name == "postgresql":
+            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATION_LOCK})
+        config = migrations()
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+
+
+@contextmanager
+def _alone(url: URL) -> Iterator[None]:
+    if not _is_file(url):
+        yield
+        return
+    with FileLock(f"{url.database}.lock"):
+        yield
+
+
+def _prepare_sqlite(connection: Any, _: ConnectionPoolEntry) -> None:  # noqa: ANN401 - a DBAPI connection
+    connection.isolation_level = None  # transactions are begun below: the driver would leave DDL out of them
+    for pragma in (f"busy_timeout={WAIT * 1000}", "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    """Begin; a transaction that will write takes its turn now, for SQLite refuses one that asks later."""
+    writes = connection.get_execution_options().get("writes", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

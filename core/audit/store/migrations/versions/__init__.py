@@ -1,0 +1,1 @@
+"""One module a step; Alembic orders them by their revisions."""

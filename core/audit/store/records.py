@@ -1,0 +1,151 @@
+"""What the store takes and gives."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from core.audit.configuration import Configuration
+
+
+class State(StrEnum):
+    """How far an audit is. `PAUSING` and `CANCELLING` are wishes that whoever runs it fulfils."""
+
+    PLANNING = "planning"
+    RUNNING = "running"
+    PAUSING = "pausing"
+    PAUSED = "paused"
+    CANCELLING = "cancelling"
+    CANCELLED = "cancelled"
+    FINISHED = "finished"
+
+
+class ItemState(StrEnum):
+    """How far one file of an audit is."""
+
+    WAITING = "waiting"
+    JUDGED = "judged"
+    REFUSED = "refused"
+    DUPLICATE = "duplicate"
+
+
+class Choice(StrEnum):
+    """What an analyst can rule about a verdict."""
+
+    AGREE = "agree"
+    OVERRIDE = "override"
+    UNSURE = "unsure"
+
+
+@dataclass(frozen=True)
+class Audit:
+    """One audit. `inputs` are absolute, `model` is what the user called the model, `created` ISO 8601 in UTC.
+
+    `planned` counts the files of its plan, None until the plan is complete.
+    """
+
+    id: str
+    created: str
+    state: State
+    inputs: tuple[Path, ...]
+    model: str
+    configuration: Configuration
+    planned: int | None = None
+
+
+@dataclass(frozen=True)
+class Planned:
+    """One file of the plan; see the columns of `items`."""
+
+    position: int
+    path: str
+    source: int
+    locator: bytes
+    size: int
+    stamp: int
+    refused: str
+    sha256: str
+    video: str
+    original: int | None
+    chunk: int | None
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What was found about a file (`part` 0) or about a shot of a video (`part` 1...).
+
+    Either `error` is set, or `width`, `height` (pixels), `format`, `verdict` and `p_ai`. `look` is a picture's
+    perceptual hash. `path` names a shot.
+    """
+
+    position: int
+    part: int = 0
+    path: str = ""
+    width: int | None = None
+    height: int | None = None
+    format: str | None = None
+    verdict: str | None = None
+    p_ai: float | None = None
+    error: str | None = None
+    look: int | None = None
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the results, columns as in contract 4.3, and where it stands in the store."""
+
+    position: int
+    part: int
+    look_alike: int | None
+    path: str
+    sha256: str
+    width: int | None
+    height: int | None
+    format: str | None
+    verdict: str | None
+    p_ai: float | None
+    duplicate_of: str | None
+    error: str | None
+    ruling: str | None
+    ruled_by: str | None
+    ruled_at: str | None
+    note: str | None
+
+
+@dataclass(frozen=True)
+class Counts:
+    """How many files, duplicates aside, wait, were judged and could not be; how many are exact duplicates.
+
+    `verdicts` counts the judged by verdict.
+    """
+
+    waiting: int
+    refused: int
+    duplicates: int
+    verdicts: dict[str, int]
+
+    def after(self, findings: Sequence[Finding]) -> Counts:
+        """Return the counts once these findings are kept."""
+        verdicts, refused, waiting = Counter(self.verdicts), self.refused, self.waiting
+        for finding in findings:
+            if finding.part:
+                continue
+            waiting -= 1
+            if finding.verdict is None:
+                refused += 1
+            else:
+                verdicts[finding.verdict] += 1
+        return Counts(waiting, refused, self.duplicates, dict(verdicts))
+
+    @property
+    def judged(self) -> int:
+        """Files with a verdict."""
+        return sum(self.verdicts.values())
+
+    @property
+    def total(self) -> int:
+        """Files to examine."""
+        return self.waiting + self.judged + self.refused
