@@ -18,6 +18,7 @@ page = st.navigation(
     [
         st.Page(PAGES / "review.py", title="Review", icon=":material/image_search:", default=True),
         st.Page(PAGES / "data.py", title="Data", icon=":material/database:"),
+        st.Page(PAGES / "models.py", title="Models", icon=":material/badge:"),
         st.Page(PAGES / "about.py", title="About", icon=":material/info:"),
     ],
     position="top",

@@ -5,9 +5,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image, ImageDraw
 
-from core.detectors import encoder
+from core.detectors import encoder as encoder_module
+from core.detectors.encoder import Encoder, network_of
+from core.detectors.encoder_weights import read_weights
+from core.detectors.precision import Compute
 from tests.commands import run_cli
 from tests.encoders import Studio, build_studio, save_tiny_encoder
 from tests.models import Workshop, build_workshop
@@ -78,17 +82,19 @@ def tiny_model(workshop: Workshop, tmp_path_factory: pytest.TempPathFactory) -> 
     """A model folder trained and evaluated by the command line itself."""
     folder = tmp_path_factory.mktemp("models") / "tiny"
     arguments = ["--corpus", str(workshop.manifest)]
-    run_cli(
-        "train",
-        str(workshop.recipe),
-        *arguments,
-        "--output",
-        str(folder),
-        "--init",
-        str(workshop.init),
-        "--workers",
-        "0",
-    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("VERSO_CACHE", str(tmp_path_factory.mktemp("cache")))
+        run_cli(
+            "train",
+            str(workshop.recipe),
+            *arguments,
+            "--output",
+            str(folder),
+            "--init",
+            str(workshop.init),
+            "--workers",
+            "0",
+        )
     run_cli("evaluate", str(folder), *arguments)
     return folder
 
@@ -112,5 +118,12 @@ def tiny_encoder(encoder_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyP
     """Makes the tiny encoder this computer's, with an empty cache; the folder of that cache."""
     monkeypatch.setenv("VERSO_ENCODER", str(encoder_file))
     monkeypatch.setenv("VERSO_CACHE", str(tmp_path / "cache"))
-    encoder._shared.cache_clear()
+    encoder_module._shared.cache_clear()
     return tmp_path / "cache"
+
+
+@pytest.fixture
+def encoder(encoder_file: Path) -> Encoder:
+    """The tiny encoder itself, in float32."""
+    state, identity = read_weights(encoder_file, pinned=False)
+    return Encoder(network_of(state, encoder_file), identity, Compute(torch.device("cpu"), torch.float32))

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
-import pandas as pd
 import torch
 from safetensors.torch import save_file
 from transformers import CLIPVisionConfig, CLIPVisionModel
 
-from core.corpus import manifest
 from core.detectors.encoder_weights import PREFIX
+from tests.corpora import write_corpus
 
 SIDE = 32
 SIZE = 64
@@ -28,18 +26,38 @@ balance = "class"
 uniform_side = 48
 short_side = 32
 window = 32
-windows = 2
+windows = {windows}
+
+[features]
+{features}
 
 [head]
+family = {head}
 """
 
 HEADS = {
-    "svm": 'family = "svm"\nc = 3.0\n',
-    "logistic-regression": 'family = "logistic-regression"\nc = 0.1\n',
-    "random-forest": 'family = "random-forest"\ntrees = 10\nmin_samples_leaf = 2\n',
-    "decision-tree": 'family = "decision-tree"\nmin_samples_leaf = 2\n',
-    "knn": 'family = "knn"\nk = 4\n',
+    "svm": '"svm"\nc = 3.0\n',
+    "logistic-regression": '"logistic-regression"\nc = 0.1\n',
+    "random-forest": '"random-forest"\ntrees = 10\nmin_samples_leaf = 2\n',
+    "decision-tree": '"decision-tree"\nmin_samples_leaf = 2\n',
+    "knn": '"knn"\nk = 4\n',
+    "gradient-boosting": '"gradient-boosting"\ntrees = 20\nrate = 0.2\nleaves = 4\nmin_samples_leaf = 2\n',
 }
+EMBEDDINGS = 'kind = "embedding"\ntaps = ["patches-1", "pooled"]'
+PIXELS = 'kind = "pixels"\nside = 32'
+FORENSIC = 'kind = "forensic"'
+
+
+def head_recipes() -> dict[str, str]:
+    """Return recipes by name: that of the family on embeddings, or pixel- or forensic- and the family."""
+    on = {"": (EMBEDDINGS, 2, HEADS)}
+    on["pixel-"] = (PIXELS, 1, ("svm", "knn", "decision-tree", "random-forest"))
+    on["forensic-"] = (FORENSIC, 1, ("gradient-boosting",))
+    return {
+        kind + family: HEAD_RECIPE.format(windows=windows, features=features, head=HEADS[family])
+        for kind, (features, windows, families) in on.items()
+        for family in families
+    }
 
 
 def save_tiny_encoder(path: Path, seed: int = 0) -> None:
@@ -60,7 +78,7 @@ def save_tiny_encoder(path: Path, seed: int = 0) -> None:
 
 @dataclass(frozen=True)
 class Studio:
-    """A folder with a corpus, and the recipe of each family of heads."""
+    """A folder with a corpus, and recipes of heads by name, see `head_recipes`."""
 
     folder: Path
     manifest: Path
@@ -69,45 +87,16 @@ class Studio:
 
 def build_studio(folder: Path, drawings) -> Studio:
     """Draw a corpus: people paint in full tones, generators in pale ones; three families and sources each."""
-    rows = []
-    for split, count in {"train": 24, "val": 12, "test": 6, "ood": 6}.items():
-        for number in range(count):
-            for label in ("human", "ai"):
-                seed = len(rows)
-                picture = drawings.painting((64, 48), seed)
-                if label == "ai":
-                    picture = picture.point(lambda value: 128 + value // 2)
-                data = drawings.file(picture, "JPEG", quality=82)
-                rows.append(row(data, split, label, number % 3))
-                path = folder / "images" / rows[-1]["sha256"][:2] / f"{rows[-1]['sha256']}.jpg"
-                path.parent.mkdir(parents=True, exist_ok=True)
-                path.write_bytes(data)
-    written = manifest.write(pd.DataFrame(rows), folder / "manifest.csv")
+    counts = {"train": 24, "val": 12, "test": 6, "ood": 6}
+    listed = write_corpus(
+        folder,
+        drawings,
+        counts,
+        lambda picture: picture.point(lambda value: 128 + value // 2),
+        [f"pale-{number}" for number in range(3)],
+    )
     recipes = {}
-    for family, head in HEADS.items():
-        recipes[family] = folder / f"{family}.toml"
-        recipes[family].write_text(HEAD_RECIPE + head)
-    return Studio(folder, written.path, recipes)
-
-
-def row(data: bytes, split: str, label: str, group: int) -> dict[str, object]:
-    """Return the manifest's row of a drawn picture; `group` names its source and, if generated, its family."""
-    sha256 = hashlib.sha256(data).hexdigest()
-    return {
-        "sha256": sha256,
-        "split": split,
-        "label": label,
-        "generator": f"pale-{group}" if label == "ai" else "",
-        "family": f"pale-{group}" if label == "ai" else "",
-        "medium": "oil" if label == "human" else "",
-        "source": f"folder:{label}-{group}",
-        "commit": "",
-        "source_path": f"{sha256}.jpg",
-        "crop": "",
-        "license": "CC0-1.0",
-        "attestation": "drawn for a test",
-        "width": 64,
-        "height": 48,
-        "original_format": "JPEG",
-        "original_sha256": sha256,
-    }
+    for name, text in head_recipes().items():
+        recipes[name] = folder / f"{name}.toml"
+        recipes[name].write_text(text)
+    return Studio(folder, listed, recipes)

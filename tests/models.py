@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
-import pandas as pd
 import torch
 from safetensors.torch import save_file
 
-from core.corpus import manifest
 from core.detectors.resnet import build
+from tests.corpora import SIZE, write_corpus
 
 RECIPE = """
 name = "tiny"
@@ -71,45 +69,11 @@ class Workshop:
 
 def build_workshop(folder: Path, drawings) -> Workshop:
     """Draw a corpus (people paint strokes, generators paint grids) and write recipe and initial weights."""
-    rows = []
-    number = 0
-    for split, count in PER_SPLIT.items():
-        for label in ("human", "ai"):
-            for _ in range(count):
-                number += 1
-                picture = drawings.painting((64, 48), number)
-                if label == "ai":
-                    picture = picture.resize((8, 6)).resize((64, 48), 0)
-                data = drawings.file(picture, "JPEG", quality=82)
-                rows.append(_row(data, split, label, number))
-                path = folder / "images" / rows[-1]["sha256"][:2] / f"{rows[-1]['sha256']}.jpg"
-                path.parent.mkdir(parents=True, exist_ok=True)
-                path.write_bytes(data)
-    written = manifest.write(pd.DataFrame(rows), folder / "manifest.csv")
+    listed = write_corpus(
+        folder, drawings, PER_SPLIT, lambda picture: picture.resize((8, 6)).resize(SIZE, 0), ["grid"] * 3
+    )
     (folder / "tiny.toml").write_text(RECIPE)
     torch.manual_seed(0)
     state = {name: value for name, value in build().state_dict().items() if not name.startswith("fc.")}
     save_file(state, folder / "init.safetensors", metadata={"origin": "random numbers", "license": "none"})
-    return Workshop(folder, written.path, folder / "tiny.toml", folder / "init.safetensors")
-
-
-def _row(data: bytes, split: str, label: str, number: int) -> dict[str, object]:
-    sha256 = hashlib.sha256(data).hexdigest()
-    return {
-        "sha256": sha256,
-        "split": split,
-        "label": label,
-        "generator": "grid" if label == "ai" else "",
-        "family": "grid" if label == "ai" else "",
-        "medium": "oil" if label == "human" else "",
-        "source": f"folder:{label}-{number % 3}",
-        "commit": "",
-        "source_path": f"{number}.jpg",
-        "crop": "",
-        "license": "CC0-1.0",
-        "attestation": "drawn for a test",
-        "width": 64,
-        "height": 48,
-        "original_format": "JPEG",
-        "original_sha256": sha256,
-    }
+    return Workshop(folder, listed, folder / "tiny.toml", folder / "init.safetensors")

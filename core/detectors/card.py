@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal, Self
 import tomlkit
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
+from tomlkit.items import InlineTable
 
 from core.corpus import atomic
 from core.detectors.calibration import PlattScaling
@@ -20,6 +21,8 @@ from core.verdict import Thresholds
 
 CLASSES = ("human", "ai")
 CARD_FILE = "card.toml"
+LINE = 100
+"""Characters; a list of the card that is longer takes a line for each of its items."""
 
 HeadFamily = Literal[
     "svm", "logistic-regression", "random-forest", "decision-tree", "knn", "gradient-boosting"
@@ -197,20 +200,29 @@ def read_card(folder: Path) -> Card:
 
 def write_card(card: Card, folder: Path) -> None:
     """Write `card.toml` into a model folder, replacing the one that is there."""
-    document: dict[str, Any] = card.model_dump(mode="json", exclude_none=True)
-    atomic.write(folder / CARD_FILE, tomlkit.dumps(_figures_on_one_line(document)).encode())
-
-
-def _figures_on_one_line(table: dict[str, Any]) -> dict[str, Any]:
-    """Return `table` with every interval in it as a TOML table of one line."""
-    if set(table) == set(Interval.model_fields):
-        inline = tomlkit.inline_table()
-        inline.update(table)
-        return inline
-    return {
-        name: _figures_on_one_line(value) if isinstance(value, dict) else value
-        for name, value in table.items()
+    document = {
+        name: _readable(value) for name, value in card.model_dump(mode="json", exclude_none=True).items()
     }
+    atomic.write(folder / CARD_FILE, tomlkit.dumps(document).encode())
+
+
+def _readable(value: object) -> object:
+    """Return a value of the card as TOML a person can read: an interval on one line, long lists on many."""
+    if isinstance(value, dict):
+        if set(value) == set(Interval.model_fields):
+            return _inline(value)
+        return {name: _readable(part) for name, part in value.items()}
+    if isinstance(value, list) and len(str(value)) > LINE:
+        lines = tomlkit.array().multiline(multiline=True)
+        lines.extend(_inline(part) if isinstance(part, dict) else part for part in value)
+        return lines
+    return value
+
+
+def _inline(table: dict[str, Any]) -> InlineTable:
+    inline = tomlkit.inline_table()
+    inline.update(table)
+    return inline
 
 
 def read_weights(card: Card, folder: Path) -> bytes:

@@ -34,11 +34,6 @@ PIPELINE_FILE = "pipeline.skops"
 ALLOWED_TYPES = (
     "core.detectors.pixel_models.PixelKNN",
     "core.detectors.pixel_models.PixelSVM",
-    "sklearn._loss._loss.CyHalfBinomialLoss",
-    "sklearn._loss.link.Interval",
-    "sklearn._loss.link.LogitLink",
-    "sklearn._loss.loss.HalfBinomialLoss",
-    "sklearn.ensemble._hist_gradient_boosting.binning._BinMapper",
     "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
     "sklearn.metrics._dist_metrics.EuclideanDistance64",
     "sklearn.neighbors._kd_tree.KDTree",

@@ -109,8 +109,8 @@ class EmbeddingMemory:
             files,
             preprocessing,
             lambda picture, _: preprocessing.tensor(picture),
-            progress,
-            taps,
+            progress=progress,
+            taps=taps,
         )
 
     def embed_views(
@@ -120,6 +120,7 @@ class EmbeddingMemory:
         files: ImageCache,
         preprocessing: Preprocessing,
         view: View,
+        *,
         progress: Callable[[int, int], None] = lambda done, total: None,  # noqa: ARG005
         taps: tuple[str, ...] = JUST_POOLED,
     ) -> Embeddings:

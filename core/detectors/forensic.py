@@ -32,6 +32,9 @@ CLIPPED = 3
 """Grey levels this near to 0 or 255 count as under- or over-exposed."""
 
 RADII = (1, 2, 4)
+MOST_CHANGES = 2
+"""Changes between darker and brighter around the ring of a uniform pattern, at most."""
+
 TINY = 1e-3
 """Added before logarithms and divisions; a thousandth of a grey level."""
 
@@ -60,17 +63,20 @@ def residual_moments(rgb: Plane) -> Values:
         rgb: `[3, H, W]`.
     """
     found = []
-    for residual in _residuals(rgb):
+    residuals = _residuals(rgb)
+    for residual in residuals:
         magnitude = np.abs(residual)
         spread = residual.std(axis=(1, 2))
-        centred = (residual - residual.mean(axis=(1, 2), keepdims=True)) / (spread[:, None, None] + TINY)
+        squared = (
+            (residual - residual.mean(axis=(1, 2), keepdims=True)) / (spread[:, None, None] + TINY)
+        ) ** 2
         found += [
             np.log(magnitude.mean(axis=(1, 2)) + TINY),
             np.log(spread + TINY),
-            np.log1p((centred**4).mean(axis=(1, 2))),
+            np.log1p((squared**2).mean(axis=(1, 2))),
             (magnitude < 1).mean(axis=(1, 2)),
         ]
-    first_across, first_down, *_, square = _residuals(rgb)
+    first_across, first_down, *_, square = residuals
     found += [_correlations(residual) for residual in (first_across, first_down, square)]
     return np.concatenate(found).astype(np.float32)
 
@@ -88,7 +94,7 @@ def _correlations(channels: Plane) -> Values:
     flat = flat - flat.mean(axis=1, keepdims=True)
     norms = np.linalg.norm(flat, axis=1) + TINY
     products = flat @ flat.T / np.outer(norms, norms)
-    return products[(0, 0, 1), (1, 2, 2)].astype(np.float32)
+    return np.asarray(products[(0, 0, 1), (1, 2, 2)], np.float32)
 
 
 def residual_pairs(luminance: Plane, step: float = 2.0, most: int = 2) -> Values:
@@ -179,14 +185,17 @@ def colour(rgb: Plane, ycbcr: Plane, hsv: Plane) -> Values:
         hsv: the same square.
     """
     hue, saturation, value = (plane.ravel() for plane in hsv)
-    found = [[plane.mean(), plane.std(), *np.quantile(plane, QUANTILES)] for plane in (saturation, value)]
-    found.append((rgb < CLIPPED).mean(axis=(1, 2)))
-    found.append((rgb > 255 - CLIPPED).mean(axis=(1, 2)))
-    found.append(_correlations(rgb))
     hues = np.bincount((hue * (HUES / 256)).astype(np.intp), saturation, minlength=HUES)
-    found.append(hues / (saturation.sum() + TINY))
-    found.append([ycbcr[1].mean(), ycbcr[1].std(), ycbcr[2].mean(), ycbcr[2].std()])
-    return np.concatenate(found).astype(np.float32)
+    return np.concatenate(
+        [
+            *([plane.mean(), plane.std(), *np.quantile(plane, QUANTILES)] for plane in (saturation, value)),
+            (rgb < CLIPPED).mean(axis=(1, 2)),
+            (rgb > 255 - CLIPPED).mean(axis=(1, 2)),
+            _correlations(rgb),
+            hues / (saturation.sum() + TINY),
+            [ycbcr[1].mean(), ycbcr[1].std(), ycbcr[2].mean(), ycbcr[2].std()],
+        ]
+    ).astype(np.float32)
 
 
 def texture(luminance: Plane) -> Values:
@@ -206,7 +215,8 @@ def texture(luminance: Plane) -> Values:
         code = np.zeros(inner.shape, np.uint8)
         for bit, (down, across) in enumerate(_RING):
             top, left = radius * (1 + down), radius * (1 + across)
-            code |= (luminance[top : top + height, left : left + width] >= inner).astype(np.uint8) << bit
+            brighter = luminance[top : top + height, left : left + width] >= inner
+            code |= brighter.astype(np.uint8) << bit
         counts = np.bincount(_UNIFORM[code].ravel(), minlength=len(_RING) + 2)
         found.append(counts / code.size)
     return np.concatenate(found).astype(np.float32)
@@ -220,7 +230,7 @@ def _uniform_patterns() -> NDArray[np.intp]:
     """Return the pattern of each code: its number of ones if these are side by side, else 9."""
     bits = np.arange(256)[:, None] >> np.arange(8) & 1
     changes = (bits != np.roll(bits, 1, axis=1)).sum(axis=1)
-    return np.where(changes <= 2, bits.sum(axis=1), len(_RING) + 1)  # noqa: PLR2004
+    return np.where(changes <= MOST_CHANGES, bits.sum(axis=1), len(_RING) + 1)
 
 
 _UNIFORM = _uniform_patterns()

@@ -58,6 +58,18 @@ def scaled_gamma(pictures: Pictures) -> float:
     return 1 / (pictures.shape[1] * variance) if variance else 1.0
 
 
+def by_columns(pictures: Pictures | NDArray[np.float32], rows: NDArray[np.intp]) -> NDArray[np.float32]:
+    """Return rows as scikit-learn's trees read them: float32, column after column, `[len(rows), F]`.
+
+    The trees then make no copy of their own, and nothing but this one is made here.
+    """
+    found = np.empty((len(rows), pictures.shape[1]), np.float32, order="F")
+    for start in range(0, pictures.shape[1], BLOCK):
+        columns = slice(start, start + BLOCK)
+        found[:, columns] = pictures[rows, columns]
+    return found
+
+
 class PixelSVM(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     """Support vector machine with an RBF kernel: scikit-learn's SVC(C=c) on the kernel's matrix."""
 

@@ -117,9 +117,7 @@ def tpr_at_fpr_draws(draws: Draws, truth: Truth, p_ai: Scores, fpr: float) -> Va
     allowed += (allowed + 1) / total <= fpr
     first_over = _reaching(draws.of_human, human_of[order], allowed[:, np.newaxis] + 1)
     thresholds, of_draw = np.unique(p_ai[~truth][order][first_over.place[:, 0]], return_inverse=True)
-    found = np.stack(
-        [np.bincount(ai_of[p_ai[truth] > at], minlength=draws.ai_groups) for at in thresholds]
-    )
+    found = np.stack([np.bincount(ai_of[p_ai[truth] > at], minlength=draws.ai_groups) for at in thresholds])
     return (draws.of_ai * found[of_draw]).sum(axis=1) / (draws.of_ai @ np.bincount(ai_of))
 
 

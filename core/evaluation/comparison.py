@@ -46,7 +46,7 @@ class FigureRow:
     name: str
     title: str
     better: str
-    values: dict[str, Interval | NotDefined]
+    by_model: dict[str, Interval | NotDefined]
     best: str | None
 
 
@@ -94,7 +94,11 @@ class Comparison:
         overall = corrected([mcnemar(right[first], right[second]) for first, second in pairs])
         parts = self._parts
         tests = corrected(
-            [mcnemar(right[first][rows], right[second][rows]) for first, second in pairs for _, _, rows in parts]
+            [
+                mcnemar(right[first][rows], right[second][rows])
+                for first, second in pairs
+                for _, _, rows in parts
+            ]
         )
         return tuple(
             Pair(
@@ -135,7 +139,9 @@ class Comparison:
     @cached_property
     def _fixed_rows(self) -> dict[str, FigureRow]:
         unused = dict.fromkeys(self.joined.models, EVEN_ODDS)
-        return {name: self._row(figure, unused) for name, figure in FIGURES.items() if not figure.follows_rule}
+        return {
+            name: self._row(figure, unused) for name, figure in FIGURES.items() if not figure.follows_rule
+        }
 
     @cached_property
     def _auc(self) -> dict[str, _Measured | NotDefined]:
@@ -173,7 +179,7 @@ class Comparison:
 def _best(measured: dict[str, _Measured | NotDefined], better: str) -> str | None:
     """Name the best model if its difference to every other one is significant after Holm's correction."""
     defined = {model: each for model, each in measured.items() if isinstance(each, _Measured)}
-    if len(defined) < 2 or len(defined) < len(measured):
+    if len(measured) == 1 or len(defined) < len(measured):
         return None
     names = list(defined)
     sign = 1 if better == "higher" else -1
@@ -206,7 +212,7 @@ def figure_frame(rows: Sequence[FigureRow]) -> pd.DataFrame:
                 "best": model == row.best,
             }
             for row in rows
-            for model, value in row.values.items()
+            for model, value in row.by_model.items()
         ]
     )
 

@@ -48,7 +48,9 @@ def _rates(counts: pd.DataFrame) -> pd.DataFrame:
         else [NotDefined(f"There are no {label} works here.")] * len(row)
         for label, row in counts.iterrows()
     }
-    return pd.DataFrame.from_dict(rates, orient="index", columns=counts.columns, dtype=object).rename_axis("true")
+    return pd.DataFrame.from_dict(rates, orient="index", columns=counts.columns, dtype=object).rename_axis(
+        "true"
+    )
 
 
 def cell_images(joined: Joined, model: str, rule: Rule, true: str, said: str) -> pd.DataFrame:

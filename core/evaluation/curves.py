@@ -11,12 +11,13 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.stats import binomtest
 from sklearn.metrics import precision_recall_curve, roc_curve
+from statsmodels.stats.proportion import proportion_confint
 
 from core.corpus.manifest import LABELS
-from core.evaluation.metrics import AI, AT_THRESHOLDS, ECE_BINS, FIGURES, HUMAN, cells, value_of
-from core.evaluation.rules import WORDS, Cut, Rule, Rules, codes
+from core.evaluation.bootstrap import Scores, Truth
+from core.evaluation.metrics import AI, AT_THRESHOLDS, ECE_BINS, FIGURES, value_of
+from core.evaluation.rules import Cut, Rule, Rules, codes
 from core.evaluation.selection import Joined, Selection, choices, load
 from core.evaluation.undefined import NotDefined
 
@@ -87,14 +88,13 @@ def reliability(joined: Joined, bins: int = ECE_BINS) -> pd.DataFrame:
     Bins are those of `expected_calibration_error`, from the lowest `p_ai` (0) on; `p_ai` is the mean of a bin,
     `share_ai` the share of ai works in it, with its 95 % Wilson interval `low` to `high` (images independent).
     """
-    rows = []
+    truth, rows = joined.truth, []
     for model in joined.models:
         p_ai = joined.p_ai[model].to_numpy()
         parts = np.array_split(np.argsort(p_ai, kind="stable"), bins)
         for number, part in enumerate(part for part in parts if len(part)):
-            found = int(joined.truth[part].sum())
-            rows.append((model, number, len(part), p_ai[part].mean(), *_share(found, len(part))))
-    return _frame(rows, ("model", "bin", "images", "p_ai", "share_ai", "low", "high"))
+            rows.append((model, number, len(part), p_ai[part].mean(), truth[part].mean()))
+    return _with_interval(_frame(rows, ("model", "bin", "images", "p_ai", "share_ai")), "share_ai")
 
 
 def histograms(joined: Joined, bins: int = HISTOGRAM_BINS) -> pd.DataFrame:
@@ -137,8 +137,7 @@ def robustness(models: Sequence[str], selection: Selection, corpus: Path, rules:
     The condition `CLEAN` comes first; whatever condition `selection` names is passed over. Figures are those
     of `FIGURES` and `AT_THRESHOLDS`, as far as they are defined.
 
-    Raises:
-        as `core.evaluation.selection.load`.
+    Raises what `core.evaluation.selection.load` raises.
     """
     rows = []
     for condition in ("", *choices(models, corpus, selection.split).conditions):
@@ -164,16 +163,19 @@ def _called_ai(joined: Joined, rules: Rules, label: str, column: str) -> pd.Data
         called_ai = codes(joined.p_ai[model][of_label].to_numpy(), rules[model]) == AI
         for name in sorted(set(names) - {""}):
             of_name = called_ai[names == name]
-            rows.append((model, name, len(of_name), *_share(int(of_name.sum()), len(of_name))))
-    return _frame(rows, ("model", column, "images", "share", "low", "high"))
+            rows.append((model, name, len(of_name), of_name.mean()))
+    return _with_interval(_frame(rows, ("model", column, "images", "share")), "share")
 
 
-def _share(count: int, images: int) -> tuple[float, float, float]:
-    bounds = binomtest(count, images).proportion_ci(method="wilson")
-    return count / images, float(bounds.low), float(bounds.high)
+def _with_interval(frame: pd.DataFrame, share: str) -> pd.DataFrame:
+    """Add the 95 % interval of Wilson (1927) of a share of `images`: `low` and `high`."""
+    if frame.empty:
+        return frame.assign(low=[], high=[])
+    low, high = proportion_confint(frame[share] * frame["images"], frame["images"], method="wilson")
+    return frame.assign(low=low, high=high)
 
 
-def _edges(p_ai: Any, rule: Rule) -> list[tuple[str, float, Any]]:
+def _edges(p_ai: Scores, rule: Rule) -> list[tuple[str, float, Truth]]:
     if isinstance(rule, Cut):
         return [("cut", rule.at, p_ai > rule.at)]
     return [

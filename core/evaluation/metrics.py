@@ -172,7 +172,9 @@ FIGURES = _named(
         lambda t, p: tpr_at_fpr(t, p, 0.05),
         lambda d, t, p: tpr_at_fpr_draws(d, t, p, 0.05),
     ),
-    _counted("human_called_ai", "human works called ai", "lower", _row_share(HUMAN, AI), frozenset({"human"})),
+    _counted(
+        "human_called_ai", "human works called ai", "lower", _row_share(HUMAN, AI), frozenset({"human"})
+    ),
     _counted("ai_called_human", "ai works called human", "lower", _row_share(AI, HUMAN), frozenset({"ai"})),
     _counted("coverage", "share decided", "higher", lambda c: _decided(c) / _everything(c)),
     _counted("decided_accuracy", "accuracy where decided", "higher", lambda c: _right(c) / _decided(c)),
@@ -199,13 +201,8 @@ FIGURES = _named(
 """The figures on a card, in the order shown."""
 
 AT_THRESHOLDS = _named(
-    _counted("accuracy", "accuracy, inconclusive counted as wrong", "higher", lambda c: _right(c) / _everything(c)),
     _counted(
-        "balanced_accuracy_here",
-        "balanced accuracy at the thresholds, inconclusive counted as wrong",
-        "higher",
-        _balanced,
-        BOTH,
+        "accuracy", "accuracy, inconclusive counted as wrong", "higher", lambda c: _right(c) / _everything(c)
     ),
     _counted("tpr", "ai works called ai", "higher", _row_share(AI, AI), frozenset({"ai"})),
     _counted("tnr", "human works called human", "higher", _row_share(HUMAN, HUMAN), frozenset({"human"})),

@@ -129,7 +129,9 @@ def auc_differences(values: Sequence[float], drawn: Values) -> list[AucDifferenc
     found: list[AucDifference | NotDefined] = []
     for value, draws, p, p_holm in zip(differences, spread, p_values, corrected, strict=True):
         if np.isnan(p):
-            found.append(NotDefined("Every bootstrap draw gives the same difference, so there is nothing to test."))
+            found.append(
+                NotDefined("Every bootstrap draw gives the same difference, so there is nothing to test.")
+            )
         else:
             low, high = np.quantile(draws, EDGES)
             found.append(AucDifference(float(value), float(low), float(high), float(p), float(p_holm)))

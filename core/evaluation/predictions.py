@@ -14,7 +14,7 @@ from core.corpus import atomic
 from core.corpus.cache import ImageCache
 from core.corpus.manifest import Manifest
 from core.detectors.classical import ClassicalDetector, pipeline_margins
-from core.detectors.features import features_of_files
+from core.detectors.features import EncoderFeatures, features_of_files
 from core.detectors.protocol import Detector
 from core.errors import CorpusError, EvaluationError
 
@@ -45,11 +45,11 @@ def margins(
             f"{missing[0]}); fetch them with `python -m core corpus fetch github`, or set VERSO_CORPUS."
         )
     hashes = list(manifest.frame["sha256"])
-    if isinstance(detector, ClassicalDetector):
-        features = features_of_files(
+    if isinstance(detector, ClassicalDetector) and isinstance(detector.features, EncoderFeatures):
+        remembered = features_of_files(
             detector.features, hashes, cache, detector.card.preprocessing, progress
         )
-        return pipeline_margins(detector.pipeline, features)
+        return pipeline_margins(detector.pipeline, remembered)
     return _margins(detector, hashes, cache, progress)
 
 

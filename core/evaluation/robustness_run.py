@@ -156,8 +156,13 @@ class _Column:
         self.part = folder / _part_name(condition, made_with)
         self.p_ai: dict[str, float] = {}
         if self.part.exists():
-            known = read_probabilities(self.part, "delete it and run the command again").set_index(KEY)
-            self.p_ai = known[condition.name].to_dict()
+            remedy = "delete it and run the command again"
+            known = read_probabilities(self.part, remedy)
+            if list(known.columns) != [KEY, condition.name]:
+                raise EvaluationError(
+                    f"{self.part} must have the columns {KEY} and {condition.name}; {remedy}."
+                )
+            self.p_ai = dict(zip(known[KEY], known[condition.name], strict=True))
         self.left = [sha256 for sha256 in hashes if sha256 not in self.p_ai]
 
     def judge(self, judge: Judge) -> Iterator[int]:

@@ -148,7 +148,9 @@ def join(said: Mapping[str, pd.DataFrame], selection: Selection, manifest: pd.Da
         title=_title(selection, kept),
         short=selection.short,
         images=kept[list(FACTS)].reset_index(drop=True),
-        p_ai=pd.DataFrame({name: column[kept.index] for name, column in columns.items()}).reset_index(drop=True),
+        p_ai=pd.DataFrame({name: column[kept.index] for name, column in columns.items()}).reset_index(
+            drop=True
+        ),
     )
 
 
@@ -169,7 +171,9 @@ def _said(folder: Path, card: Card, selection: Selection) -> pd.DataFrame:
 
 def _of_split(manifest: pd.DataFrame, split: str) -> pd.DataFrame:
     if split not in REPORTED_SPLITS:
-        raise EvaluationError(f"There is no split '{split}' to compare on; choose {', '.join(REPORTED_SPLITS)}.")
+        raise EvaluationError(
+            f"There is no split '{split}' to compare on; choose {', '.join(REPORTED_SPLITS)}."
+        )
     rows = manifest[manifest["split"] == split].set_index("sha256", drop=False)
     unstated = (rows["label"] == "human") & (rows["medium"] == "")
     return rows.assign(medium=rows["medium"].mask(unstated, NOT_STATED))

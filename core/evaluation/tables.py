@@ -7,10 +7,9 @@ from collections.abc import Sequence
 import pandas as pd
 from scipy.stats import binomtest
 
-from core.corpus.stats import Table
 from core.detectors.card import Card, Group, Interval
-from core.errors import EvaluationError
 from core.evaluation.metrics import FIGURES
+from core.evaluation.undefined import NotDefined
 
 SPLIT_TITLES = {
     "val": "val: chose epoch, calibration and thresholds, so it flatters",
@@ -19,10 +18,10 @@ SPLIT_TITLES = {
 }
 
 
-def cell(interval: Interval | None) -> str:
-    """Write a figure with its 95 % interval, or "none" where it is not defined."""
-    if interval is None:
-        return "none"
+def cell(interval: Interval | NotDefined | None) -> str:
+    """Write a figure with its 95 % interval, or "not defined here"; None says that of a card without it."""
+    if interval is None or isinstance(interval, NotDefined):
+        return "not defined here"
     return f"{interval.value:.3f} ({interval.low:.3f} to {interval.high:.3f})"
 
 
@@ -66,25 +65,3 @@ def _share(share: float, works: int) -> str:
     """Write a share of `works` with its 95 % Wilson interval, all in per cent."""
     interval = binomtest(round(share * works), works).proportion_ci(method="wilson")
     return f"{share:.0%} ({interval.low * 100:.0f} to {interval.high * 100:.0f})"
-
-
-def figures_by_model(cards: Sequence[Card], split: str) -> Table:
-    """Return the figures of several models on one split, side by side.
-
-    Raises:
-        EvaluationError: if a card has no figures for the split.
-    """
-    without = [card.name for card in cards if split not in card.splits]
-    if without:
-        raise EvaluationError(
-            f"No figures on '{split}' for {', '.join(without)}; make them with `python -m core evaluate`."
-        )
-    size = cards[0].splits[split]
-    rows = {
-        f"{figure.title} ({figure.better} is better)": {
-            card.name: cell(card.splits[split].figures.get(name)) for card in cards
-        }
-        for name, figure in FIGURES.items()
-    }
-    title = f"{SPLIT_TITLES[split]} ({size.human} human, {size.ai} AI)"
-    return Table(title, pd.DataFrame.from_dict(rows, orient="index").rename_axis("figure"))

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from core.evaluation.paired import AucDifference, Pair, Part, Side
 
+FEWEST = 2
 NAMED = 4
 """Media and families on which two models cannot be told apart are named up to this number, then counted."""
 
@@ -15,7 +16,7 @@ def sentence(pair: Pair, images: str) -> str:
 
     Such as: "A is better than B on ood (ΔAUC 0.040, 0.020 to 0.060); on human comic they cannot be told apart."
     """
-    return "; ".join([_overall(pair, images), *_by_part(pair, images)]) + "."
+    return "; ".join([_overall(pair, images), *_at_thresholds(pair), *_by_part(pair, images)]) + "."
 
 
 def _overall(pair: Pair, images: str) -> str:
@@ -39,8 +40,16 @@ def _overall(pair: Pair, images: str) -> str:
     )
 
 
+def _at_thresholds(pair: Pair) -> list[str]:
+    """Say who is right more often where the AUC alone does not tell it."""
+    side = pair.mcnemar.better
+    if side is None or not isinstance(pair.auc, AucDifference) or pair.auc.better == side:
+        return []
+    return [f"at these thresholds {pair.named(side)} is right more often"]
+
+
 def _by_part(pair: Pair, images: str) -> list[str]:
-    if len(pair.parts) < 2:
+    if len(pair.parts) < FEWEST:
         return []
     sides: tuple[Side, Side] = ("first", "second")
     said = [

@@ -71,14 +71,17 @@ class EpochSampler(Sampler[tuple[int, int]]):
 def training_batches(
     examples: list[Example], recipe: Recipe, workers: int
 ) -> tuple[DataLoader[Item], EpochSampler]:
-    """Return the loader of training batches and the sampler whose `epoch` the loop advances."""
+    """Return the loader of training batches and the sampler whose `epoch` the loop advances.
+
+    A last batch of a single picture is left out: batch normalisation cannot learn from one.
+    """
     sampler = EpochSampler(len(examples), recipe.seed)
     loader = DataLoader(
         AugmentedExamples(examples, recipe),
         batch_size=recipe.batch_size,
         sampler=sampler,
         num_workers=workers,
-        drop_last=len(examples) > recipe.batch_size,
+        drop_last=len(examples) > recipe.batch_size and len(examples) % recipe.batch_size == 1,
         multiprocessing_context=process_context(workers),
         persistent_workers=workers > 0,
     )

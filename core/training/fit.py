@@ -168,18 +168,13 @@ def fit(
                 network, recipe, train, val, compute=at.compute, workers=at.workers, folder=at.memory
             )
         sampler.epoch = epoch
-        if frozen is None:
-            batches = _batches(body_of(network), loader, epoch, at.compute, progress)
-        else:
-            batches = _remembered_batches(frozen, loader, epoch, progress)
-        lesson = _train_epoch(learner, batches, recipe, at.compute)
-        network.eval()
-        of_val = (
-            validation_features(body_of(network), recipe.preprocessing, val, at.compute)
-            if frozen is None
-            else torch.from_numpy(frozen.of_validation()).split(BATCH)
+        batches = (
+            _remembered_batches(frozen, loader, epoch, progress)
+            if frozen
+            else _batches(body_of(network), loader, epoch, at.compute, progress)
         )
-        p_ai = _scores(network, of_val, at.compute)
+        lesson = _train_epoch(learner, batches, recipe, at.compute)
+        p_ai = _validation_scores(network, frozen, recipe, val, at.compute)
         learner.history.append(_validated(learner, epoch, trains, lesson, p_ai, val))
         if min(learner.history, key=lambda each: each.val_loss).epoch == epoch:
             learner.best_state = deepcopy(learner.network.state_dict())
@@ -266,8 +261,16 @@ def _train_epoch(learner: _Learner, batches: Iterator[Batch], recipe: Recipe, co
     return lesson
 
 
-def _scores(network: ResNet, features: Iterable[Tensor], compute: Compute) -> list[float]:
-    """Return the softmax of `ai` for each row of the features."""
+def _validation_scores(
+    network: ResNet, frozen: FrozenBody | None, recipe: Recipe, val: list[Example], compute: Compute
+) -> list[float]:
+    """Return the softmax of `ai` for the middle window of each validation picture."""
+    network.eval()
+    features: Iterable[Tensor] = (
+        torch.from_numpy(frozen.of_validation()).split(BATCH)
+        if frozen
+        else validation_features(body_of(network), recipe.preprocessing, val, compute)
+    )
     p_ai: list[float] = []
     for batch in features:
         with torch.inference_mode(), compute.autocast:

@@ -31,7 +31,7 @@ from core.detectors.features import (
     features_of_files,
     load_features,
 )
-from core.detectors.pixel_models import PixelKNN, PixelSVM
+from core.detectors.pixel_models import PixelKNN, PixelSVM, by_columns
 from core.errors import TrainingError
 from core.evaluation.calibration import BandPolicy, choose_band, fit_platt
 from core.training.held_out import Fold, Rows, by_family_and_source
@@ -80,7 +80,7 @@ def gather(
         return clean, []
     with EmbeddingMemory(features.encoder) as memory:
         views: list[Matrix] = [
-            embed_augmented(memory, hashes, files, recipe, number, features.taps, progress)
+            embed_augmented(memory, hashes, files, recipe, number, features.taps, progress=progress)
             for number in range(1, recipe.augmented_views + 1)
         ]
     return clean, views
@@ -90,10 +90,12 @@ def fit_on(
     recipe: HeadRecipe, features: Matrix, frame: pd.DataFrame, rows: Rows, views: Sequence[Matrix] = ()
 ) -> Pipeline:
     """Fit a head on some rows of what `gather` returned: the pictures as they are, then their views."""
+    if features.dtype == np.uint8 and _reads_columns(recipe):
+        return fit_head(recipe, by_columns(features, rows), frame.iloc[rows])
     of_rows = [features[rows], *(view[rows] for view in views)]
     return fit_head(
         recipe,
-        np.concatenate(of_rows) if views else of_rows[0],
+        np.concatenate(of_rows, dtype=np.float32) if views else of_rows[0],
         pd.concat([frame.iloc[rows]] * len(of_rows), ignore_index=True),
     )
 
@@ -123,9 +125,14 @@ def fit_head(recipe: HeadRecipe, features: Matrix, frame: pd.DataFrame) -> Pipel
         pipeline = Pipeline([("standardise", StandardScaler()), ("judge", _estimator(recipe))])
         return pipeline.fit(features, targets, **weights)
     pipeline = Pipeline([("judge", _pixel_estimator(recipe))])
-    if isinstance(recipe.head, Tree | Forest):
-        features = np.asarray(features, np.float32, order="F")  # as trees read them: no second copy is made
+    if features.dtype == np.uint8 and _reads_columns(recipe):
+        features = by_columns(features, np.arange(len(features)))
     return pipeline.fit(features, targets, **weights)
+
+
+def _reads_columns(recipe: HeadRecipe) -> bool:
+    """Tell whether a recipe fits trees on pixels, for which memory and speed hang on the order of the values."""
+    return isinstance(recipe.features, PixelFeatures) and isinstance(recipe.head, Tree | Forest)
 
 
 def _estimator(recipe: HeadRecipe) -> object:

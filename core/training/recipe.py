@@ -155,11 +155,13 @@ class HeadRecipe(_Table):
             raise PydanticCustomError("views", "augmentation and augmented_views need each other")
         if self.augmentation and not isinstance(self.features, EmbeddingFeatures):
             raise PydanticCustomError("views", "only heads on embeddings have augmented views")
+        if self.preprocessing.windows > 1 and not isinstance(self.features, EmbeddingFeatures):
+            raise PydanticCustomError("windows", "pixels and forensic features are made of one window")
         if isinstance(self.features, PixelFeatures):
             if self.head.family not in PIXEL_FAMILIES:
                 raise PydanticCustomError("family", f"heads on pixels are {', '.join(PIXEL_FAMILIES)}")
-            if (self.preprocessing.windows, self.preprocessing.window) != (1, self.features.side):
-                raise PydanticCustomError("side", "pixels need one window as wide as their side")
+            if self.preprocessing.window != self.features.side:
+                raise PydanticCustomError("side", "pixels need a window as wide as their side")
         return self
 
 

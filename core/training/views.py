@@ -16,7 +16,7 @@ from torch import Tensor
 from torchvision.transforms.v2 import functional as F  # noqa: N812  (torchvision's own convention)
 
 from core.corpus.cache import ImageCache
-from core.detectors.embeddings import Embeddings, EmbeddingMemory
+from core.detectors.embeddings import EmbeddingMemory, Embeddings
 from core.detectors.preprocessing import Preprocessing
 from core.training.augmentation import Augmentation
 from core.training.recipe import HeadRecipe
@@ -66,6 +66,7 @@ def embed_augmented(
     recipe: HeadRecipe,
     number: int,
     taps: tuple[str, ...],
+    *,
     progress: Callable[[int, int], None] = lambda done, total: None,  # noqa: ARG005
 ) -> Embeddings:
     """Embed one augmented view of each picture, remembering it like `EmbeddingMemory.embed_files`.
@@ -89,6 +90,6 @@ def embed_augmented(
         files,
         recipe.preprocessing,
         lambda picture, sha256: augmented(picture, sha256, recipe.preprocessing, steps, seed, number),
-        progress,
-        taps,
+        progress=progress,
+        taps=taps,
     )

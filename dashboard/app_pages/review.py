@@ -36,9 +36,10 @@ def draw(item: Item) -> None:
             with findings:
                 verdict_card(item.verdict, detector.card)
                 st.page_link(
-                    "app_pages/about.py",
+                    "app_pages/models.py",
                     label=f"Card of the model {item.verdict.model}",
                     icon=":material/badge:",
+                    query_params={"model": item.verdict.model},
                 )
                 with st.expander("Facts of the file"):
                     st.table(item.facts, border="horizontal")

@@ -32,8 +32,8 @@ def test_two_pictures_and_a_truncated_file(address, page, drawings, tmp_path):
     shoot(page, "review")
 
     page.get_by_role("link", name="Card of the model").first.click()
-    expect(page.get_by_role("heading", name="What is kept")).to_be_visible(timeout=WAIT)
-    shoot(page, "about")
+    expect(page.get_by_role("heading", name="On what it errs")).to_be_visible(timeout=WAIT)
+    shoot(page, "card")
     assert page.complaints == []
 
 

@@ -95,11 +95,3 @@ def test_a_missing_model_is_a_sentence(app, monkeypatch, tmp_path):
     app.run()
     assert not app.exception
     assert "There is no model" in app.error[0].value.replace("\\", "")
-
-
-def test_about_shows_every_figure_of_the_card(app):
-    app.switch_page("app_pages/about.py").run()
-    assert not app.exception
-    assert "ROC AUC" in app.table[0].value.index
-    assert list(app.table[0].value.columns) == ["better", "val", "test", "ood"]
-    assert "Nothing is written to disk" in text_of(app)

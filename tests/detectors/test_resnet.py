@@ -97,7 +97,9 @@ def test_weights_of_another_shape_are_refused(tiny_model, tmp_path):
 def test_missing_weights_are_named(tiny_model, tmp_path):
     folder = copied(tiny_model, tmp_path)
     (folder / "weights.safetensors").unlink()
-    with pytest.raises(ModelError, match=r"weights\.safetensors cannot be read"):
+    with pytest.raises(
+        ModelError, match=r"not shipped, .*weights\.safetensors is missing; .*`python -m core train tiny "
+    ):
         load_detector(str(folder))
 
 

@@ -70,9 +70,19 @@ def test_figures_of_a_small_example_by_hand():
     assert computed["ai_called_human"] == pytest.approx(1 / 3)
     assert computed["coverage"] == pytest.approx(4 / 6)
     assert computed["decided_accuracy"] == pytest.approx(2 / 4)
+    assert computed["decided_balanced_accuracy"] == pytest.approx(2 / 4)
     assert computed["balanced_accuracy"] == pytest.approx((2 / 3 + 2 / 3) / 2)
     assert computed["auc"] == pytest.approx(5 / 9)
     assert computed["brier"] == pytest.approx(np.mean((truth - p_ai) ** 2))
+
+
+def test_balanced_accuracy_at_the_shipped_thresholds_leaves_the_undecided_out_and_weighs_classes_alike():
+    truth = np.array([False, False, True, True, True, True, True])
+    p_ai = np.array([0.1, 0.5, 0.9, 0.8, 0.75, 0.2, 0.6])
+    compute = FIGURES["decided_balanced_accuracy"].compute
+    assert compute(truth, p_ai, BAND) == pytest.approx((1 + 3 / 4) / 2)
+    with pytest.raises(EvaluationError, match="balanced accuracy where decided"):
+        compute(truth, np.where(truth, p_ai, 0.5), BAND)
 
 
 def test_intervals_hold_the_value_and_depend_on_the_seed_alone():

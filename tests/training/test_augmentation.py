@@ -7,6 +7,9 @@ from core.training.augmentation import Augmentation
 
 STEPS = [
     {"op": "random-square", "size": 40, "area": [0.3, 1.0]},
+    {"op": "random-resized-crop", "size": 40, "scale": [0.08, 1.0], "ratio": [0.75, 1.33]},
+    {"op": "rotation", "degrees": 30},
+    {"op": "reshare", "probability": 1.0, "times": 2, "factor": [0.4, 0.8], "quality": [60, 80]},
     {"op": "flip"},
     {"op": "jpeg", "probability": 1.0, "quality": [30, 50]},
     {"op": "downsize", "probability": 1.0, "factor": [0.3, 0.6]},
@@ -34,7 +37,7 @@ def test_a_step_keeps_the_form_and_depends_on_the_seed_alone(data, picture):
         results.append(step(data)(picture))
     first, again, other = results
     assert first.dtype == torch.uint8
-    assert first.shape == ((3, 40, 40) if data["op"] == "random-square" else picture.shape)
+    assert first.shape == ((3, 40, 40) if "size" in data else picture.shape)
     assert torch.equal(first, again)
     if data["op"] not in {"flip", "greyscale"}:
         assert not torch.equal(first, other)

@@ -15,6 +15,12 @@ from tests.commands import invoke, run_cli
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path, monkeypatch):
+    """Keeps the features of the drawn pictures out of the user's cache."""
+    monkeypatch.setenv("VERSO_CACHE", str(tmp_path / "cache"))
+
+
 def train_command(workshop, output: Path, *extra: str) -> list[str]:
     return [
         "train",
@@ -64,16 +70,13 @@ def test_a_killed_run_goes_on_to_the_same_model(workshop, tiny_model, tmp_path):
     assert not (output / CHECKPOINT_FILE).exists()
 
 
-def test_the_frozen_stage_changes_only_the_head(workshop, tmp_path):
+def test_of_a_network_that_stayed_frozen_only_the_head_is_saved(workshop, tmp_path):
     recipe = workshop.recipe.read_text().replace('epochs = 2\ntrains = "all"', 'epochs = 2\ntrains = "head"')
     (tmp_path / "frozen.toml").write_text(recipe)
     command = train_command(workshop, tmp_path / "frozen", "--workers", "0")
     command[1] = str(tmp_path / "frozen.toml")
     run_cli(*command)
-    start = load_file(workshop.init)
-    end = load_file(tmp_path / "frozen" / "weights.safetensors")
-    for name, value in start.items():
-        assert torch.equal(end[name].float(), value.to(end[name].dtype).float()), f"{name} changed"
+    assert load_file(tmp_path / "frozen" / "head.safetensors").keys() == {"weight", "bias"}
 
 
 def test_resuming_with_another_recipe_is_refused(workshop, tmp_path):
@@ -118,5 +121,5 @@ def test_an_unknown_recipe_lists_the_known_ones():
 def test_a_wrong_field_of_a_recipe_is_named(workshop, tmp_path):
     path = tmp_path / "wrong.toml"
     path.write_text(workshop.recipe.read_text().replace("lr = 1e-3", "lr = -1.0"))
-    with pytest.raises(RecipeError, match=r"optimiser\.lr"):
+    with pytest.raises(RecipeError, match=r"optimiser\.adamw\.lr"):
         load_recipe(str(path))

@@ -9,22 +9,25 @@ from sklearn.metrics import roc_auc_score
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.svm import SVC
+from sklearn.tree import DecisionTreeClassifier
 
 from core import images
 from core.corpus import manifest
 from core.corpus.cache import ImageCache
 from core.detectors import encoder
 from core.detectors.card import read_card, write_card
-from core.detectors.classical import PIPELINE_FILE
+from core.detectors.classical import PIPELINE_FILE, pipeline_margins
+from core.detectors.features import EncoderFeatures, ForensicFeatures
 from core.detectors.judging import judge
 from core.detectors.store import load_detector
-from core.errors import EncoderError, EncoderWarning, ExplanationError, ModelError, TrainingError
+from core.errors import EncoderError, EncoderWarning, ExplanationError, ModelError, RecipeError, TrainingError
 from core.evaluation.predictions import read_predictions
 from core.explain import grad_cam
-from core.training.heads import fit_head, seen_rows
+from core.training.heads import fit_head, fit_on, gather, out_of_fold_margins, seen_rows
+from core.training.held_out import Fold
 from core.training.recipe import load_recipe
 from tests.commands import invoke, run_cli
-from tests.encoders import HEADS, SIZE, save_tiny_encoder
+from tests.encoders import FORENSIC, HEAD_RECIPE, HEADS, PIXELS, SIZE, head_recipes, save_tiny_encoder
 
 pytestmark = pytest.mark.filterwarnings("ignore::core.errors.EncoderWarning")
 
@@ -47,11 +50,14 @@ def svm(studio, encoder_file, tmp_path_factory):
 
 
 @pytest.mark.usefixtures("tiny_encoder")
-@pytest.mark.parametrize("family", HEADS)
-def test_every_family_is_trained_and_judges_what_it_never_saw(studio, tmp_path, family):
-    folder = train(studio, family, tmp_path / family)
+@pytest.mark.parametrize("name", head_recipes())
+def test_every_family_is_trained_and_judges_what_it_never_saw(studio, tmp_path, name):
+    folder = train(studio, name, tmp_path / name)
     detector = load_detector(str(folder))
-    assert detector.card.family == family
+    declared = load_recipe(str(studio.recipes[name]))
+    assert detector.card.family == declared.head.family
+    assert detector.card.features == declared.features
+    assert (detector.card.encoder is None) == (declared.features.kind != "embedding")
     assert "held-out families and sources" in detector.card.calibration.fitted_on
     rows = manifest.read(studio.manifest).frame.query("split == 'test'")
     paths = ImageCache(studio.folder, [studio.folder]).paths(rows["sha256"])
@@ -102,7 +108,7 @@ def replaced(svm, tmp_path, pipeline):
     return str(folder)
 
 
-def fitted(step, size=SIZE, labels=(0, 1)):
+def fitted(step, size=2 * SIZE, labels=(0, 1)):
     chance = np.random.default_rng(0)
     pipeline = Pipeline([("standardise", StandardScaler()), ("judge", step)])
     return pipeline.fit(chance.normal(size=(8, size)), np.repeat(labels, 4))
@@ -119,7 +125,7 @@ def test_a_pipeline_of_another_card_is_refused(svm, tmp_path):
 
 @pytest.mark.usefixtures("tiny_encoder")
 def test_a_pipeline_for_another_encoder_is_refused(svm, tmp_path):
-    with pytest.raises(ModelError, match=f"takes embeddings of 5 numbers, but the encoder gives {SIZE}"):
+    with pytest.raises(ModelError, match=f"takes 5 numbers per picture.*are {2 * SIZE};"):
         load_detector(replaced(svm, tmp_path, fitted(SVC(), size=5)))
 
 
@@ -172,7 +178,12 @@ def test_without_the_encoder_only_its_models_fail(svm, tiny_model, tmp_path, mon
 
 @pytest.mark.parametrize(
     ("change", "message"),
-    [({"encoder": None}, "needs encoder"), ({"epochs": 3}, "has no epochs")],
+    [
+        ({"encoder": None}, "needs encoder"),
+        ({"epochs": 3}, "has no epochs"),
+        ({"features": None}, "needs features"),
+        ({"features": ForensicFeatures(kind="forensic")}, "'forensic' has no encoder"),
+    ],
 )
 def test_a_card_has_the_fields_of_its_family(svm, tmp_path, change, message):
     write_card(read_card(svm).model_copy(update=change), tmp_path)
@@ -186,6 +197,124 @@ def test_the_same_recipe_gives_the_same_head(studio):
     embeddings = np.random.default_rng(0).normal(size=(len(frame), SIZE)).astype(np.float32)
     one, other = (fit_head(recipe, embeddings, frame).predict_proba(embeddings) for _ in range(2))
     np.testing.assert_allclose(one, other, rtol=1e-12)
+
+
+AUGMENTATION = """
+[[augmentation]]
+op = "random-square"
+size = 32
+area = [0.3, 0.9]
+
+[[augmentation]]
+op = "noise"
+probability = 1.0
+sigma = [20.0, 40.0]
+"""
+
+
+@pytest.fixture
+def augmented(studio, tmp_path):
+    """A recipe of a head that is fitted on two augmented views besides."""
+    text = studio.recipes["svm"].read_text().replace("folds = 2", "folds = 2\naugmented_views = 2")
+    (tmp_path / "augmented.toml").write_text(text + AUGMENTATION)
+    return tmp_path / "augmented.toml"
+
+
+@pytest.mark.usefixtures("tiny_encoder")
+def test_a_head_is_fitted_on_augmented_views_and_judges_pictures_as_they_are(
+    studio, augmented, encoder, monkeypatch
+):
+    recipe = load_recipe(str(augmented))
+    frame = seen_rows(manifest.read(studio.manifest))
+    files = ImageCache(studio.folder, [studio.folder])
+    features = EncoderFeatures(encoder, recipe.features.taps)
+    clean, views = gather(recipe, features, frame, files)
+    assert [view.shape for view in views] == [clean.shape] * 2
+    assert not np.allclose(views[0], views[1])
+    fold = Fold(np.arange(10, len(frame)), np.arange(10))
+    seen = []
+    monkeypatch.setattr("core.training.heads.fit_head", lambda *given: seen.append(given) or fit_head(*given))
+    margins = out_of_fold_margins(recipe, clean, frame, [fold], views)
+    ((_, rows, labels),) = seen
+    np.testing.assert_array_equal(rows, np.concatenate([part[10:] for part in (clean, *views)]))
+    assert list(labels["label"]) == list(frame["label"][10:]) * 3
+    pipeline = fit_on(recipe, clean, frame, fold.fitted, views)
+    np.testing.assert_array_equal(margins[:10], pipeline_margins(pipeline, clean[:10]))
+    assert np.isnan(margins[10:]).all()
+
+
+@pytest.mark.usefixtures("tiny_encoder")
+def test_a_recipe_with_augmented_views_is_trained(studio, augmented, tmp_path):
+    run_cli("train", str(augmented), "--corpus", str(studio.manifest), "--output", str(tmp_path / "model"))
+    assert load_detector(str(tmp_path / "model")).card.family == "svm"
+
+
+def test_without_balance_all_images_weigh_alike(studio):
+    frame = seen_rows(manifest.read(studio.manifest)).query("label == 'ai' or source == 'folder:human-0'")
+    recipe = load_recipe(str(studio.recipes["logistic-regression"]))
+    features = np.random.default_rng(0).normal(size=(len(frame), 4)).astype(np.float32)
+    shares = {
+        balance: fit_head(recipe.model_copy(update={"balance": balance}), features, frame)
+        .predict_proba(features)[:, 1]
+        .mean()
+        for balance in ("none", "class")
+    }
+    assert shares["class"] == pytest.approx(0.5, abs=0.05)
+    assert shares["none"] == pytest.approx((frame["label"] == "ai").mean(), abs=0.05)
+
+
+@pytest.mark.parametrize(
+    ("features", "windows", "head", "more", "message"),
+    [
+        (PIXELS, 1, "logistic-regression", "", "heads on pixels are svm, knn"),
+        (PIXELS.replace("32", "48"), 1, "svm", "", "window as wide as their side"),
+        (FORENSIC, 2, "svm", "", "one window"),
+        (FORENSIC, 1, "svm", AUGMENTATION, "need each other"),
+        ('kind = "embedding"\ntaps = ["class-1", "class-1"]', 1, "svm", "", "named once"),
+        ('kind = "embedding"\ntaps = ["class-0"]', 1, "svm", "", r"taps\.0"),
+        ('kind = "embedding"\ntaps = []', 1, "svm", "", "at least 1"),
+        ('kind = "tea-leaves"', 1, "svm", "", "features"),
+    ],
+)
+def test_parts_that_do_not_fit_each_other_are_named(tmp_path, features, windows, head, more, message):
+    path = tmp_path / "odd.toml"
+    path.write_text(HEAD_RECIPE.format(features=features, windows=windows, head=HEADS[head]) + more)
+    with pytest.raises(RecipeError, match=message):
+        load_recipe(str(path))
+
+
+STUDENTS = {
+    "pixel-svm": {"family": "svm", "c": 10.0},
+    "pixel-knn": {"family": "knn", "k": 4},
+    "pixel-decision-tree": {"family": "decision-tree", "min_samples_leaf": 1},
+    "pixel-random-forest": {"family": "random-forest", "trees": 100, "min_samples_leaf": 10},
+}
+
+
+@pytest.mark.parametrize("name", STUDENTS)
+def test_pixel_recipes_are_those_of_the_student_project(name):
+    recipe = load_recipe(name)
+    assert recipe.head.model_dump() == STUDENTS[name]
+    assert (recipe.features.kind, recipe.features.side, recipe.balance) == ("pixels", 240, "none")
+
+
+def test_trees_on_pixels_are_those_of_scikit_learn(studio):
+    recipe = load_recipe(str(studio.recipes["pixel-decision-tree"])).model_copy(update={"balance": "none"})
+    frame = seen_rows(manifest.read(studio.manifest))
+    pixels = np.random.default_rng(0).integers(0, 256, (len(frame), 32 * 32 * 3), dtype=np.uint8)
+    rows = np.arange(0, len(frame), 2)
+    theirs = DecisionTreeClassifier(min_samples_leaf=2, random_state=recipe.seed)
+    theirs.fit(pixels[rows] / 255, frame["label"].iloc[rows] == "ai")
+    expected = theirs.predict_proba(pixels / 255)[:, 1]
+    for pipeline in (
+        fit_on(recipe, pixels, frame, rows),
+        fit_head(recipe, pixels[rows], frame.iloc[rows]),
+    ):
+        np.testing.assert_allclose(pipeline.predict_proba(pixels)[:, 1], expected)
+
+
+def test_embedding_recipes_judge_the_pooled_output_by_default():
+    assert load_recipe("embedding-svm").features.taps == ("pooled",)
 
 
 def test_only_train_and_val_are_learned_from(studio):

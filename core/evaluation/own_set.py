@@ -1,0 +1,228 @@
+"""The analyst's own labelled images, a folder or zip with `human` and `ai` in it, judged on the spot.
+
+What lies below those two counts, at any depth; a subfolder is a generator (of ai) and a source of its own. A zip
+is read in place and never unpacked to disk, within `ArchiveLimits`.
+"""
+
+from __future__ import annotations
+
+import stat
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+import pandas as pd
+
+from core import images
+from core.corpus.manifest import LABELS
+from core.corpus.sources.folder import UNKNOWN
+from core.detectors.protocol import Detector
+from core.errors import EvaluationError, ImageError, UnreadableFileError
+from core.evaluation.predictions import BATCH
+from core.evaluation.selection import FACTS, NOT_STATED, Joined
+from core.images import Artwork
+
+ENCRYPTED = 1
+ARCHIVES = frozenset({".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar"})
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class ArchiveLimits:
+    """What a zip may hold: members, bytes once unpacked, and unpacked bytes per packed byte of a member."""
+
+    max_members: int = 20_000
+    max_bytes: int = 4_000_000_000
+    max_ratio: int = 100
+
+
+DEFAULT_LIMITS = ArchiveLimits()
+
+
+@dataclass(frozen=True, eq=False)
+class OwnSet:
+    """The images that could be read, joined, and those that could not: columns `path`, `reason`.
+
+    `joined.images` has the column `path`: where an image lies in the folder or zip.
+    """
+
+    joined: Joined
+    refused: pd.DataFrame
+
+
+@dataclass(frozen=True)
+class _File:
+    path: str
+    label: str
+    open: Callable[[], Artwork]
+
+
+def score_own(
+    place: Path,
+    detectors: Sequence[Detector],
+    progress: Progress = lambda done, total: None,  # noqa: ARG005
+    limits: ArchiveLimits = DEFAULT_LIMITS,
+) -> OwnSet:
+    """Judge every image of an own set with every detector; an image that lies there twice counts once.
+
+    Args:
+        place: a folder or a zip that holds the folders `human` and `ai` (or one of the two).
+        detectors: the models.
+        progress: told (files done, files in all).
+        limits: what a zip may hold.
+
+    Raises:
+        EvaluationError: if `place` is neither, has no such folders, breaks a limit, or holds no readable image.
+        EvaluationError: if a model is named twice, or the same image lies in `human` and in `ai`.
+    """
+    names = [detector.card.name for detector in detectors]
+    if not names or len(set(names)) < len(names):
+        raise EvaluationError(
+            f"Name each model once, and at least one; named were {', '.join(names) or 'none'}."
+        )
+    facts: list[dict[str, str]] = []
+    refused: list[dict[str, str]] = []
+    said: list[np.ndarray] = []
+    labels: dict[str, _File] = {}
+    with _files(place, limits) as files:
+        for start in range(0, len(files), BATCH):
+            batch = []
+            for file in files[start : start + BATCH]:
+                try:
+                    artwork = file.open()
+                except ImageError as error:
+                    refused.append({"path": file.path, "reason": str(error)})
+                    continue
+                other = labels.setdefault(artwork.sha256, file)
+                if other.label != file.label:
+                    raise EvaluationError(
+                        f"{file.path} in {place.name} is the same file as {other.path}; keep it in one of the two folders."
+                    )
+                if other is not file:
+                    refused.append({"path": file.path, "reason": f"It is the same file as {other.path}."})
+                    continue
+                batch.append(artwork)
+                facts.append(_facts(file, artwork))
+            if batch:
+                said.append(np.stack([detector.predict(batch) for detector in detectors], axis=1))
+            progress(min(start + BATCH, len(files)), len(files))
+    if not facts:
+        raise EvaluationError(f"None of the {len(files)} files in {place} is an image that Verso reads.")
+    p_ai = pd.DataFrame(np.concatenate(said).astype(np.float64), columns=names)
+    frame = pd.DataFrame(facts)[[*FACTS, "path"]]
+    human = int((frame["label"] == "human").sum())
+    title = f"your images in {place.name} ({human} human, {len(frame) - human} AI)"
+    return OwnSet(
+        Joined(title, "your images", frame, p_ai), pd.DataFrame(refused, columns=["path", "reason"])
+    )
+
+
+def _facts(file: _File, artwork: Artwork) -> dict[str, str]:
+    below = PurePosixPath(file.path).parts[1:-1]
+    generator = (below[0] if below else UNKNOWN) if file.label == "ai" else ""
+    return {
+        "sha256": artwork.sha256,
+        "label": file.label,
+        "generator": generator,
+        "family": generator,
+        "medium": NOT_STATED if file.label == "human" else "",
+        "source": "/".join((file.label, *below)),
+        "path": file.path,
+    }
+
+
+@contextmanager
+def _files(place: Path, limits: ArchiveLimits) -> Iterator[list[_File]]:
+    if place.is_dir():
+        yield _expect_labelled(_of_folder(place), place)
+        return
+    try:
+        archive = zipfile.ZipFile(place)
+    except (OSError, zipfile.BadZipFile) as error:
+        raise EvaluationError(
+            f"{place} is neither a folder nor a zip that can be read ({error}); name one with human and ai in it."
+        ) from error
+    with archive:
+        _check(archive, place, limits)
+        yield _expect_labelled(_of_zip(archive), place)
+
+
+def _expect_labelled(files: list[_File], place: Path) -> list[_File]:
+    if not files:
+        raise EvaluationError(
+            f"{place} holds no files in a folder human or ai: put the images into two folders of these names."
+        )
+    return files
+
+
+def _of_folder(root: Path) -> list[_File]:
+    """Every file below human and ai in path order; links are refused one by one, as the files they are."""
+    found = []
+    for path in sorted(root.rglob("*")):
+        inside = path.relative_to(root).as_posix()
+        label = _label(inside)
+        if label and (path.is_symlink() or not path.is_dir()):
+            found.append(_File(inside, label, partial(_open_file, path)))
+    return found
+
+
+def _open_file(path: Path) -> Artwork:
+    if path.is_symlink():
+        raise UnreadableFileError(f"'{path.name}' is a link, and links are not followed: copy the image in.")
+    return images.open(path)
+
+
+def _of_zip(archive: zipfile.ZipFile) -> list[_File]:
+    found = []
+    for member in sorted(archive.infolist(), key=lambda member: member.filename):
+        label = _label(member.filename)
+        if label and not member.is_dir():
+            found.append(_File(member.filename, label, partial(_open_member, archive, member)))
+    return found
+
+
+def _open_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Artwork:
+    name = PurePosixPath(member.filename).name
+    allowed = images.DEFAULT_LIMITS.max_bytes
+    try:
+        with archive.open(member) as file:
+            data = file.read(allowed + 1)
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, OSError) as error:
+        raise UnreadableFileError(f"'{name}' cannot be unpacked ({error}): make the zip again.") from error
+    return images.open(data, name=name)
+
+
+def _label(inside: str) -> str:
+    top, *below = PurePosixPath(inside).parts
+    return top.lower() if below and top.lower() in LABELS else ""
+
+
+def _check(archive: zipfile.ZipFile, place: Path, limits: ArchiveLimits) -> None:
+    """Refuse a zip that breaks a limit, before anything is unpacked."""
+    members = archive.infolist()
+    unpacked = sum(member.file_size for member in members)
+    if len(members) > limits.max_members or unpacked > limits.max_bytes:
+        raise EvaluationError(
+            f"{place.name} holds {len(members):,} members of {unpacked / 1e9:,.1f} GB unpacked, over the limit of "
+            f"{limits.max_members:,} members and {limits.max_bytes / 1e9:,.1f} GB; split it."
+        )
+    for member in members:
+        path = PurePosixPath(member.filename.replace("\\", "/"))
+        problem = ""
+        if path.is_absolute() or ".." in path.parts:
+            problem = "leads out of the archive"
+        elif stat.S_ISLNK(member.external_attr >> 16):
+            problem = "is a link"
+        elif path.suffix.lower() in ARCHIVES:
+            problem = "is an archive in the archive"
+        elif member.flag_bits & ENCRYPTED:
+            problem = "is encrypted"
+        elif member.file_size > limits.max_ratio * max(1, member.compress_size):
+            problem = f"unpacks to more than {limits.max_ratio} times its size"
+        if problem:
+            raise EvaluationError(f"'{member.filename}' in {place.name} {problem}; make the zip without it.")

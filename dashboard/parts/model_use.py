@@ -1,0 +1,63 @@
+"""How to use a model outside the dashboard, and what its folder holds."""
+
+import pandas as pd
+import streamlit as st
+
+from core.detectors.card import Card
+from core.detectors.library import Entry, files_of
+from dashboard.parts.model_list import megabytes, weights_size
+
+
+def in_python(name: str) -> str:
+    """Return the two lines that load a model."""
+    return f'from core.detectors.store import load_detector\ndetector = load_detector("{name}")'
+
+
+def judging(picture: str) -> str:
+    """Return the two lines that judge a picture with the detector of `in_python`."""
+    return f'from core import images\np_ai = detector.predict([images.open("{picture}")])'
+
+
+def on_the_command_line(name: str, picture: str) -> str:
+    """Return the command that judges a picture."""
+    return f"python -m core predict {picture} --model {name}"
+
+
+def model_use(entry: Entry, card: Card) -> None:
+    """Draw how to load and run a model, what that needs, and its files with their sizes."""
+    files = files_of(entry)
+    if weights_size(files) is None:
+        st.warning(
+            "Its weights are not in its folder, so it cannot judge here. Make them, with the images of the corpus on "
+            f"this machine: `python -m core train {card.recipe} --corpus data/manifest.csv --output "
+            f"models/{entry.name}`"
+        )
+    if card.encoder:
+        st.info("It judges embeddings of the frozen encoder. Fetch that once: `python -m core encoder fetch`")
+    code, folder = st.columns([3, 2], gap="large")
+    with code:
+        st.subheader("From Python", anchor=False)
+        st.code(in_python(entry.name), language="python", wrap_lines=True)
+        st.caption("Then, for as many pictures as you like; `p_ai` is one calibrated probability each:")
+        st.code(judging("picture.jpg"), language="python", wrap_lines=True)
+        st.subheader("On the command line", anchor=False)
+        st.code(on_the_command_line(entry.name, "picture.jpg"), language="sh", wrap_lines=True)
+    with folder:
+        st.subheader("Its files", anchor=False)
+        st.table(
+            pd.DataFrame(
+                [
+                    {"file": f"`{file.name}`", "size": megabytes(file.size), "what it holds": file.holds}
+                    for file in files
+                ]
+            ),
+            hide_index=True,
+            border="horizontal",
+        )
+        st.caption(
+            f"{megabytes(sum(file.size for file in files))} in `{entry.folder.name}`. {_checked(card)}"
+        )
+
+
+def _checked(card: Card) -> str:
+    return f"The weights are refused unless their sha256 begins with `{card.weights.sha256[:12]}`, as the card says."

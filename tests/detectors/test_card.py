@@ -1,0 +1,33 @@
+from core.detectors.card import Group, Interval, Perturbed, SplitFigures, read_card, write_card
+from tests.light_meter import write_light_meter
+
+FIGURE = Interval(value=0.9, low=0.85, high=0.95)
+
+
+def test_a_card_reads_as_it_was_written_with_a_line_for_each_figure_group_and_failure(tmp_path):
+    folder = tmp_path / "light"
+    write_light_meter(folder)
+    groups = tuple(
+        Group(label="human", name=f"source {n}", images=n, wrong=0.5, inconclusive=0.0) for n in range(1, 9)
+    )
+    perturbed = Perturbed(
+        auc=FIGURE, auc_lost=FIGURE, human_called_ai=FIGURE, ai_called_human=FIGURE, coverage=FIGURE
+    )
+    split = SplitFigures(
+        human=36,
+        ai=4,
+        figures={"auc": FIGURE},
+        groups=groups[:1],
+        sources=groups,
+        robustness={"blur-1": perturbed},
+    )
+    failures = ('He said "no", twice: ' + "x" * 100, "umlaut ü, line\nbreak")
+    card = read_card(folder).model_copy(
+        update={"splits": {"ood": split}, "known_failures": failures, "measured": {"blur-1": "0" * 16}}
+    )
+    write_card(card, folder)
+    assert read_card(folder) == card
+    lines = [line.strip() for line in (folder / "card.toml").read_text(encoding="utf-8").splitlines()]
+    assert lines.count("auc = {value = 0.9, low = 0.85, high = 0.95}") == 2
+    assert sum(line.startswith('{label = "human", name = "source ') for line in lines) == 8
+    assert 'classes = ["human", "ai"]' in lines

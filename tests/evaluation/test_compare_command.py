@@ -1,0 +1,60 @@
+import csv
+import io
+import json
+import shutil
+
+import pytest
+
+from core.detectors.card import read_card, write_card
+from tests.commands import invoke, run_cli
+
+
+@pytest.fixture
+def models(tiny_model, workshop, tmp_path):
+    other = shutil.copytree(tiny_model, tmp_path / "other")
+    write_card(read_card(other).model_copy(update={"name": "other"}), other)
+    return [str(tiny_model), str(other), "--corpus", str(workshop.manifest)]
+
+
+def test_one_model_prints_its_figures_and_two_everything(models, tiny_model):
+    alone = run_cli("compare", str(tiny_model), *models[2:], "--split", "ood")
+    assert "ROC AUC" in alone
+    assert "Paired tests" not in alone
+    both = run_cli("compare", *models, "--split", "ood")
+    assert "tiny and other cannot be told apart on ood" in both
+    assert "rows true, columns said" in both
+
+
+def test_json_and_csv_hold_the_asked_for_images_at_the_asked_for_thresholds(models):
+    facts = json.loads(run_cli("compare", *models, "--split", "test", "--threshold", "0.4", "--json"))
+    assert facts[0]["thresholds"] == {"tiny": {"at": 0.4}, "other": {"at": 0.4}}
+    assert sum(facts[0]["confusion"]["tiny"]["human"].values()) == 4
+    rows = csv.DictReader(
+        io.StringIO(run_cli("compare", *models, "--family", "grid", "--band", "0.2", "0.8", "--csv"))
+    )
+    assert {row["images"] for row in rows} == {"test (ai works of grid)", "ood (ai works of grid)"}
+
+
+def test_own_images_are_judged_on_the_spot(models, tmp_path, drawings):
+    for number, label in enumerate(("human", "ai")):
+        (tmp_path / "mine" / label).mkdir(parents=True)
+        picture = drawings.file(drawings.painting((80, 60), number))
+        (tmp_path / "mine" / label / "a.png").write_bytes(picture)
+    assert "your images in mine (1 human, 1 AI)" in run_cli(
+        "compare", *models, "--own", str(tmp_path / "mine")
+    )
+
+
+@pytest.mark.parametrize(
+    "options",
+    [["--threshold", "0.5", "--band", "0.1", "0.2"], ["--json", "--csv"], ["--own", "x", "--split", "ood"]],
+)
+def test_options_that_exclude_each_other_are_wrong_usage(models, options):
+    assert invoke("compare", *models, *options).exit_code == 2
+
+
+def test_a_model_named_twice_and_a_condition_not_measured_are_sentences(models):
+    assert "named twice" in str(invoke("compare", models[0], *[models[0], *models[2:]]).exception)
+    assert "was not measured after 'jpeg-50'" in str(
+        invoke("compare", *models, "--condition", "jpeg-50").exception
+    )

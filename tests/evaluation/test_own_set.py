@@ -1,0 +1,106 @@
+import zipfile
+
+import numpy as np
+import pytest
+
+from core.detectors.store import load_detector
+from core.errors import EvaluationError
+from core.evaluation.own_set import ArchiveLimits, score_own
+
+
+@pytest.fixture
+def detector(tiny_model):
+    return load_detector(str(tiny_model))
+
+
+@pytest.fixture
+def own(tmp_path, drawings):
+    root = tmp_path / "mine"
+    for number, inside in enumerate(("human/a.png", "human/me/b.png", "ai/flux/c.png", "ai/d.png")):
+        path = root / inside
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(drawings.file(drawings.painting((80, 60), number)))
+    (root / "ai" / "notes.txt").write_text("no picture")
+    (root / "readme.txt").write_text("lies in neither folder")
+    return root
+
+
+def zipped(root, place):
+    with zipfile.ZipFile(place, "w", zipfile.ZIP_DEFLATED) as archive:
+        for path in sorted(root.rglob("*")):
+            archive.write(path, path.relative_to(root).as_posix())
+    return place
+
+
+def test_a_folder_is_judged_and_what_cannot_be_read_is_listed(own, detector):
+    told = []
+    result = score_own(own, [detector], lambda done, total: told.append((done, total)))
+    images = result.joined.images
+    assert images["path"].tolist() == ["ai/d.png", "ai/flux/c.png", "human/a.png", "human/me/b.png"]
+    assert images["label"].tolist() == ["ai", "ai", "human", "human"]
+    assert images["family"].tolist() == ["unknown", "flux", "", ""]
+    assert result.refused["path"].tolist() == ["ai/notes.txt"]
+    assert "not a picture" in result.refused["reason"][0]
+    assert told[-1] == (5, 5)
+    assert result.joined.title == "your images in mine (2 human, 2 AI)"
+
+
+def test_a_zip_gives_what_the_folder_gives(own, detector, tmp_path):
+    from_folder = score_own(own, [detector]).joined
+    from_zip = score_own(zipped(own, tmp_path / "mine.zip"), [detector]).joined
+    assert from_zip.images.equals(from_folder.images)
+    np.testing.assert_allclose(from_zip.p_ai, from_folder.p_ai, atol=1e-5)
+
+
+def test_the_same_file_twice_counts_once_and_a_contradiction_is_refused(own, detector):
+    (own / "human" / "again.png").write_bytes((own / "human" / "a.png").read_bytes())
+    result = score_own(own, [detector])
+    assert len(result.joined.images) == 4
+    assert "same file" in result.refused["reason"].str.cat()
+    (own / "ai" / "again.png").write_bytes((own / "human" / "a.png").read_bytes())
+    with pytest.raises(EvaluationError, match="keep it in one of the two folders"):
+        score_own(own, [detector])
+
+
+def test_links_are_not_followed(own, detector, tmp_path):
+    (tmp_path / "secret.png").write_bytes((own / "human" / "a.png").read_bytes())
+    (own / "human" / "link.png").symlink_to(tmp_path / "secret.png")
+    assert "links are not followed" in score_own(own, [detector]).refused["reason"].str.cat()
+
+
+@pytest.mark.parametrize(
+    ("limits", "message"),
+    [
+        (ArchiveLimits(max_members=2), "over the limit of 2 members"),
+        (ArchiveLimits(max_bytes=100), "over the limit"),
+        (ArchiveLimits(max_ratio=0), "unpacks to more than"),
+    ],
+)
+def test_a_zip_over_a_limit_is_refused(own, detector, tmp_path, limits, message):
+    with pytest.raises(EvaluationError, match=message):
+        score_own(zipped(own, tmp_path / "mine.zip"), [detector], limits=limits)
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("../human/x.png", "leads out"),
+        ("/human/x.png", "leads out"),
+        ("human/more.zip", "archive in the archive"),
+    ],
+)
+def test_a_zip_with_a_dangerous_member_is_refused(detector, tmp_path, name, message):
+    with zipfile.ZipFile(tmp_path / "bad.zip", "w") as archive:
+        archive.writestr(name, b"x")
+    with pytest.raises(EvaluationError, match=message):
+        score_own(tmp_path / "bad.zip", [detector])
+
+
+def test_what_is_no_labelled_set_is_refused(detector, tmp_path):
+    with pytest.raises(EvaluationError, match="no files in a folder human or ai"):
+        score_own(tmp_path, [detector])
+    (tmp_path / "x.zip").write_bytes(b"no zip")
+    with pytest.raises(EvaluationError, match="neither a folder nor a zip"):
+        score_own(tmp_path / "x.zip", [detector])
+    with pytest.raises(EvaluationError, match="named were none"):
+        score_own(tmp_path, [])

@@ -1,0 +1,29 @@
+import pytest
+
+from core.detectors.card import read_card
+from core.errors import EvaluationError
+from core.evaluation.evaluate import evaluate
+from core.evaluation.perturbations import chosen
+from core.evaluation.robustness_tables import robustness_of_split
+from tests.light_meter import LightMeter
+
+THREE = chosen(["jpeg-50", "noise-5", "crop-80"])
+
+
+def test_the_table_names_what_was_done_and_starts_with_the_pictures_as_they_are(light_meter, corpus, files):
+    with pytest.raises(EvaluationError, match=r"no robustness on 'test'.*--perturb all"):
+        robustness_of_split(read_card(light_meter), "test")
+    evaluate(LightMeter(read_card(light_meter)), light_meter, corpus, files, THREE)
+    card = read_card(light_meter)
+    table = robustness_of_split(card, "test")
+    assert list(table.index) == [
+        "as it is",
+        "JPEG quality 50",
+        "Gaussian noise, 5 of 255",
+        "centre crop 80 %",
+    ]
+    assert table.loc["as it is", "AUC lost"] == ""
+    figures = card.splits["test"]
+    assert table.loc["as it is", "ROC AUC"].startswith(f"{figures.figures['auc'].value:.3f} (")
+    lost = figures.robustness["jpeg-50"].auc_lost
+    assert table.loc["JPEG quality 50", "AUC lost"].startswith(f"{lost.value:.3f} (")
