@@ -126,7 +126,9 @@ def train(
                 rows,
                 files,
                 output,
-                lambda done, total: bar.update(task, description="reading images", completed=done, total=total),
+                lambda done, total: bar.update(
+                    task, description="reading images", completed=done, total=total
+                ),
             )
         else:
             epochs = declared.epochs
@@ -162,9 +164,7 @@ def train(
 
 @app.command()
 def experiments(
-    recipes: Annotated[
-        list[str], typer.Argument(metavar="RECIPE...", help="Recipes of classical models.")
-    ],
+    recipes: Annotated[list[str], typer.Argument(metavar="RECIPE...", help="Recipes of classical models.")],
     corpus: Annotated[Path, typer.Option(help="The manifest; only train and val are used.")],
     output: Annotated[Path, typer.Option(help="The Markdown file that gets the table.")] = Path(
         "models/EXPERIMENTS.md"
@@ -237,19 +237,72 @@ def evaluate(
 
 
 @app.command()
-def compare(
+def compare(  # noqa: PLR0913, PLR0917  (one option, one argument)
     models: Annotated[list[str], typer.Argument(metavar="MODEL...", help="Names or folders of models.")],
     split: Annotated[
-        list[str] | None, typer.Option(help="A split to show; may be repeated. Default: test and ood.")
+        list[str] | None, typer.Option(help="A split to compare on; may be repeated. Default: test and ood.")
     ] = None,
+    family: Annotated[str, typer.Option(help="Of the ai works, only this generator family.")] = "",
+    medium: Annotated[str, typer.Option(help="Of the human works, only this medium.")] = "",
+    source: Annotated[str, typer.Option(help="Only images of this source.")] = "",
+    condition: Annotated[str, typer.Option(help="After this perturbation, such as jpeg-50.")] = "",
+    own: Annotated[
+        Path | None, typer.Option(help="Instead: a folder or zip of your own, with human and ai in it.")
+    ] = None,
+    threshold: Annotated[
+        float | None, typer.Option(min=0, max=1, help="One threshold for all models instead of their own.")
+    ] = None,
+    band: Annotated[
+        tuple[float, float] | None, typer.Option(help="Or one band for all: human below, ai above.")
+    ] = None,
+    corpus: Annotated[Path, typer.Option(help="The manifest the models were evaluated on.")] = Path(
+        "data/manifest.csv"
+    ),
+    as_json: Annotated[bool, typer.Option("--json", help="Write JSON.")] = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Write the figures as CSV.")] = False,
 ) -> None:
-    """Print the figures of models side by side, with 95 % intervals, as Markdown."""
-    from core.corpus.stats import markdown
-    from core.detectors.store import load_card
-    from core.evaluation.tables import figures_by_model
+    """Print models side by side on the same images: figures with 95 % intervals, paired tests, matrices."""
+    from core.detectors.store import load_detector
+    from core.evaluation import comparison_report, rules
+    from core.evaluation.comparison import Comparison
+    from core.evaluation.own_set import score_own
+    from core.evaluation.selection import Selection, load
+    from core.verdict import Thresholds
 
-    cards = [load_card(model) for model in models]
-    typer.echo("\n\n".join(markdown(figures_by_model(cards, name)) for name in split or ("test", "ood")))
+    if threshold is not None and band is not None:
+        raise typer.BadParameter("give --threshold or --band, not both")
+    if as_json and as_csv:
+        raise typer.BadParameter("give --json or --csv, not both")
+    if own is not None and (split or family or medium or source or condition):
+        raise typer.BadParameter("--own compares on your images; leave the options that choose others out")
+    at: dict[str, rules.Rule] = rules.shipped(models)
+    if threshold is not None:
+        at = rules.the_same(at, rules.Cut(threshold))
+    elif band is not None:
+        at = rules.the_same(at, Thresholds(*band))
+    if own is None:
+        joined = [
+            load(models, Selection(name, family, medium, source, condition), corpus)
+            for name in split or ("test", "ood")
+        ]
+    else:
+        with progress_bar() as bar:
+            task = bar.add_task("judging your images", total=None)
+            judged = score_own(
+                own,
+                [load_detector(model) for model in models],
+                lambda done, total: bar.update(task, completed=done, total=total),
+            )
+        for path, reason in judged.refused.itertuples(index=False):
+            console.print(f"{path}: {reason}", markup=False, highlight=False)
+        joined = [judged.joined]
+    comparisons = [Comparison(each) for each in joined]
+    if as_json:
+        typer.echo(comparison_report.as_json(comparisons, at))
+    elif as_csv:
+        typer.echo(comparison_report.as_csv(comparisons, at), nl=False)
+    else:
+        typer.echo("\n\n".join(comparison_report.as_markdown(each, at) for each in comparisons))
 
 
 def main() -> None:

@@ -48,10 +48,8 @@ def audit(
             task = bar.add_task("preparing", total=None)
 
             def show(progress: Progress) -> None:
-                total = progress.counts and progress.counts.total
-                done = (
-                    progress.counts.total - progress.counts.waiting if progress.counts else progress.planned
-                )
+                counts = progress.counts
+                done, total = (counts.done, counts.total) if counts else (progress.planned, None)
                 bar.update(task, description=_described(progress), completed=done, total=total)
 
             outcome = carry_out(order, store, watcher=show)

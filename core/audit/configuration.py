@@ -39,7 +39,9 @@ class Configuration:
         compute = best_compute()
         return cls(
             model=card.name,
-            card=hashlib.sha256(card.model_dump_json(exclude=set(FIGURES), exclude_none=True).encode()).hexdigest(),
+            card=hashlib.sha256(
+                card.model_dump_json(exclude=set(FIGURES), exclude_none=True).encode()
+            ).hexdigest(),
             weights=card.weights.sha256,
             human_below=card.band.human_below,
             ai_above=card.band.ai_above,

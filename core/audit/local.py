@@ -31,7 +31,7 @@ def run(
     the store says that the audit is to pause or to be cancelled.
     """
     counts = store.counts(audit_id)
-    pace = Pace(counts.total - counts.waiting)
+    pace = Pace(counts.done)
     watcher(pace.moment(State.RUNNING, counts))
     planned = (store.chunk(audit_id, number) for number in store.waiting_chunks(audit_id))
     examined = in_order(lambda chunk: (chunk, examine(detector, sources, chunk)), planned, workers)

@@ -21,7 +21,7 @@ def near_pairs_of_many(hashes: Hashes, radius: int = NEAR) -> Pairs:
 
     Args:
         hashes: uint64 `[N]`, all different.
-        radius: largest Hamming distance, 0 to 63.
+        radius: largest Hamming distance, 1 to 63.
 
     Returns:
         intp `[M, 2]`, the smaller row first, each pair once, in row order.

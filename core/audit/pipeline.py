@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
@@ -14,7 +14,7 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
-def in_order(function: Callable[[Item], Result], items: Iterable[Item], workers: int) -> Iterator[Result]:
+def in_order(function: Callable[[Item], Result], items: Iterable[Item], workers: int) -> Generator[Result]:
     """Yield `function(item)` of each item in the order of the items, computed by `workers` threads.
 
     At most `AHEAD` items for each worker are begun or wait to be yielded, however many there are. An exception of

@@ -49,7 +49,7 @@ class Pace:
 
     def moment(self, state: State, counts: Counts) -> Progress:
         """Return the progress at these counts."""
-        rate = self.rate(counts.total - counts.waiting)
+        rate = self.rate(counts.done)
         return Progress(
             state=state,
             planned=counts.total + counts.duplicates,

@@ -48,7 +48,7 @@ class Draws:
             seed: of the draws.
         """
         group = np.zeros(len(truth), np.intp)
-        sizes = []
+        sizes: list[int] = []
         for of_class in (truth, ~truth):
             names = sources.to_numpy()[of_class]
             found = pd.factorize(names, sort=True)[0]
@@ -61,7 +61,7 @@ class Draws:
         for row in counts:
             row[:] = np.concatenate(
                 [np.bincount(chance.integers(size, size=size), minlength=size) for size in sizes if size]
-                or [np.empty(0)]
+                or [np.empty(0, np.intp)]
             )
         return cls(group, counts, sizes[0])
 
@@ -104,7 +104,8 @@ def auc_draws(draws: Draws, truth: Truth, p_ai: Scores) -> Values:
     starts = np.searchsorted(ai_of[by_group], np.arange(draws.ai_groups))
     won_between = np.add.reduceat(won, starts, axis=0) / 2
     pairs = (draws.of_ai @ np.bincount(ai_of)) * (draws.of_human @ np.bincount(human_of))
-    return ((draws.of_ai @ won_between) * draws.of_human).sum(axis=1) / pairs
+    share: Values = ((draws.of_ai @ won_between) * draws.of_human).sum(axis=1) / pairs
+    return share
 
 
 def tpr_at_fpr_draws(draws: Draws, truth: Truth, p_ai: Scores, fpr: float) -> Values:
@@ -118,7 +119,8 @@ def tpr_at_fpr_draws(draws: Draws, truth: Truth, p_ai: Scores, fpr: float) -> Va
     first_over = _reaching(draws.of_human, human_of[order], allowed[:, np.newaxis] + 1)
     thresholds, of_draw = np.unique(p_ai[~truth][order][first_over.place[:, 0]], return_inverse=True)
     found = np.stack([np.bincount(ai_of[p_ai[truth] > at], minlength=draws.ai_groups) for at in thresholds])
-    return (draws.of_ai * found[of_draw]).sum(axis=1) / (draws.of_ai @ np.bincount(ai_of))
+    share: Values = (draws.of_ai * found[of_draw]).sum(axis=1) / (draws.of_ai @ np.bincount(ai_of))
+    return share
 
 
 def calibration_error_draws(draws: Draws, truth: Truth, p_ai: Scores, bins: int) -> Values:
@@ -134,7 +136,8 @@ def calibration_error_draws(draws: Draws, truth: Truth, p_ai: Scores, bins: int)
     edges = numbers * sizes[:, np.newaxis] + np.minimum(numbers, longer[:, np.newaxis])
     reached = _reaching(draws.counts, draws.group[order], edges, gap)
     at_edges = reached.sums - (reached.images - edges) * gap[reached.place]
-    return np.abs(np.diff(at_edges, prepend=0.0)).sum(axis=1) / total
+    error: Values = np.abs(np.diff(at_edges, prepend=0.0)).sum(axis=1) / total
+    return error
 
 
 @dataclass(frozen=True, eq=False)

@@ -71,5 +71,7 @@ def cell_images(joined: Joined, model: str, rule: Rule, true: str, said: str) ->
     here = (joined.images["label"] == true) & (codes(p_ai.to_numpy(), rule) == WORDS.index(said))
     confidence = {"human": 1 - p_ai, "ai": p_ai}.get(said, (p_ai - 0.5).abs())
     listed = joined.images.assign(p_ai=p_ai, confidence=confidence)[here]
-    ordered = listed.sort_values(["confidence", "sha256"], ascending=[False, True], ignore_index=True)
+    ordered: pd.DataFrame = listed.sort_values(
+        ["confidence", "sha256"], ascending=[False, True], ignore_index=True
+    )
     return ordered.drop(columns="confidence")

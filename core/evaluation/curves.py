@@ -5,7 +5,7 @@ A model or class on which something is not defined has no rows.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ import pandas as pd
 from sklearn.metrics import precision_recall_curve, roc_curve
 from statsmodels.stats.proportion import proportion_confint
 
-from core.corpus.manifest import LABELS
+from core.corpus.manifest import LABELS, Manifest
 from core.evaluation.bootstrap import Scores, Truth
 from core.evaluation.metrics import AI, AT_THRESHOLDS, ECE_BINS, FIGURES, value_of
 from core.evaluation.rules import Cut, Rule, Rules, codes
@@ -131,7 +131,9 @@ def false_positives_by_medium(joined: Joined, rules: Rules) -> pd.DataFrame:
     return _called_ai(joined, rules, "human", "medium")
 
 
-def robustness(models: Sequence[str], selection: Selection, corpus: Path, rules: Rules) -> pd.DataFrame:
+def robustness(
+    models: Sequence[str], selection: Selection, corpus: Path | Manifest, rules: Rules
+) -> pd.DataFrame:
     """Return figures after each condition that all models were measured under: model, condition, figure, value.
 
     The condition `CLEAN` comes first; whatever condition `selection` names is passed over. Figures are those
@@ -139,15 +141,32 @@ def robustness(models: Sequence[str], selection: Selection, corpus: Path, rules:
 
     Raises what `core.evaluation.selection.load` raises.
     """
+    return robustness_of(after_each(models, selection, corpus), rules)
+
+
+def after_each(models: Sequence[str], selection: Selection, corpus: Path | Manifest) -> dict[str, Joined]:
+    """Read what models said of the selected images after each condition that all were measured under.
+
+    The condition `CLEAN` comes first; whatever condition `selection` names is passed over.
+
+    Raises what `core.evaluation.selection.load` raises.
+    """
+    return {
+        condition or CLEAN: load(models, _after(selection, condition), corpus)
+        for condition in ("", *choices(models, corpus, selection.split).conditions)
+    }
+
+
+def robustness_of(after: Mapping[str, Joined], rules: Rules) -> pd.DataFrame:
+    """Return the figures of `robustness` from what models said after each condition."""
     rows = []
-    for condition in ("", *choices(models, corpus, selection.split).conditions):
-        joined = load(models, _after(selection, condition), corpus)
+    for condition, joined in after.items():
         for model in joined.models:
             p_ai = joined.p_ai[model].to_numpy()
             for figure in (*FIGURES.values(), *AT_THRESHOLDS.values()):
                 value = value_of(figure, joined.truth, p_ai, rules[model])
                 if not isinstance(value, NotDefined):
-                    rows.append((model, condition or CLEAN, figure.name, value))
+                    rows.append((model, condition, figure.name, value))
     return _frame(rows, ("model", "condition", "figure", "value"))
 
 

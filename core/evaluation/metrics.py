@@ -135,20 +135,26 @@ def _balanced(counts: Values) -> Values:
 
 
 def _right(counts: Values) -> Values:
-    return counts[..., HUMAN, HUMAN] + counts[..., AI, AI]
+    right: Values = counts[..., HUMAN, HUMAN] + counts[..., AI, AI]
+    return right
 
 
 def _decided(counts: Values) -> Values:
-    return counts[..., :UNDECIDED].sum(axis=(-2, -1))
+    decided: Values = counts[..., :UNDECIDED].sum(axis=(-2, -1))
+    return decided
 
 
 def _decided_balanced(counts: Values) -> Values:
     of_human, of_ai = counts[..., HUMAN, :UNDECIDED], counts[..., AI, :UNDECIDED]
-    return (of_human[..., HUMAN] / of_human.sum(axis=-1) + of_ai[..., AI] / of_ai.sum(axis=-1)) / 2
+    balanced: Values = (
+        of_human[..., HUMAN] / of_human.sum(axis=-1) + of_ai[..., AI] / of_ai.sum(axis=-1)
+    ) / 2
+    return balanced
 
 
 def _everything(counts: Values) -> Values:
-    return counts.sum(axis=(-2, -1))
+    everything: Values = counts.sum(axis=(-2, -1))
+    return everything
 
 
 def _named(*figures: Figure) -> Mapping[str, Figure]:

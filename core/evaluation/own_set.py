@@ -60,6 +60,7 @@ class _File:
     path: str
     label: str
     open: Callable[[], Artwork]
+    read: Callable[[], bytes]
 
 
 def score_own(
@@ -122,6 +123,20 @@ def score_own(
     )
 
 
+def read_own(place: Path, path: str, limits: ArchiveLimits = DEFAULT_LIMITS) -> bytes:
+    """Read the file of one image of an own set again; `path` as in the column of that name.
+
+    Raises:
+        EvaluationError: if there is no such file, or `place` cannot be read any more.
+        ImageError: if the file cannot be read any more.
+    """
+    with _files(place, limits) as files:
+        for file in files:
+            if file.path == path:
+                return file.read()
+    raise EvaluationError(f"{place.name} has no image {path} any more; judge the folder or zip again.")
+
+
 def _facts(file: _File, artwork: Artwork) -> dict[str, str]:
     below = PurePosixPath(file.path).parts[1:-1]
     generator = (below[0] if below else UNKNOWN) if file.label == "ai" else ""
@@ -167,14 +182,25 @@ def _of_folder(root: Path) -> list[_File]:
         inside = path.relative_to(root).as_posix()
         label = _label(inside)
         if label and (path.is_symlink() or not path.is_dir()):
-            found.append(_File(inside, label, partial(_open_file, path)))
+            found.append(_File(inside, label, partial(_open_file, path), partial(_read_file, path)))
     return found
 
 
 def _open_file(path: Path) -> Artwork:
+    return images.open(_expect_no_link(path))
+
+
+def _read_file(path: Path) -> bytes:
+    try:
+        return _expect_no_link(path).read_bytes()
+    except OSError as error:
+        raise UnreadableFileError(f"'{path.name}' cannot be read ({error}): put it back.") from error
+
+
+def _expect_no_link(path: Path) -> Path:
     if path.is_symlink():
         raise UnreadableFileError(f"'{path.name}' is a link, and links are not followed: copy the image in.")
-    return images.open(path)
+    return path
 
 
 def _of_zip(archive: zipfile.ZipFile) -> list[_File]:
@@ -182,19 +208,29 @@ def _of_zip(archive: zipfile.ZipFile) -> list[_File]:
     for member in sorted(archive.infolist(), key=lambda member: member.filename):
         label = _label(member.filename)
         if label and not member.is_dir():
-            found.append(_File(member.filename, label, partial(_open_member, archive, member)))
+            found.append(
+                _File(
+                    member.filename,
+                    label,
+                    partial(_open_member, archive, member),
+                    partial(_read_member, archive, member),
+                )
+            )
     return found
 
 
 def _open_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Artwork:
+    return images.open(_read_member(archive, member), name=PurePosixPath(member.filename).name)
+
+
+def _read_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:
     name = PurePosixPath(member.filename).name
     allowed = images.DEFAULT_LIMITS.max_bytes
     try:
         with archive.open(member) as file:
-            data = file.read(allowed + 1)
+            return file.read(allowed + 1)
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, OSError) as error:
         raise UnreadableFileError(f"'{name}' cannot be unpacked ({error}): make the zip again.") from error
-    return images.open(data, name=name)
 
 
 def _label(inside: str) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from core.corpus import manifest as manifests
+from core.corpus.manifest import Manifest
 from core.detectors.card import Card
 from core.detectors.store import find_model, load_card
 from core.errors import EvaluationError
@@ -87,15 +88,15 @@ class Joined:
         return (self.images["label"] == "ai").to_numpy(dtype=bool)
 
 
-def choices(models: Sequence[str], corpus: Path, split: str) -> Choices:
-    """List what can be chosen for these models in a split.
+def choices(models: Sequence[str], corpus: Path | Manifest, split: str) -> Choices:
+    """List what can be chosen for these models in a split of a manifest, or of the one in a file.
 
     Raises:
         ManifestError: if the manifest cannot be read.
         ModelError: if there is no such model.
         EvaluationError: if the split is none of `REPORTED_SPLITS`.
     """
-    rows = _of_split(manifests.read(corpus).frame, split)
+    rows = _of_split(_opened(corpus).frame, split)
     measured = [set(current_columns(find_model(model), load_card(model)).columns) for model in models]
     return Choices(
         splits=REPORTED_SPLITS,
@@ -106,13 +107,13 @@ def choices(models: Sequence[str], corpus: Path, split: str) -> Choices:
     )
 
 
-def load(models: Sequence[str], selection: Selection, corpus: Path) -> Joined:
+def load(models: Sequence[str], selection: Selection, corpus: Path | Manifest) -> Joined:
     """Read what models said of the selected images.
 
     Args:
         models: names or folders of models.
         selection: the images.
-        corpus: the manifest that the models were evaluated on.
+        corpus: the manifest that the models were evaluated on, or its file.
 
     Raises:
         ModelError: if there is no such model.
@@ -125,7 +126,7 @@ def load(models: Sequence[str], selection: Selection, corpus: Path) -> Joined:
         if card.name in said:
             raise EvaluationError(f"Model '{card.name}' is named twice; name each model once.")
         said[card.name] = _said(folder, card, selection)
-    return join(said, selection, manifests.read(corpus).frame)
+    return join(said, selection, _opened(corpus).frame)
 
 
 def join(said: Mapping[str, pd.DataFrame], selection: Selection, manifest: pd.DataFrame) -> Joined:
@@ -152,6 +153,10 @@ def join(said: Mapping[str, pd.DataFrame], selection: Selection, manifest: pd.Da
             drop=True
         ),
     )
+
+
+def _opened(corpus: Path | Manifest) -> Manifest:
+    return corpus if isinstance(corpus, Manifest) else manifests.read(corpus)
 
 
 def _said(folder: Path, card: Card, selection: Selection) -> pd.DataFrame:

@@ -267,7 +267,7 @@ def _validation_scores(
     """Return the softmax of `ai` for the middle window of each validation picture."""
     network.eval()
     features: Iterable[Tensor] = (
-        torch.from_numpy(frozen.of_validation()).split(BATCH)
+        torch.split(torch.from_numpy(frozen.of_validation()), BATCH)
         if frozen
         else validation_features(body_of(network), recipe.preprocessing, val, compute)
     )

@@ -15,6 +15,7 @@ import av
 import numpy as np
 from av.error import FFmpegError
 from numpy.typing import NDArray
+from PIL import Image
 
 from core import images
 from core.audit.inputs.video_formats import DEMUXERS
@@ -107,7 +108,7 @@ def sampled(file: IO[bytes], video_format: str, name: str, video: Video) -> Iter
     wanted = {frame: number for number, shot in enumerate(video.shots) for frame in shot.sample()}
     for number, frame in _frames(file, video_format, name):
         if number in wanted:
-            picture = frame.to_image()
+            picture = Image.fromarray(frame.to_ndarray(format="rgb24"))
             if frame.rotation:
                 picture = picture.rotate(frame.rotation, expand=True)
             buffer = io.BytesIO()
@@ -119,14 +120,15 @@ def colour_histogram(frame: VideoFrame) -> Histogram:
     """Return the share of a frame's pixels in each colour bin: float64 `[BINS ** 3]`, sum 1."""
     pixels = frame.reformat(*SMALL, format="rgb24").to_ndarray().reshape(-1, 3).astype(np.intp) * BINS // 256
     counts = np.bincount(pixels @ (BINS**2, BINS, 1), minlength=BINS**3)
-    return counts / counts.sum()
+    share: Histogram = counts / counts.sum()
+    return share
 
 
 def _frames(file: IO[bytes], video_format: str, name: str) -> Iterator[tuple[int, VideoFrame]]:
     file.seek(0)
     try:
         with av.open(file, mode="r", format=DEMUXERS[video_format]) as container:
-            yield from _decoded(container, name)
+            yield from _decoded(container, video_format, name)
     except (FFmpegError, OSError) as error:
         raise UnreadableVideoError(
             f"'{name}' starts like a video ({video_format}) but is damaged or of a rare variant "
@@ -134,9 +136,11 @@ def _frames(file: IO[bytes], video_format: str, name: str) -> Iterator[tuple[int
         ) from error
 
 
-def _decoded(container: InputContainer, name: str) -> Iterator[tuple[int, VideoFrame]]:
+def _decoded(container: InputContainer, video_format: str, name: str) -> Iterator[tuple[int, VideoFrame]]:
     if not container.streams.video:
-        raise UnreadableVideoError(f"'{name}' holds sound but no pictures: choose a video.")
+        raise UnreadableVideoError(
+            f"'{name}' ({video_format}) has no pictures that can be read: it is sound only or damaged, so check that it plays."
+        )
     stream = container.streams.video[0]
     if stream.width * stream.height > DEFAULT_LIMITS.max_pixels:
         raise UnreadableVideoError(

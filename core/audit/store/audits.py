@@ -15,14 +15,15 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import (
     URL,
-    Alias,
     ColumnElement,
     Engine,
+    FromClause,
     and_,
     bindparam,
     func,
     insert,
     select,
+    true,
     tuple_,
     update,
 )
@@ -100,7 +101,7 @@ class AuditStore:
 
     def all(self) -> list[Audit]:
         """Return every audit, newest first."""
-        return self._audits(True)
+        return self._audits(true())
 
     def state(self, audit_id: str) -> State:
         """Return how far an audit is."""
@@ -120,7 +121,8 @@ class AuditStore:
         """
         changes = _CHANGES[wish]
         with writing(self._engine) as connection:
-            before = connection.scalars(select(audits.c.state).where(audits.c.id == audit_id)).one_or_none()
+            found = select(audits.c.state).where(audits.c.id == audit_id).with_for_update()
+            before = connection.scalars(found).one_or_none()
             if before in changes:
                 chosen = update(audits).where(audits.c.id == audit_id)
                 connection.execute(chosen.values(state=changes[State(before)]))
@@ -394,7 +396,7 @@ def _found(finding: Finding) -> dict[str, Any]:
     }
 
 
-def _is_original(original: Alias) -> ColumnElement[bool]:
+def _is_original(original: FromClause) -> ColumnElement[bool]:
     """Join an item to the first file with the same bytes, if it is a duplicate."""
     return and_(
         original.c.audit_id == items.c.audit_id,

@@ -16,7 +16,7 @@ from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 from filelock import FileLock
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
-from sqlalchemy.exc import ArgumentError, NoSuchModuleError, OperationalError
+from sqlalchemy.exc import ArgumentError, DatabaseError, NoSuchModuleError, OperationalError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from core.errors import StoreError
@@ -71,7 +71,7 @@ def open_database(url: URL | None = None) -> Engine:
             f"The database of audits {shown} was written by another version of Verso ({error}): install that "
             f"version, or name another database by {VARIABLE}."
         ) from error
-    except (OperationalError, NoSuchModuleError, OSError) as error:
+    except (DatabaseError, NoSuchModuleError, OSError) as error:
         raise StoreError(
             f"The database of audits {shown} cannot be opened ({getattr(error, 'orig', None) or error}): make it "
             f"writable, or set {VARIABLE} to another one."
@@ -81,9 +81,19 @@ def open_database(url: URL | None = None) -> Engine:
 
 @contextmanager
 def writing(engine: Engine) -> Iterator[Connection]:
-    """Open a transaction that writes; it is durable when the block ends, and undone if the block raises."""
-    with engine.execution_options(writes=True).begin() as connection:
-        yield connection
+    """Open a transaction that writes; it is durable when the block ends, and undone if the block raises.
+
+    Raises:
+        StoreError: the database cannot be reached or written, for example because the disk is full.
+    """
+    try:
+        with engine.execution_options(writes=True).begin() as connection:
+            yield connection
+    except OperationalError as error:
+        raise StoreError(
+            f"The database of audits {engine.url.render_as_string(hide_password=True)} cannot be written "
+            f"({error.orig}): make room or reach it again, and go on with --resume."
+        ) from error
 
 
 def migrations() -> Config:

@@ -148,4 +148,9 @@ class Counts:
     @property
     def total(self) -> int:
         """Files to examine."""
-        return self.waiting + self.judged + self.refused
+        return self.waiting + self.done
+
+    @property
+    def done(self) -> int:
+        """Files examined."""
+        return self.judged + self.refused

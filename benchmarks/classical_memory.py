@@ -1,0 +1,71 @@
+"""Peak memory of fitting each classical model on the pixels of 3 000 drawn pictures, each in its own process.
+
+Usage: python benchmarks/classical_memory.py [--images 3000] [--recipe NAME ...]
+"""
+
+from __future__ import annotations
+
+import argparse
+import resource
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pandas as pd
+
+from core.detectors.features import PixelFeatures
+from core.training.heads import fit_head
+from core.training.recipe import HeadRecipe, load_recipe
+
+RECIPES = ("pixel-svm", "pixel-knn", "pixel-decision-tree", "pixel-random-forest")
+COARSE = 12
+"""A drawn picture is this many blocks wide, with noise on top."""
+
+KILOBYTES = 1_000_000
+LIMIT = 4.0
+"""What the peak must stay under, in gigabytes."""
+
+
+def draw_pixels(images: int, side: int) -> np.ndarray:
+    """Draw pictures of coloured blocks with noise: uint8 `[images, side * side * 3]`; every other one is paler."""
+    chance = np.random.default_rng(0)
+    pixels = np.empty((images, side * side * 3), np.uint8)
+    for number in range(images):
+        blocks = chance.integers(0, 200, (COARSE, COARSE, 3))
+        picture = blocks.repeat(side // COARSE, axis=0).repeat(side // COARSE, axis=1)
+        noisy = picture + chance.integers(0, 20, picture.shape) + 10 * (number % 2)
+        pixels[number] = noisy.astype(np.uint8).ravel()
+    return pixels
+
+
+def fit(recipe: HeadRecipe, images: int) -> None:
+    """Fit one recipe on drawn pixels and print the seconds and the peak memory of this process."""
+    if not isinstance(recipe.features, PixelFeatures):
+        sys.exit(f"{recipe.name} is not fitted on pixels; name one of {', '.join(RECIPES)}.")
+    pixels = draw_pixels(images, recipe.features.side)
+    frame = pd.DataFrame({"label": ["human", "ai"] * (images // 2), "source": "drawn"})
+    start = time.perf_counter()
+    fit_head(recipe, pixels, frame)
+    seconds = time.perf_counter() - start
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / KILOBYTES
+    print(f"{recipe.name}: {images} images in {seconds:.0f} s, peak memory {peak:.2f} GB (limit {LIMIT} GB)")
+
+
+def main() -> None:
+    """Start one process per recipe, so that each tells its own peak."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--images", type=int, default=3000)
+    parser.add_argument("--recipe", action="append")
+    parser.add_argument("--child", action="store_true", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    for name in options.recipe or RECIPES:
+        if options.child:
+            fit(load_recipe(name), options.images)
+        else:
+            command = [sys.executable, __file__, "--images", str(options.images), "--recipe", name, "--child"]
+            subprocess.run(command, check=True)  # noqa: S603  (its own program)
+
+
+if __name__ == "__main__":
+    main()

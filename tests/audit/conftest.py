@@ -1,0 +1,126 @@
+"""Folders to audit, and a model that answers at once."""
+
+from __future__ import annotations
+
+import zlib
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+from sqlalchemy import URL
+
+from core.audit import lifecycle
+from core.audit.lifecycle import Order, carry_out
+from core.audit.store.audits import AuditStore
+from core.detectors.card import CLASSES, Card
+from core.detectors.preprocessing import Preprocessing
+from core.errors import ModelError
+
+
+def card(name: str = "stub", ai_above: float = 0.7) -> Card:
+    return Card(
+        name=name,
+        family="resnet18",
+        summary="Answers at once.",
+        recipe="none",
+        seed=0,
+        classes=CLASSES,
+        commit="none",
+        trained="2026-01-01",
+        best_epoch=0,
+        epochs=1,
+        preprocessing=Preprocessing(short_side=32, window=32),
+        calibration={"slope": 1.0, "intercept": 0.0, "fitted_on": "nothing"},
+        thresholds={"human_below": 0.3, "ai_above": ai_above, "policy": "none"},
+        corpus={"version": "none", "train_human": 0, "train_ai": 0, "val_human": 0, "val_ai": 0},
+        initialisation={"origin": "none", "license": "none"},
+        weights={"file": "weights.safetensors", "sha256": "0" * 64},
+    )
+
+
+class Stub:
+    """Judges by the mean colour and, worse than any network, by the company a picture is judged in."""
+
+    def __init__(self, described: Card) -> None:
+        self.card = described
+        self.batches: list[int] = []
+        self.judged: list[str] = []
+
+    def raw_margins(self, artworks):
+        raise NotImplementedError
+
+    def predict(self, artworks):
+        self.batches.append(len(artworks))
+        self.judged += [artwork.sha256 for artwork in artworks]
+        means = np.array([np.asarray(artwork.image).mean() / 255 for artwork in artworks])
+        company = zlib.crc32("".join(artwork.sha256 for artwork in artworks).encode()) % 97 / 9_700
+        return np.clip(means + company, 0, 1).astype(np.float32)
+
+
+@pytest.fixture
+def stub(monkeypatch: pytest.MonkeyPatch) -> Stub:
+    """The only model there is, called "stub"; `other` differs in its thresholds."""
+    only = Stub(card())
+    models = {"stub": only, "other": Stub(card("other", 0.9))}
+
+    def load(name: str) -> Stub:
+        if name not in models:
+            raise ModelError(f"There is no model '{name}'.")
+        return models[name]
+
+    monkeypatch.setattr(lifecycle, "load_detector", load)
+    monkeypatch.setattr(lifecycle, "DEFAULT_MODEL", "stub")
+    return only
+
+
+@pytest.fixture
+def store(tmp_path: Path):
+    with AuditStore.open(URL.create("sqlite", database=str(tmp_path / "store" / "audits.db"))) as opened:
+        yield opened
+
+
+@pytest.fixture
+def folder(tmp_path: Path, drawings) -> Path:
+    """40 pictures, of which one is given twice, one in another size, one damaged; and a text file."""
+    made = tmp_path / "works"
+    (made / "sub").mkdir(parents=True)
+    for number in range(40):
+        (made / f"{number:02}.jpg").write_bytes(drawings.file(drawings.painting((64, 48), number), "JPEG"))
+    (made / "sub" / "again.jpg").write_bytes((made / "03.jpg").read_bytes())
+    (made / "sub" / "cut.jpg").write_bytes((made / "04.jpg").read_bytes()[:500])
+    larger = drawings.painting((64, 48), 5).resize((128, 96))
+    (made / "sub" / "larger.png").write_bytes(drawings.file(larger))
+    (made / "sub" / "notes.txt").write_text("hello")
+    return made
+
+
+@pytest.fixture
+def audit(stub: Stub, store: AuditStore, tmp_path: Path):
+    """Runs an audit, with the stub where no model is named, into `tmp_path/<name>`."""
+
+    def run(*inputs: Path, name: str = "out", watcher=ignore, **options):
+        asked = {"model": stub.card.name} | options
+        return carry_out(Order(inputs, tmp_path / name, **asked), store, watcher=watcher)
+
+    return run
+
+
+def ignore(_):
+    """Watch nothing."""
+
+
+COLOURS = ((200, 20, 20), (20, 200, 20), (20, 20, 220))
+
+
+def film(path: Path, colours=COLOURS, frames: int = 10, size=(96, 64)) -> Path:
+    """A video of 10 frames a second with a cut wherever the colour changes."""
+    with av.open(path, "w") as container:
+        stream = container.add_stream("mpeg4", rate=10)
+        stream.width, stream.height, stream.pix_fmt = *size, "yuv420p"
+        for colour in colours:
+            still = np.full((size[1], size[0], 3), colour, np.uint8)
+            for _ in range(frames):
+                container.mux(stream.encode(av.VideoFrame.from_ndarray(still, format="rgb24")))
+        container.mux(stream.encode())
+    return path

@@ -1,0 +1,57 @@
+"""Folders and single files."""
+
+import os
+
+import pytest
+
+from core.audit.inputs.files import Files, Folder
+from core.audit.inputs.listing import identify
+from core.errors import UnreadableFileError
+
+
+@pytest.fixture
+def works(tmp_path, drawings):
+    for name in ("b.png", "a/2.png", "a/10.png", ".hidden/x.png", "Thumbs.db", "Z.txt"):
+        path = tmp_path / "works" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(drawings.file(drawings.painting(seed=len(name))))
+    return tmp_path / "works"
+
+
+def test_a_folder_lists_everything_but_clutter_sorted(works):
+    paths = [entry.path.removeprefix(f"{works}/") for entry in Folder(works).entries()]
+    assert paths == ["Z.txt", "a/10.png", "a/2.png", "b.png"]
+
+
+def test_links_are_listed_and_not_followed(works):
+    (works / "link.png").symlink_to(works / "b.png")
+    (works / "round").symlink_to(works)
+    links = [entry for entry in Folder(works).entries() if entry.refused]
+    assert [entry.path.removeprefix(f"{works}/") for entry in links] == ["link.png", "round"]
+    assert identify(Folder(works), links[0]) is None
+
+
+def test_a_pipe_is_refused_without_waiting_for_it(works):
+    os.mkfifo(works / "pipe.png")
+    folder = Folder(works)
+    pipe = next(entry for entry in folder.entries() if entry.path.endswith("pipe.png"))
+    assert identify(folder, pipe) is None
+    with pytest.raises(UnreadableFileError, match="not a regular file"):
+        folder.artwork(pipe)
+
+
+def test_a_name_that_is_no_text_is_shown_and_still_found(tmp_path, drawings):
+    raw = os.fsencode(tmp_path) + b"/caf\xe9\n.png"
+    with open(raw, "wb") as file:  # noqa: PTH123 - a name in bytes
+        file.write(drawings.file(drawings.painting()))
+    (entry,) = Folder(tmp_path).entries()
+    assert entry.path == f"{tmp_path}/caf\ufffd\ufffd.png"
+    assert Folder(tmp_path).artwork(entry).format == "PNG"
+
+
+def test_a_missing_file_gets_the_sentence_of_the_door(tmp_path):
+    files = Files(tmp_path / "gone.png")
+    (entry,) = files.entries()
+    assert identify(files, entry) is None
+    with pytest.raises(UnreadableFileError, match=r"'gone\.png' does not exist"):
+        files.artwork(entry)

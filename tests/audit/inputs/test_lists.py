@@ -1,0 +1,45 @@
+"""Lists of files."""
+
+import pytest
+
+from core.audit.inputs.lists import ListOfFiles
+from core.audit.inputs.roots import Roots
+from core.errors import ListError
+
+
+def listed(path, text, encoding="utf-8"):
+    path.write_text(text, encoding=encoding)
+    return [entry.path for entry in ListOfFiles(path).entries()]
+
+
+def test_a_text_file_names_a_path_on_each_line(tmp_path):
+    found = listed(tmp_path / "list.txt", "a, b.png\r\n\r\n/abs/c.png\nd.png", "utf-8-sig")
+    assert found == [f"{tmp_path}/a, b.png", "/abs/c.png", f"{tmp_path}/d.png"]
+
+
+def test_a_csv_has_a_column_path(tmp_path):
+    assert listed(tmp_path / "list.csv", 'id,path\n1,"a, b.png"\n2,\n3,c.png\n') == [
+        f"{tmp_path}/a, b.png",
+        f"{tmp_path}/c.png",
+    ]
+    assert listed(tmp_path / "list.tsv", "path\tid\nx.png\t1\n") == [f"{tmp_path}/x.png"]
+
+
+def test_a_csv_without_the_column_says_what_it_has(tmp_path):
+    with pytest.raises(ListError, match="needs a column 'path', found: file, id"):
+        listed(tmp_path / "list.csv", "file,id\na.png,1\n")
+
+
+def test_a_list_that_is_no_text_is_refused(tmp_path):
+    (tmp_path / "list.txt").write_bytes(b"\xff\xfe\x00\x80")
+    with pytest.raises(ListError, match="save it as UTF-8"):
+        list(ListOfFiles(tmp_path / "list.txt").entries())
+
+
+def test_files_outside_the_roots_are_refused_one_by_one(tmp_path):
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "link.png").symlink_to("/etc/hostname")
+    (tmp_path / "list.txt").write_text("in/a.png\n/etc/hostname\nin/../b.png\nin/link.png\nin/\0.png\n")
+    entries = list(ListOfFiles(tmp_path / "list.txt", Roots([tmp_path / "in"])).entries())
+    assert [bool(entry.refused) for entry in entries] == [False, True, True, True, True]
+    assert "outside the folders that may be read here" in entries[1].refused

@@ -1,0 +1,90 @@
+"""Videos: their shots and the frames that stand for them."""
+
+import io
+import struct
+
+import pytest
+
+from core.audit.inputs import video_formats
+from core.audit.inputs.videos import FRAMES_PER_SHOT, Shot, sampled, survey
+from core.errors import ImageTooSmallError, UnreadableVideoError
+from tests.audit.conftest import COLOURS, film
+
+
+def opened(path):
+    return io.BytesIO(path.read_bytes())
+
+
+def test_a_shot_ends_where_the_colours_change(tmp_path):
+    video = survey(opened(film(tmp_path / "a.mp4")), "MP4", "a.mp4")
+    assert (video.width, video.height) == (96, 64)
+    assert [(shot.first, shot.last) for shot in video.shots] == [(0, 9), (10, 19), (20, 29)]
+    assert [shot.start for shot in video.shots] == pytest.approx([0, 1, 2])
+
+
+def test_a_still_is_one_shot(tmp_path):
+    assert len(survey(opened(film(tmp_path / "a.mp4", COLOURS[:1])), "MP4", "a.mp4").shots) == 1
+
+
+def test_sampled_frames_show_their_shot(tmp_path):
+    file = opened(film(tmp_path / "a.mp4"))
+    video = survey(file, "MP4", "a.mp4")
+    frames = list(sampled(file, "MP4", "a.mp4", video))
+    assert [number for number, _ in frames] == [0] * 3 + [1] * 3 + [2] * 3
+    for number, artwork in frames:
+        assert artwork.image.getpixel((40, 30)) == pytest.approx(COLOURS[number], abs=8)
+
+
+@pytest.mark.parametrize("frames", [1, 2, 3, 4, 100])
+def test_samples_lie_inside_the_shot_and_are_never_doubled(frames):
+    sample = Shot(7, 6 + frames, 0, 1).sample()
+    assert len(sample) == len(set(sample)) == min(frames, FRAMES_PER_SHOT)
+    assert min(sample) >= 7
+    assert max(sample) <= 6 + frames
+
+
+def test_a_video_filmed_upright_is_turned_upright(tmp_path):
+    path = film(tmp_path / "a.mp4")
+    data = bytearray(path.read_bytes())
+    matrix = data.index(b"tkhd") + 44
+    one = 1 << 16
+    data[matrix : matrix + 36] = struct.pack(">9i", 0, one, 0, -one, 0, 0, 0, 0, 1 << 30)
+    video = survey(io.BytesIO(data), "MP4", "a.mp4")
+    assert (video.width, video.height) == (64, 96)
+    _, artwork = next(sampled(io.BytesIO(data), "MP4", "a.mp4", video))
+    assert artwork.image.size == (64, 96)
+
+
+def test_frames_too_small_to_judge_are_refused(tmp_path):
+    file = opened(film(tmp_path / "a.mp4", size=(16, 16)))
+    video = survey(file, "MP4", "a.mp4")
+    with pytest.raises(ImageTooSmallError):
+        list(sampled(file, "MP4", "a.mp4", video))
+
+
+@pytest.mark.parametrize("cut", [64, 1_000])
+def test_a_video_cut_short_is_refused(tmp_path, cut):
+    data = film(tmp_path / "a.mp4").read_bytes()[:cut]
+    with pytest.raises(UnreadableVideoError, match=r"'a.mp4'.*MP4"):
+        survey(io.BytesIO(data), "MP4", "a.mp4")
+
+
+def test_a_playlist_in_the_clothes_of_a_video_is_not_followed(tmp_path):
+    (tmp_path / "secret.txt").write_text("secret")
+    playlist = f"#EXTM3U\n#EXTINF:1,\nfile://{tmp_path}/secret.txt\n".encode()
+    assert video_formats.recognise(playlist) == ""
+    with pytest.raises(UnreadableVideoError):
+        survey(io.BytesIO(playlist), "MP4", "list.mp4")
+
+
+@pytest.mark.parametrize(("suffix", "found"), [("mp4", "MP4"), ("mkv", "MATROSKA"), ("avi", "AVI")])
+def test_formats_are_told_by_their_bytes_and_read(tmp_path, suffix, found):
+    path = film(tmp_path / f"a.{suffix}", COLOURS[:2]).rename(tmp_path / "a.jpg")
+    assert video_formats.recognise(path.read_bytes()[: video_formats.SIGNATURE_BYTES]) == found
+    assert len(survey(opened(path), found, path.name).shots) == 2
+
+
+def test_pictures_are_no_videos(drawings):
+    for kind in ("JPEG", "PNG", "WEBP", "GIF", "AVIF"):
+        assert video_formats.recognise(drawings.file(drawings.painting(), kind)[:512]) == ""
+    assert video_formats.recognise(b"\0\0\0\x18ftypheic" + bytes(20)) == ""

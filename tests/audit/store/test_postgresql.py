@@ -1,0 +1,54 @@
+"""The same audits on PostgreSQL; `VERSO_TEST_POSTGRESQL` names an empty database to run them in."""
+
+import os
+
+import pytest
+from alembic import command
+from sqlalchemy import make_url, text
+from sqlalchemy.exc import DatabaseError
+
+from core.audit.lifecycle import Order, carry_out
+from core.audit.results import write_results
+from core.audit.store.audits import AuditStore
+from core.audit.store.database import open_database, writing
+from core.audit.store.records import Choice
+from tests.audit.conftest import film
+from tests.audit.store.test_database import CHANGES, differences, migrate, rule
+from tests.audit.test_lifecycle import CrashError, contents, crash_after
+
+
+@pytest.fixture
+def engine():
+    named = os.environ.get("VERSO_TEST_POSTGRESQL")
+    if not named:
+        pytest.skip("VERSO_TEST_POSTGRESQL names no PostgreSQL database to test in")
+    opened = open_database(make_url(named))
+    migrate(opened, command.downgrade, "base")
+    migrate(opened, command.upgrade, "head")
+    yield opened
+    opened.dispose()
+
+
+def test_the_tables_are_those_of_the_code(engine):
+    assert differences(engine) == []
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_rulings_are_only_added_to(engine, change):
+    rule(engine)
+    with pytest.raises(DatabaseError, match="only added to"), writing(engine) as connection:
+        connection.execute(text(change))
+
+
+def test_a_resumed_audit_gives_the_results_of_sqlite(engine, audit, folder, tmp_path):
+    film(folder / "clip.mp4")
+    audit(folder, name="sqlite")
+    store = AuditStore(engine)
+    with pytest.raises(CrashError):
+        carry_out(Order((folder,), tmp_path / "out", "stub"), store, watcher=crash_after(3))
+    outcome = carry_out(Order((folder,), tmp_path / "out", "stub", resume=True), store)
+    assert contents(tmp_path / "out") == contents(tmp_path / "sqlite")
+    store.rule(outcome.audit_id, 0, Choice.AGREE, name="Ann")
+    write_results(store, store.find(outcome.audit_id), tmp_path / "out")
+    assert b"agree,Ann" in (tmp_path / "out" / "results.csv").read_bytes()
+    assert [kept.id for kept in store.all()] == [outcome.audit_id]

@@ -1,0 +1,51 @@
+"""From files to findings."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from core import images
+from core.audit import examination
+from core.audit.examination import examine, look
+from core.audit.inputs.sources import sources_of
+from core.audit.store.records import Planned
+from core.corpus.duplicates import NEAR, perceptual_hash
+from tests.audit.conftest import Stub, card
+
+
+def planned(path, position=0):
+    artwork = images.open(path)
+    return Planned(position, str(path), 0, str(path).encode(), 0, 0, "", artwork.sha256, "", None, 0)
+
+
+def test_the_verdict_follows_from_the_probability_that_is_kept(folder):
+    path = folder / "00.jpg"
+
+    class Sure(Stub):
+        def predict(self, artworks):
+            return np.full(len(artworks), 0.7000001, np.float32)
+
+    (finding,) = examine(Sure(card()), sources_of([path]), [planned(path)])
+    assert (finding.p_ai, finding.verdict) == (0.7, "inconclusive")
+
+
+def test_large_pictures_are_not_all_held_at_once(folder, monkeypatch):
+    monkeypatch.setattr(examination, "MAX_PIXELS", 3 * 64 * 48)
+    stub = Stub(card())
+    paths = [folder / f"{number:02}.jpg" for number in range(7)]
+    findings = examine(stub, sources_of([folder]), [planned(path, n) for n, path in enumerate(paths)])
+    assert stub.batches == [3, 3, 1]
+    assert [finding.position for finding in findings] == list(range(7))
+
+
+def test_a_refused_entry_gets_its_sentence(folder):
+    refused = dataclasses.replace(planned(folder / "00.jpg"), refused="It is a link.", sha256="")
+    (finding,) = examine(Stub(card()), sources_of([folder]), [refused])
+    assert finding.error == "It is a link."
+
+
+@pytest.mark.parametrize("size", [(1024, 700), (300, 400)])
+def test_the_quick_look_is_near_the_full_one(drawings, size):
+    artwork = images.open(drawings.file(drawings.painting(size, 3)))
+    assert (look(artwork) ^ int(perceptual_hash(artwork))).bit_count() <= NEAR

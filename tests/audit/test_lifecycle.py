@@ -1,0 +1,338 @@
+"""An audit from its start to its results."""
+
+import csv
+import hashlib
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from filelock import FileLock
+from pyarrow import parquet
+from sqlalchemy import URL
+
+from core.audit.lifecycle import LOCK, NOTE, Order, carry_out
+from core.audit.results import COLUMNS
+from core.audit.store.audits import AuditStore
+from core.audit.store.records import State
+from core.errors import AuditError, ModelError, OutputError
+from tests.audit.conftest import film
+
+FILES = ("results.csv", "results.parquet", "near_duplicates.csv")
+
+
+class CrashError(Exception):
+    """Stands for whatever ends a run."""
+
+
+def crash_after(moments):
+    seen = []
+
+    def watch(progress):
+        seen.append(progress)
+        if len(seen) > moments:
+            raise CrashError
+
+    return watch
+
+
+def contents(folder):
+    return [(folder / name).read_bytes() for name in FILES]
+
+
+def table(folder):
+    with (folder / "results.csv").open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_every_file_has_a_row_and_the_folder_is_in_order(audit, folder, tmp_path):
+    outcome = audit(folder)
+    rows = table(tmp_path / "out")
+    assert outcome.state is State.FINISHED
+    assert [Path(row["path"]).name for row in rows[:3]] == ["00.jpg", "01.jpg", "02.jpg"]
+    assert [Path(row["path"]).name for row in rows[40:]] == [
+        "again.jpg",
+        "cut.jpg",
+        "larger.png",
+        "notes.txt",
+    ]
+    assert tuple(rows[0]) == COLUMNS
+    assert rows[0]["sha256"] == hashlib.sha256((folder / "00.jpg").read_bytes()).hexdigest()
+    assert (rows[0]["width"], rows[0]["height"], rows[0]["format"], rows[0]["model"]) == (
+        "64",
+        "48",
+        "JPEG",
+        "stub",
+    )
+    assert all(row["verdict"] in {"human", "ai", "inconclusive"} for row in rows if not row["error"])
+    assert rows[0]["evidence"] == rows[0]["ruling"] == ""
+
+
+def test_one_file_that_cannot_be_read_is_one_row_with_its_sentence(audit, folder, tmp_path):
+    outcome = audit(folder)
+    errors = {Path(row["path"]).name: row for row in table(tmp_path / "out") if row["error"]}
+    assert set(errors) == {"cut.jpg", "notes.txt"}
+    assert "truncated" in errors["cut.jpg"]["error"]
+    assert "text, not a picture" in errors["notes.txt"]["error"]
+    assert errors["cut.jpg"]["p_ai"] == errors["cut.jpg"]["verdict"] == ""
+    assert outcome.unreadable == 2
+
+
+def test_exact_duplicates_are_scored_once_and_look_alikes_are_grouped(audit, folder, stub, tmp_path):
+    outcome = audit(folder)
+    rows = {Path(row["path"]).name: row for row in table(tmp_path / "out")}
+    assert rows["again.jpg"]["duplicate_of"] == str(folder / "03.jpg")
+    assert rows["again.jpg"]["p_ai"] == rows["03.jpg"]["p_ai"] != ""
+    assert len(stub.judged) == len(set(stub.judged)) == 41
+    assert outcome.counts.duplicates == 1
+    groups = list(csv.DictReader((tmp_path / "out" / "near_duplicates.csv").open()))
+    assert {Path(row["path"]).name for row in groups} == {"05.jpg", "larger.png"}
+    assert len({row["group"] for row in groups}) == 1
+
+
+def test_a_duplicate_of_an_unreadable_file_is_unreadable_too(audit, folder):
+    shutil.copy(folder / "sub" / "cut.jpg", folder / "sub" / "cut again.jpg")
+    assert audit(folder).unreadable == 3
+
+
+def test_parquet_says_the_same_as_csv(audit, folder, tmp_path):
+    audit(folder)
+    rows = parquet.read_table(tmp_path / "out" / "results.parquet").to_pylist()
+    for given, written in zip(rows, table(tmp_path / "out"), strict=True):
+        assert tuple(given) == COLUMNS
+        assert (given["path"], given["error"] or "") == (written["path"], written["error"])
+        assert given["p_ai"] is None or f"{given['p_ai']:.6f}" == written["p_ai"]
+
+
+def test_results_are_the_same_for_any_number_of_workers(audit, folder, tmp_path):
+    found = []
+    for workers in (1, 2, 4):
+        audit(folder, name=f"with {workers}", workers=workers)
+        found.append(contents(tmp_path / f"with {workers}"))
+    assert found[0] == found[1] == found[2]
+
+
+@pytest.mark.parametrize("moments", range(5))
+def test_results_are_the_same_after_a_crash_at_any_step(audit, folder, tmp_path, moments):
+    audit(folder, name="whole")
+    with pytest.raises(CrashError):
+        audit(folder, watcher=crash_after(moments))
+    assert not (tmp_path / "out" / "results.csv").exists()
+    audit(folder, resume=True)
+    assert contents(tmp_path / "out") == contents(tmp_path / "whole")
+
+
+def test_what_was_reported_is_not_judged_again(audit, folder, stub):
+    with pytest.raises(CrashError):
+        audit(folder, watcher=crash_after(3), workers=1)
+    kept = stub.judged[:16]
+    stub.judged.clear()
+    audit(folder, resume=True)
+    assert not set(kept) & set(stub.judged)
+
+
+def test_progress_ends_with_everything_done(audit, folder):
+    seen = []
+    audit(folder, watcher=seen.append)
+    assert seen[0].state is State.PLANNING
+    assert seen[0].planned == 44
+    done = [moment.counts.total - moment.counts.waiting for moment in seen if moment.counts]
+    assert done == sorted(done)
+    assert (done[0], done[-1], seen[-1].counts.refused) == (0, 43, 2)
+    assert seen[-1].rate > 0
+    assert seen[-1].seconds_left == 0
+
+
+def test_resuming_a_finished_audit_writes_the_same_again(audit, folder, stub, tmp_path):
+    audit(folder)
+    before = contents(tmp_path / "out")
+    (tmp_path / "out" / "results.csv").unlink()
+    stub.judged.clear()
+    audit(folder, resume=True)
+    assert contents(tmp_path / "out") == before
+    assert stub.judged == []
+
+
+def test_resuming_where_nothing_began_begins(audit, folder, tmp_path):
+    audit(folder, resume=True)
+    assert len(table(tmp_path / "out")) == 44
+
+
+def test_an_interrupted_plan_is_made_anew(audit, folder, tmp_path):
+    with pytest.raises(CrashError):
+        audit(folder, watcher=crash_after(0))
+    (folder / "new.png").write_bytes((folder / "sub" / "larger.png").read_bytes())
+    audit(folder, resume=True)
+    assert any(row["path"].endswith("new.png") for row in table(tmp_path / "out"))
+
+
+def test_pausing_keeps_what_is_done_and_resuming_finishes(audit, folder, store, tmp_path):
+    audit(folder, name="whole")
+
+    def pause(progress):
+        if progress.counts and progress.counts.judged:
+            note = json.loads((tmp_path / "out" / NOTE).read_text())
+            if store.state(note["audit"]) is State.RUNNING:
+                store.ask(note["audit"], State.PAUSING)
+
+    outcome = audit(folder, watcher=pause, workers=1)
+    assert outcome.state is State.PAUSED
+    assert 0 < outcome.counts.judged < 41
+    assert audit(folder, resume=True).state is State.FINISHED
+    assert contents(tmp_path / "out") == contents(tmp_path / "whole")
+
+
+def test_a_cancelled_audit_cannot_go_on(audit, folder, store, tmp_path):
+    def cancel(progress):
+        if progress.counts and progress.counts.judged:
+            store.ask(json.loads((tmp_path / "out" / NOTE).read_text())["audit"], State.CANCELLING)
+
+    outcome = audit(folder, watcher=cancel, workers=1)
+    assert outcome.state is State.CANCELLED
+    with pytest.raises(AuditError, match="cancelled and cannot go on"):
+        audit(folder, resume=True)
+
+
+def test_a_second_audit_in_the_same_folder_is_refused(audit, folder):
+    audit(folder)
+    with pytest.raises(AuditError, match="holds an audit already: add --resume"):
+        audit(folder)
+
+
+def test_another_model_is_refused(audit, folder):
+    audit(folder, model="stub")
+    with pytest.raises(AuditError, match=r"another model.*model \(stub -> other\).*ai_above \(0.7 -> 0.9\)"):
+        audit(folder, model="other", resume=True)
+
+
+def test_resuming_without_naming_a_model_takes_the_one_it_began_with(audit, folder, tmp_path):
+    audit(folder, model="other")
+    audit(folder, model=None, resume=True)
+    assert {row["model"] for row in table(tmp_path / "out")} == {"other"}
+
+
+def test_other_inputs_are_refused(audit, folder):
+    audit(folder)
+    with pytest.raises(AuditError, match="of other inputs"):
+        audit(folder / "sub", resume=True)
+
+
+def _add(folder):
+    (folder / "99.jpg").write_bytes((folder / "01.jpg").read_bytes())
+    return "in the place of '.*again.jpg' is '.*99.jpg'"
+
+
+def _remove(folder):
+    (folder / "07.jpg").unlink()
+    return "in the place of '.*07.jpg' is '.*08.jpg'"
+
+
+def _remove_last(folder):
+    (folder / "sub" / "notes.txt").unlink()
+    return "notes.txt' is missing"
+
+
+def _add_last(folder):
+    (folder / "z.jpg").write_bytes((folder / "01.jpg").read_bytes())
+    return "z.jpg' was not there"
+
+
+def _change(folder):
+    (folder / "07.jpg").write_bytes((folder / "08.jpg").read_bytes())
+    return "07.jpg' has other bytes"
+
+
+@pytest.mark.parametrize("change", [_add, _remove, _remove_last, _add_last, _change])
+def test_changed_inputs_are_refused(audit, folder, change):
+    with pytest.raises(CrashError):
+        audit(folder, watcher=crash_after(2))
+    with pytest.raises(AuditError, match=change(folder)):
+        audit(folder, resume=True)
+
+
+def test_a_copy_of_the_same_files_is_no_change(audit, folder):
+    with pytest.raises(CrashError):
+        audit(folder, watcher=crash_after(2))
+    for path in folder.glob("*.jpg"):
+        path.write_bytes(path.read_bytes())
+    assert audit(folder, resume=True).state is State.FINISHED
+
+
+def test_a_file_that_changes_while_it_is_audited_says_so(audit, folder, tmp_path):
+    def change(progress):
+        if progress.counts is None:
+            (folder / "39.jpg").write_bytes((folder / "38.jpg").read_bytes())
+
+    audit(folder, watcher=change)
+    row = next(row for row in table(tmp_path / "out") if row["path"].endswith("39.jpg"))
+    assert "changed while it was being audited" in row["error"]
+
+
+def test_a_folder_in_use_is_refused(audit, folder, tmp_path):
+    (tmp_path / "out").mkdir()
+    with FileLock(tmp_path / "out" / LOCK), pytest.raises(AuditError, match="run by another process"):
+        audit(folder)
+
+
+def test_an_empty_folder_is_refused_and_leaves_nothing_to_resume(audit, folder, tmp_path):
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(AuditError, match="nothing to audit"):
+        audit(tmp_path / "empty")
+    assert audit(folder).state is State.FINISHED
+
+
+def test_an_unknown_model_leaves_nothing_to_resume(audit, folder):
+    with pytest.raises(ModelError):
+        audit(folder, model="nobody")
+    assert audit(folder).state is State.FINISHED
+
+
+def test_a_file_in_the_place_of_the_output_is_refused(audit, folder, tmp_path):
+    (tmp_path / "out").write_text("a file")
+    with pytest.raises(OutputError, match="choose another --output"):
+        audit(folder)
+
+
+def test_another_database_is_refused(audit, folder, tmp_path):
+    audit(folder)
+    with (
+        AuditStore.open(URL.create("sqlite", database=str(tmp_path / "elsewhere.db"))) as other,
+        pytest.raises(AuditError, match="set VERSO_DATABASE_URL as it was"),
+    ):
+        carry_out(Order((folder,), tmp_path / "out", resume=True), other)
+
+
+def test_a_video_has_a_row_for_itself_and_one_for_each_shot(audit, folder, tmp_path):
+    film(folder / "clip.mp4")
+    outcome = audit(folder / "clip.mp4", folder / "00.jpg")
+    video, *shots, picture = table(tmp_path / "out")
+    assert video["path"] == str(folder / "clip.mp4")
+    assert [shot["path"].removeprefix(video["path"]) for shot in shots] == [
+        "#t=0.000,1.000",
+        "#t=1.000,2.000",
+        "#t=2.000,2.900",
+    ]
+    p_ai = [float(shot["p_ai"]) for shot in shots]
+    assert float(video["p_ai"]) == pytest.approx(sum(p_ai) / 3, abs=1e-6)
+    assert (video["format"], video["width"], video["height"]) == ("MP4", "96", "64")
+    assert {shot["sha256"] for shot in shots} == {video["sha256"]}
+    assert picture["path"].endswith("00.jpg")
+    assert (outcome.counts.total, outcome.counts.judged) == (2, 2)
+
+
+def test_a_damaged_video_is_one_row_with_its_sentence(audit, folder, tmp_path):
+    data = film(folder / "clip.mp4").read_bytes()
+    (folder / "clip.mp4").write_bytes(data[: len(data) // 2])
+    audit(folder / "clip.mp4")
+    (row,) = table(tmp_path / "out")
+    assert "'clip.mp4' (MP4) has no pictures that can be read" in row["error"]
+
+
+def test_resumed_results_are_the_same_with_archives_and_videos(audit, folder, tmp_path):
+    film(folder / "clip.mp4")
+    archive = Path(shutil.make_archive(str(tmp_path / "packed"), "zip", folder))
+    audit(folder, archive, name="whole")
+    with pytest.raises(CrashError):
+        audit(folder, archive, watcher=crash_after(4))
+    audit(folder, archive, resume=True, workers=3)
+    assert contents(tmp_path / "out") == contents(tmp_path / "whole")

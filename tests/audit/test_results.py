@@ -1,0 +1,50 @@
+"""The files of results, where names and rulings are hostile."""
+
+import csv
+
+import pytest
+
+from core.audit.results import write_results
+from core.audit.store.records import Choice
+from core.errors import AuditError, OutputError
+
+
+def test_names_and_notes_are_neutralised_in_csv(audit, store, folder, tmp_path, monkeypatch):
+    (folder / "=cmd|' !A0.jpg").write_bytes((folder / "01.jpg").read_bytes() + b"\0")
+    monkeypatch.chdir(folder)
+    audit_id = audit(*sorted(path.relative_to(folder) for path in folder.glob("=*"))).audit_id
+    store.rule(audit_id, 0, Choice.OVERRIDE, name="@eve", note='+1 "quoted", and\nmore')
+    write_results(store, store.find(audit_id), tmp_path / "out")
+    with (tmp_path / "out" / "results.csv").open(newline="") as file:
+        (row,) = csv.DictReader(file)
+    assert row["path"] == "'=cmd|' !A0.jpg"
+    assert (row["ruling"], row["ruled_by"], row["note"]) == ("override", "'@eve", '\'+1 "quoted", and\nmore')
+    assert row["ruled_at"].endswith("+00:00")
+
+
+def test_the_latest_ruling_counts_for_every_copy_and_none_is_lost(audit, store, folder):
+    audit_id = audit(folder).audit_id
+    rows = store.rows(audit_id)
+    copy = next(row for row in rows if row.duplicate_of)
+    original = next(row for row in rows if row.path == copy.duplicate_of)
+    store.rule(audit_id, original.position, Choice.UNSURE, name="Ann")
+    store.rule(audit_id, copy.position, Choice.AGREE, name="Bo", note="seen the sketch")
+    again = {row.path: row for row in store.rows(audit_id) if row.ruling}
+    assert set(again) == {original.path, copy.path}
+    assert {(row.ruling, row.ruled_by, row.note) for row in again.values()} == {
+        ("agree", "Bo", "seen the sketch")
+    }
+
+
+def test_rulings_need_a_name_and_a_file(audit, store, folder):
+    audit_id = audit(folder).audit_id
+    with pytest.raises(AuditError, match="needs the name"):
+        store.rule(audit_id, 0, Choice.AGREE, name="  ")
+    with pytest.raises(AuditError, match="no file 999"):
+        store.rule(audit_id, 999, Choice.AGREE, name="Ann")
+
+
+def test_results_that_cannot_be_written_say_where(audit, store, folder, tmp_path):
+    audit_id = audit(folder).audit_id
+    with pytest.raises(OutputError, match="cannot be written to"):
+        write_results(store, store.find(audit_id), tmp_path / "gone")
