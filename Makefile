@@ -9,16 +9,16 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
-.PHONY: run test lint format browser-test bench clean
+.PHONY: run test encoder lint format browser-test bench clean
 .DELETE_ON_ERROR:
 
-run: $(VENV)/app
+run: $(VENV)/app encoder
 	@exec $(BIN)/python -m streamlit run dashboard/app.py --server.port $(PORT)
 
-test: $(VENV)/dev
+test: $(VENV)/dev encoder
 	$(BIN)/python -m pytest -m "not browser"
 
-browser-test: $(VENV)/dev
+browser-test: $(VENV)/dev encoder
 	$(BIN)/python -m pytest -m browser tests/browser
 
 lint: $(VENV)/dev

@@ -1,35 +1,61 @@
 """Kill audits with SIGKILL at random moments, resume them, and compare every result with an uninterrupted run.
 
-Usage: python benchmarks/audit_kills.py [--kills 1000] [--pictures 48] [--model NAME] [--seed 0]
+Usage: PYTHONPATH=. python benchmarks/audit_kills.py [--kills 1000] [--minutes 10] [--pictures 48] [--model NAME]
 
-Each audit runs in a process of its own, forked from this one after the libraries are loaded and before any of
-them starts a thread, so that a moment is drawn from the audit itself and not from the loading.
+Each run is a process of its own, and some audits are killed again while they go on. The moments are drawn from the
+audit itself, not from the loading of libraries before it. By default a stand-in judges, which needs no torch: its
+processes come from a fork server, which is a fresh process too and has no threads, so that many are affordable.
+With a model each process is spawned and loads all anew.
 """
 
 from __future__ import annotations
 
 import argparse
+import multiprocessing
 import os
 import random
-import signal
+import shutil
 import sys
 import tempfile
 import time
 from collections import Counter
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image
 from sqlalchemy import URL
 
-from core.audit.lifecycle import Order, carry_out
-from core.audit.results import CSV_FILE, NEAR_DUPLICATES_FILE, PARQUET_FILE
+from core.audit import lifecycle
+from core.audit.lifecycle import NOTE, Order
+from core.audit.model import load_model
 from core.audit.store.audits import AuditStore
+from core.audit.store.records import State
+from tests.audit.stand_in import load_stand_in
 
-FILES = (CSV_FILE, PARQUET_FILE, NEAR_DUPLICATES_FILE)
+if TYPE_CHECKING:
+    from multiprocessing.context import BaseContext
+    from multiprocessing.process import BaseProcess
+    from multiprocessing.synchronize import Event
+
+AGAIN = 0.3
+"""Share of the killed audits that are killed again while they go on."""
 WORKERS = 2
 REPEATED = 10
-STEP = 0.001
+"""One picture in so many is given twice, and once more damaged."""
+PRELOADED = ["tests.audit.stand_in", "core.audit.lifecycle", "sqlalchemy.dialects.sqlite"]
+"""What the fork server holds: all that a run with the stand-in imports."""
+LONGEST = 600.0
+"""Seconds after which a process that does not end is taken to hang."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run of an audit: what is asked for, and the file of the database that keeps it."""
+
+    order: Order
+    database: Path
 
 
 def draw_files(folder: Path, count: int) -> None:
@@ -44,55 +70,76 @@ def draw_files(folder: Path, count: int) -> None:
             (folder / f"{number:04}-cut.jpg").write_bytes(path.read_bytes()[:400])
 
 
-def start(order: Order, database: Path) -> int:
-    """Carry an order out in a forked process; return its id."""
-    pid = os.fork()
-    if pid:
-        return pid
-    status = 1
-    try:
-        with AuditStore.open(URL.create("sqlite", database=str(database))) as store:
-            carry_out(order, store)
-        status = 0
-    finally:
-        os._exit(status)
+def carry_out(run: Run, ready: Event) -> None:
+    """Carry an audit out in this process; `ready` says that its libraries and model are loaded."""
+    loaded = load_model(run.order.model) if run.order.model else load_stand_in(None)
+    lifecycle.load_model = lambda _: loaded
+    ready.set()
+    with AuditStore.open(_url(run.database)) as store:
+        lifecycle.carry_out(run.order, store)
 
 
-def finish(order: Order, database: Path) -> float:
-    """Carry an order out to its end; return the seconds it took."""
+def begin(context: BaseContext, run: Run) -> BaseProcess:
+    """Start a run and return its process once it is ready."""
+    ready = context.Event()
+    process = context.Process(target=carry_out, args=(run, ready))
+    process.start()
     begun = time.perf_counter()
-    _, status = os.waitpid(start(order, database), 0)
-    if status:
-        sys.exit(f"The audit in {order.output} failed.")
+    while not ready.wait(1):
+        if not process.is_alive() or time.perf_counter() - begun > LONGEST:
+            process.kill()
+            sys.exit(f"The audit in {run.order.output} did not begin.")
+    return process
+
+
+def finish(context: BaseContext, run: Run) -> float:
+    """Carry a run out to its end; return the seconds it took."""
+    process = begin(context, run)
+    begun = time.perf_counter()
+    process.join(LONGEST)
+    if process.exitcode:
+        sys.exit(f"The audit in {run.order.output} failed.")
+    if process.exitcode is None:
+        process.kill()
+        sys.exit(f"The audit in {run.order.output} hangs.")
     return time.perf_counter() - begun
 
 
-def kill_once(order: Order, database: Path, moment: float) -> str:
-    """Start an audit, kill it after `moment` seconds, and say where that found it."""
-    pid, begun = start(order, database), time.perf_counter()
-    while time.perf_counter() - begun < moment:
-        if os.waitpid(pid, os.WNOHANG)[0]:
-            return "after its end"
-        time.sleep(STEP)
-    os.kill(pid, signal.SIGKILL)
-    os.waitpid(pid, 0)
-    if not (order.output / "audit.json").exists():
-        return "before it began"
-    if not database.exists():
-        return "without a database"
-    with AuditStore.open(URL.create("sqlite", database=str(database))) as store:
-        audits = store.all()
-        if not audits or audits[0].planned is None:
-            return "while planning"
-        counts = store.counts(audits[0].id)
-        if counts.waiting == 0:
-            return "while writing the results"
-        return "while judging" if counts.judged else "before the first result"
+def kill(context: BaseContext, run: Run, moment: float) -> str:
+    """Start a run, kill it after `moment` seconds, and say where that found it, or "" if it had ended before."""
+    process = begin(context, run)
+    process.join(moment)
+    process.kill()
+    process.join()
+    return where(run) if process.exitcode else ""
 
 
-def results(folder: Path) -> list[bytes]:
-    """Read the files of results."""
-    return [(folder / name).read_bytes() for name in FILES]
+def where(run: Run) -> str:
+    """Say how far a killed audit is. A copy of its database is asked: opening one repairs it."""
+    if not (run.order.output / NOTE).exists():
+        return "before anything was kept"
+    with tempfile.TemporaryDirectory() as name:
+        copy = Path(name) / "store"
+        shutil.copytree(run.database.parent, copy)
+        with AuditStore.open(_url(copy / run.database.name)) as store:
+            audits = store.all()
+            if not audits or audits[0].planned is None:
+                return "while planning"
+            counts = store.counts(audits[0].id)
+            if audits[0].state is State.FINISHED:
+                return "after the last change"
+            if counts.waiting == 0:
+                return "while writing the results"
+            return "while judging" if counts.done else "between plan and first result"
+
+
+def results(folder: Path) -> dict[str, bytes]:
+    """Read every file of a folder of results, but for the note of which audit it is."""
+    return {path.name: path.read_bytes() for path in folder.iterdir() if path.name != NOTE}
+
+
+def _url(database: Path) -> URL:
+    return URL.create("sqlite", database=str(database))
 
 
 def main() -> None:
@@ -102,35 +149,50 @@ def main() -> None:
     parser.add_argument("--pictures", type=int, default=48)
     parser.add_argument("--model")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--minutes", type=float, help="stop then, however many kills there were")
     options = parser.parse_args()
-    if (
-        os.environ.get("OMP_NUM_THREADS") != "1"
-    ):  # a forked process cannot use the threads of its parent's libraries
-        os.execve(sys.executable, [sys.executable, *sys.argv], os.environ | {"OMP_NUM_THREADS": "1"})  # noqa: S606
+    context: BaseContext = multiprocessing.get_context("spawn")
+    if options.model is None:
+        os.environ |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+        context = multiprocessing.get_context("forkserver")
+        context.set_forkserver_preload(PRELOADED)
     chance = random.Random(options.seed)  # noqa: S311 - moments, not secrets
     moments: Counter[str] = Counter()
+    end = time.monotonic() + 60 * options.minutes if options.minutes else float("inf")
+    audits, different = 0, 0
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "works").mkdir()
         draw_files(folder / "works", options.pictures)
 
-        def order(output: str, *, resume: bool = False) -> Order:
-            return Order((folder / "works",), folder / output, options.model, resume, WORKERS)
+        def new(called: str) -> Run:
+            order = Order((folder / "works",), folder / called / "out", options.model, workers=WORKERS)
+            return Run(order, folder / called / "store" / "audits.db")
 
-        finish(order("warm"), folder / "warm.db")
-        seconds = finish(order("whole"), folder / "whole.db")
-        whole = results(folder / "whole")
-        for number in range(options.kills):
-            output, database = f"killed-{number}", folder / f"{number}.db"
-            moments[kill_once(order(output), database, chance.uniform(0, seconds))] += 1
-            finish(order(output, resume=True), database)
-            if results(folder / output) != whole:
-                sys.exit(f"Kill {number} changed the results.")
+        finish(context, new("first"))
+        whole = new("whole")
+        seconds = finish(context, whole)
+        expected = results(whole.order.output)
+        while moments.total() < options.kills and time.monotonic() < end:
+            run = new(f"killed {audits}")
+            resumed = replace(run, order=replace(run.order, resume=True))
+            found = kill(context, run, chance.uniform(0, seconds))
+            while found:
+                moments[found] += 1
+                again = chance.random() < AGAIN and moments.total() < options.kills
+                found = kill(context, resumed, chance.uniform(0, seconds)) if again else ""
+            finish(context, resumed)
+            audits += 1
+            if results(run.order.output) != expected:
+                different += 1
+                print(f"Audit {audits} has other results.", file=sys.stderr)
+            shutil.rmtree(folder / f"killed {audits - 1}")
     print(
-        f"{options.kills} of {options.kills} killed audits, resumed, gave the results of an uninterrupted one."
+        f"{moments.total()} kills of {audits} audits; {audits - different} of {audits} gave identical results."
     )
-    for where, count in moments.most_common():
-        print(f"  killed {where}: {count}")
+    for place, count in moments.most_common():
+        print(f"  killed {place}: {count}")
+    sys.exit(different > 0)
 
 
 if __name__ == "__main__":

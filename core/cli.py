@@ -79,13 +79,20 @@ def explain(
     target: Annotated[Target, typer.Option(help="The class to speak for.")] = Target.AI,
     opacity: Annotated[float, typer.Option(min=0, max=1, help="Of the strongest part.")] = 0.6,
 ) -> None:
-    """Write a picture with what spoke for a class laid over it."""
+    """Judge a picture, and write it with what spoke for a class laid over it.
+
+    A model that cannot show where it looked says so after its verdict, and nothing is written: exit 1.
+    """
     from core import images
+    from core.detectors.judging import judge
     from core.detectors.store import load_detector
     from core.explain import MAX_SIDE, attribute, overlay
 
     artwork = images.open(path)
-    saliency = attribute(method, load_detector(model), artwork, target)
+    detector = load_detector(model)
+    verdict = judge(detector, [artwork])[0]
+    typer.echo(f"{path}: {verdict.label} (p_ai {verdict.p_ai:.3f}, {verdict.model})")
+    saliency = attribute(method, detector, artwork, target)
     try:
         overlay(artwork.preview(MAX_SIDE), saliency, opacity).save(output, "PNG")
     except OSError as error:

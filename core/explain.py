@@ -2,23 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from math import isqrt
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
+import torch
 from captum.attr import LayerAttribution, LayerGradCam
 from matplotlib import colormaps
 from numpy.typing import NDArray
 from PIL import Image
-from torch import Tensor
+from torch import Tensor, nn
 
+from core.detectors.card import CLASSES
+from core.detectors.classical import ClassicalDetector
+from core.detectors.encoder import Encoder, joined
+from core.detectors.features import EncoderFeatures
 from core.detectors.protocol import Detector
 from core.detectors.resnet import ResNetDetector
+from core.detectors.taps import last_layer
+from core.detectors.torch_heads import not_followed, torch_head
 from core.errors import ExplanationError
 from core.images import Artwork
 
 if TYPE_CHECKING:
+    from transformers.models.clip.modeling_clip import CLIPEncoderLayer
+
     from core.detectors.preprocessing import Window
 
 MAX_SIDE = 768
@@ -49,38 +60,94 @@ class Saliency:
 
 
 def grad_cam(detector: Detector, artwork: Artwork, target: str) -> Saliency:
-    """Attribute a class to the parts of an artwork with Grad-CAM on the last residual block.
+    """Attribute a class to the parts of an artwork with Grad-CAM.
 
-    Each window the detector sees is explained by itself; where windows overlap their maps are blended.
-    Runs in float32 under the detector's lock, since Captum hooks the network.
+    Of a ResNet-18, on the last residual block. Of an SVM or a logistic regression on embeddings, on the encoder's
+    patches, see `_of_encoder`. Each window the detector sees gets a map; where windows overlap, maps are blended.
+    Runs under the lock of the network, since Captum hooks it.
 
     Source: Selvaraju et al., Grad-CAM: Visual Explanations from Deep Networks (2017).
 
     Args:
-        detector: one of family resnet18.
+        detector: of any family.
         artwork: what to explain.
         target: `human` or `ai`: the class to speak for.
 
     Raises:
-        ExplanationError: if the detector is of another family.
+        ExplanationError: if the detector is of a family that has no gradient to follow.
         ValueError: if `target` is no class of the detector.
     """
-    if not isinstance(detector, ResNetDetector):
-        raise ExplanationError(
-            f"Grad-CAM explains models of family resnet18, but '{detector.card.name}' is of family "
-            f"{detector.card.family}; choose a ResNet-18."
-        )
     wanted = detector.card.classes.index(target)
-    batch = detector.windows(artwork).requires_grad_()
-    with detector.lock:
-        attributed = LayerGradCam(detector.network, detector.network.layer4).attribute(
-            batch, target=wanted, relu_attributions=True
-        )
+    if isinstance(detector, ResNetDetector):
+        maps = _of_resnet(detector, artwork, wanted)
+    elif isinstance(detector, ClassicalDetector):
+        maps = _of_head(detector, artwork, wanted)
+    else:
+        raise not_followed(detector.card.name, f"a {type(detector).__name__}")
     scale = min(1.0, MAX_SIDE / max(artwork.width, artwork.height))
     height, width = max(1, round(artwork.height * scale)), max(1, round(artwork.width * scale))
     return _assembled(
-        attributed.detach().cpu(), detector.card.preprocessing.seen(width, height), (height, width), target
+        maps.detach().cpu(), detector.card.preprocessing.seen(width, height), (height, width), target
     )
+
+
+def _of_resnet(detector: ResNetDetector, artwork: Artwork, wanted: int) -> Tensor:
+    """Return the map of each window, `[windows, 1, h, w]`, at least 0; in float32."""
+    batch = detector.windows(artwork).requires_grad_()
+    with detector.lock:
+        attributed: Tensor = LayerGradCam(detector.network, detector.network.layer4).attribute(
+            batch, target=wanted, relu_attributions=True
+        )
+    return attributed
+
+
+def _of_head(detector: ClassicalDetector, artwork: Artwork, wanted: int) -> Tensor:
+    """Return the map of each window, `[windows, 1, h, w]` with a cell for each patch of the encoder, at least 0.
+
+    Grad-CAM on the patch tokens that the last block a tap needs attends to (its first layer norm's output), laid
+    out as the grid they were cut from. What that block gives is too late: where a class token is read off, no
+    patch token has a say in it any more, and every gradient is 0. What it is given is no better: tokens count there
+    whatever their length, so that gradient times activation cancels. Of several taps, those of earlier blocks do
+    not show. The head is followed as it judges a picture, over all its windows at once, but without rounding its
+    features to half precision; the encoder runs in its own precision.
+    """
+    features, name = detector.features, detector.card.name
+    if not isinstance(features, EncoderFeatures) or not isinstance(features.encoder, Encoder):
+        kind = detector.card.features.kind if detector.card.features else "other"
+        raise not_followed(name, f"a {type(detector.pipeline[-1]).__name__} on {kind} features")
+    encoder, taps = features.encoder, features.taps
+    head = torch_head(detector.pipeline, name)
+    sign = 1 if wanted == CLASSES.index("ai") else -1
+
+    def score(windows: Tensor) -> Tensor:
+        margin: Tensor = head(joined(encoder.embed_windows(windows, taps)).cpu()[None])
+        return sign * margin
+
+    windows = detector.card.preprocessing.tensor(artwork.image).requires_grad_()
+    with encoder.lock, _patches_in_rows(encoder, last_layer(taps, encoder.layers)) as grid:
+        attributed: Tensor = LayerGradCam(score, grid).attribute(windows, relu_attributions=True)
+    return attributed.float()
+
+
+@contextmanager
+def _patches_in_rows(encoder: Encoder, number: int) -> Iterator[nn.Module]:
+    """Lead what a block, counted from 1, attends to through a layer `[N, size, h, w]`, which leaves it unchanged.
+
+    Hold the encoder's lock around it: it hooks the network.
+    """
+    grid = nn.Identity()
+    block = cast("CLIPEncoderLayer", encoder.network.encoder.layers[number - 1])
+
+    def through_the_grid(_: nn.Module, __: object, tokens: Tensor) -> Tensor:
+        side = isqrt(tokens.shape[1] - 1)
+        patches = grid(tokens[:, 1:].mT.reshape(len(tokens), -1, side, side))
+        return torch.cat([tokens[:, :1], patches.flatten(2).mT], dim=1)
+
+    hook = block.layer_norm1.register_forward_hook(through_the_grid)
+    try:
+        yield grid
+    finally:
+        hook.remove()
 
 
 METHODS: dict[str, Callable[[Detector, Artwork, str], Saliency]] = {"grad-cam": grad_cam}

@@ -124,9 +124,9 @@ def open(  # noqa: A001 - read as `images.open`
         CorruptImageError: the picture is truncated or damaged, or of a variant that Pillow cannot read.
     """
     if isinstance(source, bytes):
-        data, shown = source, _printable(name or "")
+        data, shown = source, printable(name or "")
     else:
-        shown = _printable(source.name if name is None else name)
+        shown = printable(source.name if name is None else name)
         data = _read(source, shown, limits)
     image, kind = _decode(data, shown, limits)
     with _clear_errors(shown, kind):
@@ -151,7 +151,7 @@ def decode(data: bytes, *, name: str = "", limits: Limits = DEFAULT_LIMITS) -> I
     Raises:
         ImageError: as `open`.
     """
-    image, _ = _decode(data, _printable(name), limits)
+    image, _ = _decode(data, printable(name), limits)
     return image
 
 
@@ -164,7 +164,7 @@ def header(source: bytes | Path, *, limits: Limits = DEFAULT_LIMITS) -> Header:
     if isinstance(source, bytes):
         data, shown = source, ""
     else:
-        shown = _printable(source.name)
+        shown = printable(source.name)
         data = _read(source, shown, limits)
     with _opened(data, shown, limits) as (file, kind):
         tables = file.quantization if isinstance(file, JpegImageFile) else {}
@@ -194,6 +194,11 @@ def recompress(image: Image.Image, quality: int) -> Image.Image:
     again = JpegImageFile(io.BytesIO(encode_jpeg(image, quality))).copy()
     again.info = {}
     return again
+
+
+def printable(text: str) -> str:
+    """Return a name without what a terminal, a log or a page could choke on: control characters, surrogates."""
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 
 # The decoders are called directly: PIL.Image.open would add a pixel limit of its own, which is process-wide.
@@ -232,11 +237,6 @@ _DECODER_FAILURES: Final = (
     RuntimeError,
     struct.error,
 )
-
-
-def _printable(name: str) -> str:
-    """The name without what a terminal, a log or a page could choke on (control characters, surrogates)."""
-    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in name)
 
 
 def _called(name: str) -> str:

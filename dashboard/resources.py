@@ -4,13 +4,21 @@ import gc
 
 import streamlit as st
 
+from core.detectors import store
 from core.detectors.protocol import Detector
-from core.detectors.store import load_detector
 
 
-@st.cache_resource(show_spinner="Loading the model…")
-def shared_detector() -> Detector:
-    """Return the default model, loaded once for the whole server."""
-    detector = load_detector()
+def shared_detector(name: str | None = None) -> Detector:
+    """Return the model called `name`, or the default one, loaded once for the whole server.
+
+    Raises:
+        VersoError: if it cannot be loaded.
+    """
+    return _loaded(name or store.default_model())
+
+
+@st.cache_resource(max_entries=8, show_spinner="Loading the model…")
+def _loaded(name: str) -> Detector:
+    detector = store.load_detector(name)
     gc.freeze()  # Streamlit collects garbage after every run: without the libraries' objects that is 0.3 s less
     return detector

@@ -13,9 +13,10 @@ import streamlit as st
 from PIL import Image
 
 from core import images
+from core.detectors.card import Card
 from core.detectors.judging import judge
 from core.detectors.protocol import Detector
-from core.errors import ImageError
+from core.errors import ExplanationError, ImageError
 from core.explain import MAX_SIDE, Saliency, grad_cam
 from core.images import Artwork
 from core.verdict import Verdict
@@ -35,14 +36,20 @@ class Refused:
 
 @dataclass(frozen=True, eq=False)
 class Reviewed:
-    """A judged artwork: a preview of at most `MAX_SIDE` pixels, the facts of its file, what was found."""
+    """A judged artwork: a preview of at most `MAX_SIDE` pixels, the facts of its file, what was found.
+
+    `card` is that of the model that judged. `saliency` holds a map for each class, or nothing where the model
+    has none to give; `unexplained` then says why.
+    """
 
     id: str
     name: str
     preview: Image.Image
     facts: dict[str, str]
+    card: Card
     verdict: Verdict
     saliency: dict[str, Saliency]
+    unexplained: str = ""
 
     @property
     def leaning(self) -> str:
@@ -58,7 +65,7 @@ class Desk:
     """The items of one session, newest first, and the uploads that wait to be judged.
 
     `drops` counts uploads so that each gets a new uploader; `left_out` is how many files of the last one
-    found no place.
+    found no place; `asked` is the image that the address named last.
     """
 
     items: list[Item] = field(default_factory=list)
@@ -66,6 +73,7 @@ class Desk:
     drops: int = 0
     left_out: int = 0
     expected: int = 0
+    asked: str = ""
 
     @property
     def progress(self) -> tuple[int, int]:
@@ -106,14 +114,26 @@ def _examined(detector: Detector, data: bytes, name: str) -> Item:
         artwork = images.open(data, name=name)
     except ImageError as error:
         return Refused(hashlib.sha256(name.encode() + data).hexdigest(), name, str(error))
+    verdict = judge(detector, [artwork])[0]
+    saliency, unexplained = _explained(detector, artwork)
     return Reviewed(
         id=artwork.sha256,
         name=artwork.name,
         preview=artwork.preview(MAX_SIDE),
         facts=_facts(artwork),
-        verdict=judge(detector, [artwork])[0],
-        saliency={target: grad_cam(detector, artwork, target) for target in detector.card.classes},
+        card=detector.card,
+        verdict=verdict,
+        saliency=saliency,
+        unexplained=unexplained,
     )
+
+
+def _explained(detector: Detector, artwork: Artwork) -> tuple[dict[str, Saliency], str]:
+    """Return a map for each class and an empty reason, or no map and the reason."""
+    try:
+        return {target: grad_cam(detector, artwork, target) for target in detector.card.classes}, ""
+    except ExplanationError as error:
+        return {}, str(error)
 
 
 def _facts(artwork: Artwork) -> dict[str, str]:

@@ -36,14 +36,14 @@ def audit(
 
     Interrupted at any moment, it goes on with --resume and gives the same results.
     """
-    from core.audit.lifecycle import Order, carry_out
-    from core.audit.results import CSV_FILE, PARQUET_FILE
-    from core.audit.store.audits import AuditStore
-    from core.audit.store.records import State
-
-    order = Order(tuple(inputs), output, model, resume, workers)
     again = "Everything counted as done is kept. Go on with the same command and --resume."
     try:
+        from core.audit.lifecycle import Order, carry_out
+        from core.audit.results import CSV_FILE, PARQUET_FILE
+        from core.audit.store.audits import AuditStore
+        from core.audit.store.records import State
+
+        order = Order(tuple(inputs), output, model, resume, workers)
         with AuditStore.open() as store, progress_bar() as bar:
             task = bar.add_task("preparing", total=None)
 

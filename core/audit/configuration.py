@@ -5,10 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import asdict, dataclass
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
-from core.detectors.card import Card
-from core.detectors.precision import best_compute
+if TYPE_CHECKING:
+    from core.detectors.card import Card
+    from core.detectors.precision import Compute
 
 METHOD = 1
 """Version of how an audit examines: raised whenever the same files and model would give other results."""
@@ -34,9 +35,8 @@ class Configuration:
     method: int = METHOD
 
     @classmethod
-    def of(cls, card: Card) -> Self:
-        """Return the configuration of an audit with this model on this machine."""
-        compute = best_compute()
+    def of(cls, card: Card, compute: Compute) -> Self:
+        """Return the configuration of an audit with this model, run by `compute`."""
         return cls(
             model=card.name,
             card=hashlib.sha256(

@@ -21,6 +21,7 @@ from core.audit.configuration import Configuration
 from core.audit.inputs.listing import Source
 from core.audit.inputs.sources import sources_of
 from core.audit.look_alikes import groups_of
+from core.audit.model import load_model
 from core.audit.plan import check_unchanged, make_plan
 from core.audit.progress import Progress, Watcher
 from core.audit.results import write_results
@@ -28,7 +29,6 @@ from core.audit.store.audits import AuditStore, now
 from core.audit.store.records import Audit, Counts, State
 from core.corpus import atomic
 from core.detectors.protocol import Detector
-from core.detectors.store import DEFAULT_MODEL, load_detector
 from core.errors import AuditError, OutputError
 
 NOTE = "audit.json"
@@ -86,11 +86,11 @@ def carry_out(
     sources = sources_of(order.inputs) if sources is None else sources
     with _alone(order.output):
         audit_id, known = _found(order, store)
-        name = order.model or (known.model if known else DEFAULT_MODEL)
-        detector = load_detector(name)
-        audit = known or _begun(order, store, audit_id, name, detector)
+        name = order.model or (known.model if known else None)
+        detector, configuration = load_model(name)
+        audit = known or _begun(order, store, audit_id, name, configuration)
         if known:
-            _check_same(known, order, Configuration.of(detector.card))
+            _check_same(known, order, configuration)
         if not _prepare(order, store, audit, sources, watcher) or not _run(
             order, store, audit, sources, detector, watcher
         ):
@@ -188,14 +188,16 @@ def _found(order: Order, store: AuditStore) -> tuple[str, Audit | None]:
     return audit_id, store.find(audit_id)
 
 
-def _begun(order: Order, store: AuditStore, audit_id: str, model: str, detector: Detector) -> Audit:
+def _begun(
+    order: Order, store: AuditStore, audit_id: str, model: str | None, configuration: Configuration
+) -> Audit:
     audit = Audit(
         id=audit_id,
         created=now(),
         state=State.PLANNING,
         inputs=_absolute(order),
-        model=model,
-        configuration=Configuration.of(detector.card),
+        model=model or configuration.model,
+        configuration=configuration,
     )
     note = json.dumps({"audit": audit_id, "database": store.address})
     atomic.write(order.output / NOTE, note.encode())

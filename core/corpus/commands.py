@@ -188,11 +188,12 @@ def leaks(
     """
     from core.corpus import leak_findings, leakage, manifest
     from core.corpus.cache import ImageCache
-    from core.detectors.store import DEFAULT_MODEL, load_card
+    from core.detectors.store import default_model, load_card
     from core.terminal import progress_bar
 
     listed, cache = manifest.read(path), ImageCache.default(path)
-    preprocessing = load_card(model or DEFAULT_MODEL).preprocessing
+    judged = model or default_model()
+    preprocessing = load_card(judged).preprocessing
     reports = [leakage.of_originals(listed)]
     with progress_bar() as bar:
         task = bar.add_task("reading the files")
@@ -212,8 +213,7 @@ def leaks(
         typer.echo(report.sentence)
         Console().print(_findings(report))
     if output is not None:
-        judged = Path(model or DEFAULT_MODEL).name
-        leak_findings.write(leak_findings.LeakFindings(listed.version, judged, reports), output)
+        leak_findings.write(leak_findings.LeakFindings(listed.version, Path(judged).name, reports), output)
         typer.echo(f"Wrote {output}.")
     if reports[-1].verdict == "rings":
         raise typer.Exit(1)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from core.detectors.card import Card
 from core.images import Artwork
+
+if TYPE_CHECKING:
+    from core.detectors.card import Card
 
 
 class Detector(Protocol):

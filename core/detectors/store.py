@@ -8,13 +8,15 @@ from pathlib import Path
 from core.detectors import bodies
 from core.detectors.card import CARD_FILE, Card, read_card
 from core.detectors.classical import load_classical
-from core.detectors.encoder_weights import chosen_weights
+from core.detectors.encoder_weights import HOW_TO_GET, chosen_weights
 from core.detectors.precision import Compute
 from core.detectors.protocol import Detector
 from core.detectors.resnet import load_resnet
 from core.errors import ModelError
 
-DEFAULT_MODEL = "resnet18-finetune"
+DEFAULT_MODEL = "verso"
+FALLBACK_MODEL = "resnet18-finetune"
+"""Judges on every computer: it needs no encoder."""
 
 
 def models_folder() -> Path:
@@ -30,12 +32,25 @@ def model_names() -> list[str]:
 
 def is_loadable(card: Card, folder: Path) -> bool:
     """Whether the files a model needs are on this computer; nothing is read, so they may still be damaged."""
-    here = (folder / card.weights.file).is_file()
-    if card.weights.body is not None:
-        here = here and bodies.is_on_this_computer()
-    if card.encoder is not None:
-        here = here and chosen_weights()[0].is_file()
-    return here
+    return not what_is_missing(card, folder)
+
+
+def what_is_missing(card: Card, folder: Path) -> str:
+    """Say which files a model needs and does not find on this computer, and how to get them; empty if none."""
+    weights = folder / card.weights.file
+    if not weights.is_file():
+        return (
+            f"its weights {weights.name} are not shipped; make them with `python -m core train {card.recipe}`"
+        )
+    if card.weights.body is not None and not bodies.is_on_this_computer():
+        return (
+            f"the ResNet-18 body it was trained on ({card.initialisation.origin}) is not on this computer; name its "
+            f"file with {bodies.VARIABLE}"
+        )
+    encoder = chosen_weights()[0]
+    if card.encoder is not None and not encoder.is_file():
+        return f"the encoder's weights {encoder.name} are not on this computer; {HOW_TO_GET}"
+    return ""
 
 
 def loadable_models() -> list[str]:
@@ -45,6 +60,14 @@ def loadable_models() -> list[str]:
         ModelError: if a card is damaged.
     """
     return [name for name in model_names() if is_loadable(load_card(name), find_model(name))]
+
+
+def default_model() -> str:
+    """Return `DEFAULT_MODEL`, or `FALLBACK_MODEL` where the former has a card but cannot judge on this computer."""
+    folder = models_folder() / DEFAULT_MODEL
+    if (folder / CARD_FILE).is_file() and not is_loadable(read_card(folder), folder):
+        return FALLBACK_MODEL
+    return DEFAULT_MODEL
 
 
 def find_model(name: str) -> Path:
@@ -73,7 +96,7 @@ def load_detector(name: str | None = None, compute: Compute | None = None) -> De
         ModelError: if there is no such model or its files do not fit each other.
         EncoderError: if it judges embeddings and the encoder cannot be loaded.
     """
-    folder = find_model(name or DEFAULT_MODEL)
+    folder = find_model(name or default_model())
     card = read_card(folder)
     if card.family == "resnet18":
         return load_resnet(card, folder, compute)

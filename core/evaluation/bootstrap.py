@@ -133,7 +133,9 @@ def calibration_error_draws(draws: Draws, truth: Truth, p_ai: Scores, bins: int)
     total = draws.sums(np.ones(len(truth)))
     numbers = np.arange(1, bins + 1)
     sizes, longer = np.divmod(total, bins)
-    edges = numbers * sizes[:, np.newaxis] + np.minimum(numbers, longer[:, np.newaxis])
+    edges = np.asarray(
+        numbers * sizes[:, np.newaxis] + np.minimum(numbers, longer[:, np.newaxis]), np.float64
+    )
     reached = _reaching(draws.counts, draws.group[order], edges, gap)
     at_edges = reached.sums - (reached.images - edges) * gap[reached.place]
     error: Values = np.abs(np.diff(at_edges, prepend=0.0)).sum(axis=1) / total

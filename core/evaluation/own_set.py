@@ -6,9 +6,6 @@ is read in place and never unpacked to disk, within `ArchiveLimits`.
 
 from __future__ import annotations
 
-import stat
-import zipfile
-import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,29 +16,16 @@ import numpy as np
 import pandas as pd
 
 from core import images
+from core.archives import DEFAULT_ARCHIVE_LIMITS, Archive, ArchiveLimits
 from core.corpus.manifest import LABELS
 from core.corpus.sources.folder import UNKNOWN
 from core.detectors.protocol import Detector
-from core.errors import EvaluationError, ImageError, UnreadableFileError
+from core.errors import ArchiveError, EvaluationError, ImageError, UnreadableFileError
 from core.evaluation.predictions import BATCH
 from core.evaluation.selection import FACTS, NOT_STATED, Joined
 from core.images import Artwork
 
-ENCRYPTED = 1
-ARCHIVES = frozenset({".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar"})
 Progress = Callable[[int, int], None]
-
-
-@dataclass(frozen=True)
-class ArchiveLimits:
-    """What a zip may hold: members, bytes once unpacked, and unpacked bytes per packed byte of a member."""
-
-    max_members: int = 20_000
-    max_bytes: int = 4_000_000_000
-    max_ratio: int = 100
-
-
-DEFAULT_LIMITS = ArchiveLimits()
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,7 +51,7 @@ def score_own(
     place: Path,
     detectors: Sequence[Detector],
     progress: Progress = lambda done, total: None,  # noqa: ARG005
-    limits: ArchiveLimits = DEFAULT_LIMITS,
+    limits: ArchiveLimits = DEFAULT_ARCHIVE_LIMITS,
 ) -> OwnSet:
     """Judge every image of an own set with every detector; an image that lies there twice counts once.
 
@@ -123,7 +107,7 @@ def score_own(
     )
 
 
-def read_own(place: Path, path: str, limits: ArchiveLimits = DEFAULT_LIMITS) -> bytes:
+def read_own(place: Path, path: str, limits: ArchiveLimits = DEFAULT_ARCHIVE_LIMITS) -> bytes:
     """Read the file of one image of an own set again; `path` as in the column of that name.
 
     Raises:
@@ -157,14 +141,10 @@ def _files(place: Path, limits: ArchiveLimits) -> Iterator[list[_File]]:
         yield _expect_labelled(_of_folder(place), place)
         return
     try:
-        archive = zipfile.ZipFile(place)
-    except (OSError, zipfile.BadZipFile) as error:
-        raise EvaluationError(
-            f"{place} is neither a folder nor a zip that can be read ({error}); name one with human and ai in it."
-        ) from error
-    with archive:
-        _check(archive, place, limits)
-        yield _expect_labelled(_of_zip(archive), place)
+        with Archive(place, limits) as archive:
+            yield _expect_labelled(_of_zip(archive), place)
+    except ArchiveError as error:
+        raise EvaluationError(str(error)) from error
 
 
 def _expect_labelled(files: list[_File], place: Path) -> list[_File]:
@@ -203,62 +183,17 @@ def _expect_no_link(path: Path) -> Path:
     return path
 
 
-def _of_zip(archive: zipfile.ZipFile) -> list[_File]:
+def _of_zip(archive: Archive) -> list[_File]:
     found = []
-    for member in sorted(archive.infolist(), key=lambda member: member.filename):
+    for member in sorted(archive.members, key=lambda member: member.filename):
         label = _label(member.filename)
         if label and not member.is_dir():
             found.append(
-                _File(
-                    member.filename,
-                    label,
-                    partial(_open_member, archive, member),
-                    partial(_read_member, archive, member),
-                )
+                _File(member.filename, label, partial(archive.artwork, member), partial(archive.read, member))
             )
     return found
-
-
-def _open_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Artwork:
-    return images.open(_read_member(archive, member), name=PurePosixPath(member.filename).name)
-
-
-def _read_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:
-    name = PurePosixPath(member.filename).name
-    allowed = images.DEFAULT_LIMITS.max_bytes
-    try:
-        with archive.open(member) as file:
-            return file.read(allowed + 1)
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, OSError) as error:
-        raise UnreadableFileError(f"'{name}' cannot be unpacked ({error}): make the zip again.") from error
 
 
 def _label(inside: str) -> str:
     top, *below = PurePosixPath(inside).parts
     return top.lower() if below and top.lower() in LABELS else ""
-
-
-def _check(archive: zipfile.ZipFile, place: Path, limits: ArchiveLimits) -> None:
-    """Refuse a zip that breaks a limit, before anything is unpacked."""
-    members = archive.infolist()
-    unpacked = sum(member.file_size for member in members)
-    if len(members) > limits.max_members or unpacked > limits.max_bytes:
-        raise EvaluationError(
-            f"{place.name} holds {len(members):,} members of {unpacked / 1e9:,.1f} GB unpacked, over the limit of "
-            f"{limits.max_members:,} members and {limits.max_bytes / 1e9:,.1f} GB; split it."
-        )
-    for member in members:
-        path = PurePosixPath(member.filename.replace("\\", "/"))
-        problem = ""
-        if path.is_absolute() or ".." in path.parts:
-            problem = "leads out of the archive"
-        elif stat.S_ISLNK(member.external_attr >> 16):
-            problem = "is a link"
-        elif path.suffix.lower() in ARCHIVES:
-            problem = "is an archive in the archive"
-        elif member.flag_bits & ENCRYPTED:
-            problem = "is encrypted"
-        elif member.file_size > limits.max_ratio * max(1, member.compress_size):
-            problem = f"unpacks to more than {limits.max_ratio} times its size"
-        if problem:
-            raise EvaluationError(f"'{member.filename}' in {place.name} {problem}; make the zip without it.")

@@ -122,6 +122,8 @@ def auc_differences(values: Sequence[float], drawn: Values) -> list[AucDifferenc
         drawn: the AUC of each model in the same draws, `[M, rounds]`.
     """
     pairs = list(combinations(range(len(values)), 2))
+    if not pairs:
+        return []
     differences = np.array([values[i] - values[j] for i, j in pairs])
     spread = np.array([drawn[i] - drawn[j] for i, j in pairs])
     p_values = difference_p(differences, spread)

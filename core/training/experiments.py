@@ -13,8 +13,10 @@ from core.corpus.cache import ImageCache
 from core.corpus.manifest import Manifest
 from core.corpus.stats import Table, markdown
 from core.detectors.features import Matrix, load_features
-from core.errors import OutputError
+from core.errors import EvaluationError, OutputError
+from core.evaluation.bootstrap import Scores, Truth
 from core.evaluation.metrics import EVEN_ODDS, FIGURES, arrays
+from core.evaluation.undefined import NotDefined
 from core.training.heads import Margins, calibrate, gather, out_of_fold_margins, seen_rows
 from core.training.held_out import by_family_and_source, by_source, one_family
 from core.training.recipe import HeadRecipe
@@ -54,9 +56,8 @@ def cross_validate(
         )
     }
     for name in SHOWN:
-        figure = FIGURES[name]
-        row[f"{figure.title}, families and sources held out"] = _shown(
-            figure.compute(truth, scores, thresholds)
+        row[f"{FIGURES[name].title}, families and sources held out"] = _figure(
+            name, truth, scores, thresholds
         )
     row["human works above 0.5"] = _shown(float((scores[~truth] > EVEN_ODDS.at).mean()))
     row["medium called ai most often"] = _worst(_by_medium(frame, p_ai, band.ai_above))
@@ -64,6 +65,14 @@ def cross_validate(
         -_by_family(recipe, features, frame, of_families, views), sign=-1
     )
     return row
+
+
+def _figure(name: str, truth: Truth, p_ai: Scores, thresholds: Thresholds) -> str:
+    """Return a figure as it is shown; a recipe whose band decides no work at all has no accuracy, for one."""
+    try:
+        return _shown(FIGURES[name].compute(truth, p_ai, thresholds))
+    except EvaluationError as error:
+        return str(NotDefined(str(error)))
 
 
 def _by_medium(frame: pd.DataFrame, p_ai: Margins, ai_above: float) -> pd.Series:

@@ -1,14 +1,17 @@
 """Review: drop artworks, see what the model finds in each."""
 
 import re
+from urllib.parse import parse_qsl
 
 import streamlit as st
 
 from core.errors import VersoError
 from core.images import FORMATS
+from dashboard.parts.model_choice import model_choice
 from dashboard.parts.saliency_view import saliency_view
 from dashboard.parts.verdict_card import verdict_card
 from dashboard.resources import shared_detector
+from dashboard.review_by_address import BACK, lay_what_is_asked_for
 from dashboard.review_desk import CAPACITY, Item, Refused, Reviewed, desk
 
 
@@ -34,7 +37,7 @@ def draw(item: Item) -> None:
             with pictures:
                 saliency_view(item)
             with findings:
-                verdict_card(item.verdict, detector.card)
+                verdict_card(item.verdict, item.card)
                 st.page_link(
                     "app_pages/models.py",
                     label=f"Card of the model {item.verdict.model}",
@@ -48,12 +51,23 @@ def draw(item: Item) -> None:
 st.title("Review an artwork", anchor=False)
 
 try:
-    detector = shared_detector()
+    detector = shared_detector(model_choice())
 except VersoError as error:
     st.error(escaped(str(error)), icon=":material/error:")
     st.stop()
 
 on_desk = desk()
+if BACK in st.query_params:
+    st.page_link(
+        "app_pages/compare.py",
+        label="Back to the comparison",
+        icon=":material/arrow_back:",
+        query_params=parse_qsl(st.query_params[BACK]),
+    )
+try:
+    lay_what_is_asked_for(on_desk, st.query_params)
+except VersoError as error:
+    st.error(escaped(str(error)), icon=":material/error:")
 uploads = st.file_uploader(
     "Drop one or several pictures",
     accept_multiple_files=True,

@@ -3,13 +3,21 @@
 import streamlit as st
 
 from core.explain import Saliency, overlay
+from dashboard.parts.escaping import escaped
 from dashboard.review_desk import Reviewed
 
 TARGET_NAMES = {"ai": "for AI", "human": "for human"}
 
 
 def saliency_view(item: Reviewed) -> None:
-    """Draw the picture and its overlay side by side, with the controls of the overlay under them."""
+    """Draw the picture and its overlay side by side, with the controls of the overlay under them.
+
+    Where the model has no map to give, draw the picture and say why.
+    """
+    if not item.saliency:
+        st.image(item.preview, caption="The picture", width="stretch")
+        st.info(escaped(item.unexplained), icon=":material/visibility_off:")
+        return
     plain, explained = st.columns(2, gap="small")
     controls = st.container(horizontal=True, vertical_alignment="bottom", gap="medium")
     target = controls.segmented_control(

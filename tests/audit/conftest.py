@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zlib
 from pathlib import Path
 
 import av
@@ -11,11 +10,14 @@ import pytest
 from sqlalchemy import URL
 
 from core.audit import lifecycle
+from core.audit.configuration import Configuration
 from core.audit.lifecycle import Order, carry_out
 from core.audit.store.audits import AuditStore
 from core.detectors.card import CLASSES, Card
+from core.detectors.precision import best_compute
 from core.detectors.preprocessing import Preprocessing
 from core.errors import ModelError
+from tests.audit.stand_in import Stub
 
 
 def card(name: str = "stub", ai_above: float = 0.7) -> Card:
@@ -39,38 +41,19 @@ def card(name: str = "stub", ai_above: float = 0.7) -> Card:
     )
 
 
-class Stub:
-    """Judges by the mean colour and, worse than any network, by the company a picture is judged in."""
-
-    def __init__(self, described: Card) -> None:
-        self.card = described
-        self.batches: list[int] = []
-        self.judged: list[str] = []
-
-    def raw_margins(self, artworks):
-        raise NotImplementedError
-
-    def predict(self, artworks):
-        self.batches.append(len(artworks))
-        self.judged += [artwork.sha256 for artwork in artworks]
-        means = np.array([np.asarray(artwork.image).mean() / 255 for artwork in artworks])
-        company = zlib.crc32("".join(artwork.sha256 for artwork in artworks).encode()) % 97 / 9_700
-        return np.clip(means + company, 0, 1).astype(np.float32)
-
-
 @pytest.fixture
 def stub(monkeypatch: pytest.MonkeyPatch) -> Stub:
     """The only model there is, called "stub"; `other` differs in its thresholds."""
     only = Stub(card())
     models = {"stub": only, "other": Stub(card("other", 0.9))}
 
-    def load(name: str) -> Stub:
-        if name not in models:
+    def load(name: str | None) -> tuple[Stub, Configuration]:
+        if name not in {None, *models}:
             raise ModelError(f"There is no model '{name}'.")
-        return models[name]
+        chosen = models[name or "stub"]
+        return chosen, Configuration.of(chosen.card, best_compute())
 
-    monkeypatch.setattr(lifecycle, "load_detector", load)
-    monkeypatch.setattr(lifecycle, "DEFAULT_MODEL", "stub")
+    monkeypatch.setattr(lifecycle, "load_model", load)
     return only
 
 

@@ -1,6 +1,11 @@
 """`python -m core audit`."""
 
 import csv
+import os
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -8,6 +13,8 @@ import pytest
 from core.audit import lifecycle
 from core.errors import AuditError
 from tests.commands import invoke
+
+REPOSITORY = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(autouse=True)
@@ -75,3 +82,21 @@ def test_an_interrupt_says_how_to_go_on(folder, tmp_path, monkeypatch):
     monkeypatch.setattr(lifecycle, "write_results", real)
     assert invoke(*arguments, "--resume").exit_code == 1
     assert len(paths(tmp_path / "out")) == 44
+
+
+def test_ctrl_c_stops_a_real_process_which_can_go_on(folder, drawings, tmp_path):
+    for number in range(100, 400):
+        (folder / f"{number}.jpg").write_bytes(drawings.file(drawings.painting((64, 48), number), "JPEG"))
+    command = [sys.executable, "-m", "tests.audit.stand_in", "audit", str(folder), "--workers", "1"]
+    command += ["--output", str(tmp_path / "out")]
+    process = subprocess.Popen(command, cwd=REPOSITORY, env=os.environ, stderr=subprocess.PIPE, text=True)
+    while process.poll() is None and not (tmp_path / "out" / "audit.json").exists():
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    _, stderr = process.communicate()
+    assert process.returncode == 130
+    assert "Go on with the same command and --resume" in " ".join(stderr.split())
+    assert "Traceback" not in stderr
+    again = subprocess.run([*command, "--resume"], cwd=REPOSITORY, capture_output=True, check=False)
+    assert again.returncode == 1
+    assert len(paths(tmp_path / "out")) == 344

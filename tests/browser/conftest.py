@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -23,14 +24,14 @@ in_a_browser = [
 ]
 
 
-@pytest.fixture(scope="session")
-def address():
-    """Where the dashboard answers."""
+@contextmanager
+def serve(environment=None):
+    """Run the dashboard and give its address; `environment` is that of this process unless given."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     command = [sys.executable, "-m", "streamlit", "run", "dashboard/app.py", "--server.headless", "true"]
-    server = subprocess.Popen([*command, "--server.port", str(port)], cwd=ROOT)
+    server = subprocess.Popen([*command, "--server.port", str(port)], cwd=ROOT, env=environment)
     url = f"http://127.0.0.1:{port}"
     try:
         for _ in range(120):
@@ -46,6 +47,13 @@ def address():
     finally:
         server.terminate()
         server.wait(30)
+
+
+@pytest.fixture(scope="session")
+def address():
+    """Where the dashboard answers."""
+    with serve() as url:
+        yield url
 
 
 @pytest.fixture(params=[("light", 1280), ("dark", 1280), ("light", 420), ("dark", 420)], ids=str)

@@ -1,10 +1,24 @@
+import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 import streamlit as st
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.tree import DecisionTreeClassifier
 from streamlit.testing.v1 import AppTest
 
+from core.detectors import encoder as encoder_module
+from core.detectors.card import Weights, write_card
+from core.detectors.classical import save_pipeline
+from core.detectors.encoder_weights import read_weights
+from core.detectors.preprocessing import Preprocessing
+from dashboard.parts.model_choice import KEY as MODEL
 from dashboard.review_desk import CAPACITY, KEY, Refused, Reviewed
+from tests.cards import head_card
+from tests.encoders import SIDE, SIZE
 
 APP = Path(__file__).resolve().parents[2] / "dashboard" / "app.py"
 
@@ -95,3 +109,130 @@ def test_a_missing_model_is_a_sentence(app, monkeypatch, tmp_path):
     app.run()
     assert not app.exception
     assert "There is no model" in app.error[0].value.replace("\\", "")
+
+
+def write_head(folder, encoder_file, family, judge):
+    """Write a model that judges embeddings of the tiny encoder, fitted on random numbers."""
+    chance = np.random.default_rng(0)
+    pipeline = Pipeline([("standardise", StandardScaler()), ("judge", judge)])
+    pipeline.fit(chance.normal(size=(40, SIZE)).astype(np.float32), np.arange(40) % 2)
+    folder.mkdir()
+    card = head_card(
+        folder.name,
+        family=family,
+        encoder=read_weights(encoder_file, pinned=False)[1],
+        preprocessing=Preprocessing(uniform_side=48, short_side=SIDE, window=SIDE),
+        weights=Weights(file="pipeline.skops", sha256=save_pipeline(pipeline, folder)),
+    )
+    write_card(card, folder)
+
+
+@pytest.fixture
+def shelf(tiny_model, encoder_file, tmp_path, monkeypatch):
+    """A ResNet-18 (the default), a logistic regression and a tree on embeddings, and a head without weights."""
+    models = tmp_path / "models"
+    shutil.copytree(tiny_model, models / "tiny")
+    write_head(models / "linear", encoder_file, "logistic-regression", LogisticRegression())
+    write_head(models / "tree", encoder_file, "decision-tree", DecisionTreeClassifier())
+    write_card(head_card("absent"), tmp_path)
+    (models / "absent").mkdir()
+    shutil.move(tmp_path / "card.toml", models / "absent")
+    monkeypatch.setenv("VERSO_MODELS", str(models))
+    monkeypatch.setenv("VERSO_ENCODER", str(encoder_file))
+    monkeypatch.setattr("core.detectors.store.DEFAULT_MODEL", "tiny")
+    monkeypatch.setattr(encoder_module, "REFERENCE_COSINE", -1)  # the tiny encoder is not the reference
+    encoder_module._shared.cache_clear()
+    st.cache_resource.clear()
+    yield models
+    st.cache_resource.clear()
+
+
+def opened(**address: str) -> AppTest:
+    app = AppTest.from_file(str(APP), default_timeout=60)
+    for name, value in address.items():
+        app.query_params[name] = value
+    app.run()
+    assert not app.exception
+    return app
+
+
+def said(app: AppTest) -> str:
+    return " ".join(each.value for each in [*app.warning, *app.info, *app.error, *app.markdown]).replace(
+        "\\", ""
+    )
+
+
+@pytest.mark.usefixtures("shelf")
+def test_the_default_model_is_chosen_and_those_that_cannot_judge_say_why():
+    app = opened()
+    assert app.selectbox(MODEL).value == "tiny"
+    assert [option.split(" ")[0] for option in app.selectbox(MODEL).options] == ["linear", "tiny", "tree"]
+    assert "absent: its weights pipeline.skops are not shipped" in said(app).replace("*", "")
+    assert not app.warning
+
+
+@pytest.mark.usefixtures("shelf")
+def test_another_model_judges_what_is_dropped_from_then_on(drawings):
+    app = opened()
+    drop(app, ("one.png", drawings.file(drawings.painting((80, 60), 1))))
+    app.selectbox(MODEL).set_value("linear").run()
+    assert app.query_params["model"] in ("linear", ["linear"])
+    drop(app, ("two.png", drawings.file(drawings.painting((80, 60), 2))))
+    assert not app.exception
+    items = app.session_state[KEY].items
+    assert [(item.verdict.model, item.card.name) for item in items] == [
+        ("linear", "linear"),
+        ("tiny", "tiny"),
+    ]
+    assert all(set(item.saliency) == {"human", "ai"} for item in items)
+    assert len(app.segmented_control) == 2
+
+
+@pytest.mark.usefixtures("shelf")
+def test_a_verdict_without_a_map_is_shown_with_the_reason(drawings):
+    app = opened(model="tree")
+    drop(app, ("one.png", drawings.file(drawings.painting((80, 60), 1))))
+    assert not app.exception
+    (item,) = app.session_state[KEY].items
+    assert item.verdict.model == "tree"
+    assert item.saliency == {}
+    assert len(app.info) == 1
+    assert "cannot show where it looked: it judges by a DecisionTreeClassifier" in said(app)
+    assert not app.error
+    assert not app.segmented_control
+    assert "verso-verdict" in "".join(str(each.proto) for each in app.get("html"))
+
+
+@pytest.mark.usefixtures("shelf")
+@pytest.mark.parametrize(
+    ("asked", "reason"), [("absent", "are not shipped"), ("nobody", "there is no model of that name")]
+)
+def test_a_model_that_cannot_judge_is_replaced_and_named(asked, reason):
+    app = opened(model=asked)
+    assert app.selectbox(MODEL).value == "tiny"
+    assert len(app.warning) == 1
+    assert reason in said(app)
+    assert "tiny judges instead" in said(app).replace("*", "")
+
+
+@pytest.mark.usefixtures("shelf")
+def test_without_the_encoder_the_network_judges_and_the_page_says_what_is_missing(monkeypatch, tmp_path):
+    monkeypatch.setenv("VERSO_ENCODER", str(tmp_path / "nothing.safetensors"))
+    monkeypatch.setattr("core.detectors.store.DEFAULT_MODEL", "linear")
+    app = opened()
+    assert app.selectbox(MODEL).value == "tiny"
+    assert "linear cannot judge on this computer: the encoder's weights nothing.safetensors" in said(
+        app
+    ).replace("*", "")
+    assert "python -m core encoder fetch" in said(app)
+    assert "tree: the encoder's weights" in said(app).replace("*", "")
+
+
+@pytest.mark.usefixtures("shelf")
+def test_a_damaged_model_is_a_sentence_and_another_can_be_chosen(shelf):
+    (shelf / "linear" / "pipeline.skops").write_bytes(b"damaged")
+    app = opened(model="linear")
+    assert "does not belong to its card" in said(app)
+    app.selectbox(MODEL).set_value("tiny").run()
+    assert not app.exception
+    assert not app.error

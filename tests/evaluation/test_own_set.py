@@ -3,9 +3,11 @@ import zipfile
 import numpy as np
 import pytest
 
+from core.archives import ArchiveLimits
 from core.detectors.store import load_detector
-from core.errors import EvaluationError
-from core.evaluation.own_set import ArchiveLimits, score_own
+from core.errors import EvaluationError, UnreadableFileError
+from core.evaluation.own_set import read_own, score_own
+from tests.archives import encrypt
 
 
 @pytest.fixture
@@ -71,9 +73,9 @@ def test_links_are_not_followed(own, detector, tmp_path):
 @pytest.mark.parametrize(
     ("limits", "message"),
     [
-        (ArchiveLimits(max_members=2), "over the limit of 2 members"),
-        (ArchiveLimits(max_bytes=100), "over the limit"),
-        (ArchiveLimits(max_ratio=0), "unpacks to more than"),
+        (ArchiveLimits(max_members=2), "over the limit of 2: split"),
+        (ArchiveLimits(max_unpacked=100), r"unpacks to .* GB, over the limit"),
+        (ArchiveLimits(max_ratio=0), "times its own size, over the limit"),
     ],
 )
 def test_a_zip_over_a_limit_is_refused(own, detector, tmp_path, limits, message):
@@ -85,8 +87,8 @@ def test_a_zip_over_a_limit_is_refused(own, detector, tmp_path, limits, message)
     ("name", "message"),
     [
         ("../human/x.png", "leads out"),
-        ("/human/x.png", "leads out"),
-        ("human/more.zip", "archive in the archive"),
+        ("/human/x.png", "absolute path"),
+        ("human/more.zip", "holds another archive"),
     ],
 )
 def test_a_zip_with_a_dangerous_member_is_refused(detector, tmp_path, name, message):
@@ -96,11 +98,30 @@ def test_a_zip_with_a_dangerous_member_is_refused(detector, tmp_path, name, mess
         score_own(tmp_path / "bad.zip", [detector])
 
 
+def test_a_member_that_cannot_be_unpacked_does_not_stop_the_others(own, detector, tmp_path):
+    place = zipped(own, tmp_path / "mine.zip")
+    encrypt(place, "ai/d.png")
+    result = score_own(place, [detector])
+    assert len(result.joined.images) == 3
+    refused = dict(result.refused.itertuples(index=False))
+    assert "'mine.zip/ai/d.png' is encrypted" in refused["ai/d.png"]
+    with pytest.raises(UnreadableFileError, match="is encrypted"):
+        read_own(place, "ai/d.png")
+    assert read_own(place, "human/a.png") == (own / "human" / "a.png").read_bytes()
+
+
+def test_an_archive_that_hides_in_a_zip_is_refused(detector, tmp_path):
+    with zipfile.ZipFile(tmp_path / "bad.zip", "w") as archive:
+        archive.writestr("human/a.png", b"PK\x03\x04 and more")
+    with pytest.raises(EvaluationError, match="holds another archive"):
+        score_own(tmp_path / "bad.zip", [detector])
+
+
 def test_what_is_no_labelled_set_is_refused(detector, tmp_path):
     with pytest.raises(EvaluationError, match="no files in a folder human or ai"):
         score_own(tmp_path, [detector])
     (tmp_path / "x.zip").write_bytes(b"no zip")
-    with pytest.raises(EvaluationError, match="neither a folder nor a zip"):
+    with pytest.raises(EvaluationError, match=r"x\.zip cannot be read as a zip archive"):
         score_own(tmp_path / "x.zip", [detector])
     with pytest.raises(EvaluationError, match="named were none"):
         score_own(tmp_path, [])

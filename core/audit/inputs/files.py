@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import IO
 
 from core import images
-from core.audit.inputs.listing import NO_SIZE, Entry, printable
+from core.audit.inputs.listing import NO_SIZE, Entry
 from core.errors import AuditError, UnreadableFileError
-from core.images import Artwork
+from core.images import Artwork, printable
 
 CLUTTER = frozenset({"thumbs.db", "desktop.ini", "__macosx"})
 """Names, in lower case, of what file managers leave behind; with hidden files, all that a folder may hold unlisted."""

@@ -101,8 +101,3 @@ def identify(source: Source, entry: Entry) -> Identity | None:
     except (ImageError, OSError):  # opening it again for judging gives the sentence
         return None
     return Identity(digest.hexdigest(), video)
-
-
-def printable(text: str) -> str:
-    """Return a name as results may show and a database may keep it: no control characters, no surrogates."""
-    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)

@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from core.audit.inputs.files import Files, entry_of
-from core.audit.inputs.listing import NO_SIZE, Entry, printable
+from core.audit.inputs.listing import NO_SIZE, Entry
 from core.audit.inputs.roots import Roots
 from core.errors import ListError
+from core.images import printable
 
 COLUMN = "path"
 SUFFIXES = (".txt", ".csv", ".tsv")

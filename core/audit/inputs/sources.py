@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from core.audit.inputs.archives import Archive
+from core.audit.inputs.archives import ArchivedFiles
 from core.audit.inputs.files import Files, Folder
-from core.audit.inputs.listing import Source, printable
+from core.audit.inputs.listing import Source
 from core.audit.inputs.lists import SUFFIXES, ListOfFiles
 from core.audit.inputs.roots import Roots
 from core.errors import AuditError
+from core.images import printable
 
 ZIP_START = (b"PK\x03\x04", b"PK\x05\x06")
 
@@ -40,7 +41,7 @@ def _source_of(path: Path, roots: Roots | None) -> Source:
     if path.suffix.lower() in SUFFIXES:
         return ListOfFiles(path, roots)
     if path.suffix.lower() == ".zip" or _start(path) in ZIP_START:
-        return Archive(path)
+        return ArchivedFiles(path)
     return Files(path)
 
 

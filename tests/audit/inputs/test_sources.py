@@ -4,7 +4,7 @@ import zipfile
 
 import pytest
 
-from core.audit.inputs.archives import Archive
+from core.audit.inputs.archives import ArchivedFiles
 from core.audit.inputs.files import Files, Folder
 from core.audit.inputs.lists import ListOfFiles
 from core.audit.inputs.roots import Roots
@@ -19,7 +19,13 @@ def test_each_input_is_taken_for_what_it_is(tmp_path, drawings):
         with zipfile.ZipFile(tmp_path / name, "w") as file:
             file.writestr("a.png", b"x")
     inputs = [tmp_path, *(tmp_path / name for name in ("a.jpg", "list.CSV", "works.zip", "works.bin"))]
-    assert [type(source) for source in sources_of(inputs)] == [Folder, Files, ListOfFiles, Archive, Archive]
+    assert [type(source) for source in sources_of(inputs)] == [
+        Folder,
+        Files,
+        ListOfFiles,
+        ArchivedFiles,
+        ArchivedFiles,
+    ]
 
 
 def test_an_input_that_is_not_there_is_refused(tmp_path):

@@ -1,0 +1,249 @@
+"""The only door for archives: zip files of pictures, read member by member and never unpacked in full."""
+
+from __future__ import annotations
+
+import io
+import re
+import stat
+import struct
+import sys
+import zipfile
+import zlib
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import IO, Final, Self
+
+from core import images
+from core.errors import ArchiveError, CorruptImageError, ImageError, ImageTooLargeError, UnreadableFileError
+from core.images import DEFAULT_LIMITS, Artwork, printable
+
+
+@dataclass(frozen=True)
+class ArchiveLimits:
+    """What an archive may be.
+
+    `max_members` bounds the files and folders in it, `max_unpacked` their bytes in all, `max_ratio` those bytes
+    over the bytes of the archive's file, `max_directory` the bytes of its table of contents.
+    """
+
+    max_members: int = 20_000
+    max_unpacked: int = 4_000_000_000
+    max_ratio: int = 100
+    max_directory: int = 8_000_000
+
+
+DEFAULT_ARCHIVE_LIMITS: Final = ArchiveLimits()
+
+_NESTED_NAME: Final = re.compile(r"\.(zip|jar|tar|tgz|gz|bz2|xz|zst|7z|rar|cab|iso)\Z", re.IGNORECASE)
+_NESTED_BYTES: Final = re.compile(
+    rb"PK(?:\x03\x04|\x05\x06)|7z\xbc\xaf'\x1c|Rar!\x1a\x07|\x1f\x8b|BZh[1-9]|\xfd7zXZ\0|\(\xb5/\xfd|.{257}ustar",
+    re.DOTALL,
+)
+_NESTED_START: Final = 262
+_ENCRYPTED: Final = 0x1
+_METHODS: Final = {
+    zipfile.ZIP_STORED,
+    zipfile.ZIP_DEFLATED,
+}  # of the others Python unpacks more than was asked for
+
+# What zipfile and its decompressors raise on a damaged archive or member.
+_FAILURES: Final = (
+    zipfile.BadZipFile,
+    NotImplementedError,
+    zlib.error,
+    EOFError,
+    OSError,
+    ValueError,
+    struct.error,
+)
+
+
+class _Guarded(io.FileIO):
+    """A file from which no more than `most` bytes are read at once.
+
+    zipfile reads the table of contents in one go, however long the archive says it is.
+    """
+
+    most: int
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        if size is not None and size > self.most:
+            raise _DirectoryTooLongError
+        return super().read(-1 if size is None else size) or b""
+
+
+class _DirectoryTooLongError(Exception):
+    pass
+
+
+class Archive:
+    """The members of a zip archive, in its own order, folders included; a context manager that closes it.
+
+    The table of contents is checked against the limits before any member is read; a member can never give more
+    bytes than it announces there. Safe to share between threads.
+
+    Raises:
+        ArchiveError: it is no zip archive, is over a limit, or holds a link, an absolute or parent path, two files of
+            one name or another archive.
+    """
+
+    def __init__(self, path: Path, limits: ArchiveLimits = DEFAULT_ARCHIVE_LIMITS) -> None:
+        self.path = path
+        self._name = printable(path.name)
+        self._file = self._opened(limits)
+        try:
+            self.members = tuple(self._file.infolist())
+            self._check_limits(limits)
+            for member in self.members:
+                self._check_member(member)
+            self._check_names()
+        except ArchiveError:
+            self.close()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file; nothing can be read any more."""
+        self._file.close()
+        self._bytes.close()
+
+    def refusal(self, member: zipfile.ZipInfo) -> str:
+        """Say why a member cannot be read, where the table of contents shows it; else return ""."""
+        if member.flag_bits & _ENCRYPTED:
+            return f"{self._called(member)} is encrypted in its archive: pack it anew without a password."
+        if member.compress_type not in _METHODS:
+            return f"{self._called(member)} is packed by a method other than Deflate: pack the archive anew."
+        return ""
+
+    @contextmanager
+    def stream(self, member: zipfile.ZipInfo) -> Iterator[IO[bytes]]:
+        """Open a member for reading once from start to end; its checksum is checked at the end.
+
+        Raises:
+            ArchiveError: the member is itself an archive.
+            UnreadableFileError: it is encrypted, or packed in a way that is not read here.
+            CorruptImageError: it is damaged.
+        """
+        if refusal := self.refusal(member):
+            raise UnreadableFileError(refusal)
+        try:
+            with self._file.open(member) as start:
+                if _NESTED_BYTES.match(start.read(_NESTED_START)):
+                    raise self._nested(member)
+            with self._file.open(member) as stream:
+                yield stream
+        except (ArchiveError, ImageError):
+            raise
+        except _FAILURES as error:
+            raise CorruptImageError(
+                f"{self._called(member)} is damaged in its archive ({error}): pack the archive anew."
+            ) from error
+
+    def read(self, member: zipfile.ZipInfo) -> bytes:
+        """Return the bytes of a member that is a picture.
+
+        Raises what `stream` raises, and ImageTooLargeError: it has more bytes than a picture may have.
+        """
+        if member.file_size > DEFAULT_LIMITS.max_bytes:
+            raise ImageTooLargeError(
+                f"{self._called(member)} has {member.file_size / 1e6:,.1f} MB, over the limit of "
+                f"{DEFAULT_LIMITS.max_bytes / 1e6:,.1f} MB a file: save a smaller copy and try that."
+            )
+        with self.stream(member) as stream:
+            return stream.read(DEFAULT_LIMITS.max_bytes + 1)
+
+    def artwork(self, member: zipfile.ZipInfo) -> Artwork:
+        """Open a member as a picture.
+
+        Raises what `read` raises, and ImageError: it is no picture that Verso reads.
+        """
+        return images.open(self.read(member), name=PurePosixPath(member.filename).name)
+
+    def _called(self, member: zipfile.ZipInfo) -> str:
+        return f"'{self._name}/{printable(member.filename)}'"
+
+    def _opened(self, limits: ArchiveLimits) -> zipfile.ZipFile:
+        try:
+            self._bytes = _Guarded(self.path)
+        except OSError as error:
+            raise ArchiveError(
+                f"{self._name} cannot be read ({error.strerror}): check the path and its permissions."
+            ) from error
+        self._bytes.most = limits.max_directory
+        try:
+            archive = zipfile.ZipFile(self._bytes)
+        except _DirectoryTooLongError as error:
+            self._bytes.close()
+            raise ArchiveError(
+                f"{self._name} has a table of contents of more than {limits.max_directory / 1e6:.0f} MB, too many or "
+                f"too long entries for {limits.max_members:,} members: split the archive."
+            ) from error
+        except _FAILURES as error:
+            self._bytes.close()
+            raise ArchiveError(
+                f"{self._name} cannot be read as a zip archive ({error}): pack it anew as .zip."
+            ) from error
+        self._bytes.most = sys.maxsize
+        return archive
+
+    def _check_limits(self, limits: ArchiveLimits) -> None:
+        if len(self.members) > limits.max_members:
+            raise ArchiveError(
+                f"{self._name} has {len(self.members):,} members, over the limit of {limits.max_members:,}: split the "
+                "archive, or unpack it and name the folder."
+            )
+        unpacked = sum(member.file_size for member in self.members)
+        if unpacked > limits.max_unpacked:
+            raise ArchiveError(
+                f"{self._name} unpacks to {unpacked / 1e9:,.1f} GB, over the limit of {limits.max_unpacked / 1e9:,.1f} "
+                "GB: split the archive, or unpack it and name the folder."
+            )
+        size = self.path.stat().st_size
+        if unpacked > limits.max_ratio * size:
+            raise ArchiveError(
+                f"{self._name} unpacks to {unpacked / size:,.0f} times its own size, over the limit of "
+                f"{limits.max_ratio}, as archives made to fill a disk do: unpack it yourself and name the folder."
+            )
+
+    def _check_member(self, member: zipfile.ZipInfo) -> None:
+        name = printable(member.orig_filename)
+        parts = re.split(r"[/\\]", member.orig_filename)
+        if parts[0] == "" or re.match(r"[A-Za-z]:", parts[0]):
+            raise ArchiveError(
+                f"{self._name} holds the absolute path '{name}': pack it anew with relative paths."
+            )
+        if ".." in parts:
+            raise ArchiveError(
+                f"{self._name} holds '{name}', a path that leads out of the archive: pack it anew without '..'."
+            )
+        kind = stat.S_IFMT(member.external_attr >> 16)
+        if kind not in {0, stat.S_IFREG, stat.S_IFDIR}:
+            what = "a link" if kind == stat.S_IFLNK else "a device or pipe"
+            raise ArchiveError(
+                f"{self._name} holds {what} ('{name}'): pack it anew with files and folders only."
+            )
+        if _NESTED_NAME.search(name):
+            raise self._nested(member)
+
+    def _check_names(self) -> None:
+        """Refuse two files of one name: unpacking keeps one of them, and programs differ in which."""
+        names = Counter(PurePosixPath(member.filename) for member in self.members if not member.is_dir())
+        for name, count in names.most_common(1):
+            if count > 1:
+                raise ArchiveError(
+                    f"{self._name} holds {count} files of the name '{printable(str(name))}': pack it anew with each "
+                    "name once."
+                )
+
+    def _nested(self, member: zipfile.ZipInfo) -> ArchiveError:
+        return ArchiveError(
+            f"{self._name} holds another archive ('{printable(member.filename)}'): unpack that one first."
+        )

@@ -1,0 +1,24 @@
+"""The model of an audit, with what it decides.
+
+Torch is loaded here and not before, so that nobody waits for it who only reads audits, or is refused one.
+"""
+
+from __future__ import annotations
+
+from core.audit.configuration import Configuration
+from core.detectors.protocol import Detector
+
+
+def load_model(name: str | None) -> tuple[Detector, Configuration]:
+    """Load the model called `name`, or the default one, to run on this machine's best device.
+
+    Raises:
+        ModelError: if there is no such model or its files do not fit each other.
+        EncoderError: if it judges embeddings and the encoder cannot be loaded.
+    """
+    from core.detectors.precision import best_compute
+    from core.detectors.store import load_detector
+
+    compute = best_compute()
+    detector = load_detector(name, compute)
+    return detector, Configuration.of(detector.card, compute)

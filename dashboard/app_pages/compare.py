@@ -1,0 +1,152 @@
+"""Compare: models side by side on the same images."""
+
+from collections.abc import Mapping, Sequence
+
+import streamlit as st
+
+from core.errors import VersoError
+from core.evaluation.confusion import cell_images
+from core.evaluation.rules import Rules
+from dashboard.comparison_shelf import Held, after_conditions, comparable, compared, own_bands
+from dashboard.own_images import Scoring, scoring
+from dashboard.parts.comparison_chooser import KEYS, UPLOAD, Asked, comparison_chooser
+from dashboard.parts.comparison_curves import comparison_curves
+from dashboard.parts.confusion_matrices import CELL, WORDS, confusion_matrices
+from dashboard.parts.disagreement_view import EXPLAINED, LIST, disagreement_view
+from dashboard.parts.escaping import escaped
+from dashboard.parts.figure_download import FORMAT
+from dashboard.parts.figure_table import figure_table, pair_tables, sentences_view
+from dashboard.parts.group_heat_maps import group_heat_maps
+from dashboard.parts.picture_list import PAGE, SHOW, Origin, picture_list, what
+from dashboard.parts.robustness_curves import robustness_curves
+from dashboard.parts.threshold_control import keys as threshold_keys
+from dashboard.parts.threshold_control import threshold_control
+
+VIEW = "view"
+TABS = ["Figures and tests", "Curves", "Groups", "Robustness", "Disagreements"]
+
+
+def address(models: Sequence[str]) -> list[tuple[str, str]]:
+    """Return what stands in the address: everything that was chosen on this page."""
+    found = []
+    lists = [f"{SHOW}-{name}" for name in (CELL, LIST)]
+    pages = [str(key) for key in st.session_state if str(key).startswith(PAGE)]
+    for key in (*KEYS, *threshold_keys(models), CELL, *lists, *pages, VIEW, EXPLAINED, FORMAT):
+        # Streamlit keeps what widgets are bound to in the session's state, and only the rest in `query_params`.
+        value = st.query_params.get(key) if key in (UPLOAD, EXPLAINED) else st.session_state.get(key)
+        values = value if isinstance(value, list) else [value]
+        found += [(key, _written(one)) for one in values if one not in (None, "", False)]
+    return found
+
+
+def origin(asked: Asked, models: Sequence[str]) -> Origin:
+    """Return where the images come from, and how to come back to this page."""
+    return Origin(asked.own, asked.selection.split, address(models))
+
+
+def _written(value: object) -> str:
+    return "true" if value is True else str(value)
+
+
+@st.fragment
+def results(held: Held, asked: Asked, bands: Rules, folders: Mapping[str, str]) -> None:
+    """Draw everything that follows the thresholds."""
+    joined = held.joined
+    rules = threshold_control(joined.models, bands)
+    cell = confusion_matrices(joined, rules)
+    if cell:
+        images_of(held, asked, rules, cell)
+    tabs = dict(zip(TABS, st.tabs(TABS, key=VIEW, on_change="rerun", bind="query-params"), strict=True))
+    opened = next((name for name, tab in tabs.items() if tab.open), TABS[0])
+    with tabs[opened]:
+        match opened:
+            case "Figures and tests":
+                with st.spinner("Drawing the intervals…", show_time=True):
+                    rows, pairs = held.comparison.figures(rules), held.comparison.pairs(rules)
+                if pairs:
+                    sentences_view(held.comparison.sentences(rules))
+                figure_table(rows)
+                pair_tables(pairs)
+            case "Curves":
+                comparison_curves(held, rules)
+            case "Groups":
+                group_heat_maps(joined, rules)
+            case "Robustness":
+                robustness(asked, rules)
+            case _:
+                disagreement_view(joined, rules, folders, origin(asked, joined.models))
+
+
+def images_of(held: Held, asked: Asked, rules: Rules, cell: tuple[str, str, str]) -> None:
+    """List the images of a cell, the most confident first."""
+    model, true, said = cell
+    rows = cell_images(held.joined, model, rules[model], true, said)
+    if rows.empty:
+        st.info(f"At these thresholds no {WORDS[true]} work is called {WORDS[said]} by {escaped(model)}.")
+        return
+    st.caption(
+        f"Sorted by how sure {escaped(model)} is, the surest first; under each its probability of AI."
+        if said != "inconclusive"
+        else f"Sorted by how far from even odds {escaped(model)} is, the furthest first; under each its probability of AI."
+    )
+    picture_list(
+        rows,
+        CELL,
+        origin(asked, held.joined.models),
+        lambda row: (f"{float(row['p_ai']):.3f}", what(row), row["source"]),
+    )
+
+
+def robustness(asked: Asked, rules: Rules) -> None:
+    """Draw the robustness of models on a selection of the corpus."""
+    if asked.own:
+        st.info("Your own images are judged as they are: robustness is measured on the corpus alone.")
+        return
+    try:
+        robustness_curves(after_conditions(asked.models, asked.selection), rules)
+    except VersoError as error:
+        st.error(escaped(str(error)), icon=":material/error:")
+
+
+@st.fragment(run_every=1)
+def wait_for(work: Scoring) -> None:
+    """Draw how far the work is, and the whole page again when it is done."""
+    if work.finished:
+        st.rerun()
+    if work.total:
+        st.progress(work.done / work.total, f"Judging your images: {work.done:,} of {work.total:,} files")
+    else:
+        st.progress(0.0, "Loading the models, and waiting for the judging of other images to end…")
+
+
+def judged(asked: Asked) -> Held | None:
+    """Return the comparison on the analyst's own images, or None while they are being judged."""
+    work = scoring(asked.own, asked.models)
+    if not work.finished:
+        wait_for(work)
+        return None
+    refused = work.outcome().refused
+    if not refused.empty:
+        with st.expander(f"{len(refused):,} files are left out", icon=":material/broken_image:"):
+            st.dataframe(refused, hide_index=True, alt="One row a file that was left out")
+    return work.held
+
+
+st.title("Compare models", anchor=False)
+entries = comparable()
+if not entries:
+    st.info("There is no model with predictions. Make them with `python -m core evaluate MODEL`.")
+    st.stop()
+try:
+    wanted = comparison_chooser(entries)
+    if wanted is None:
+        st.stop()
+    shown = judged(wanted) if wanted.own else compared(wanted.models, wanted.selection)
+    bands = own_bands(wanted.models)
+except VersoError as error:
+    st.error(escaped(str(error)), icon=":material/error:")
+    st.stop()
+if shown is not None:
+    st.markdown(f"**{escaped(shown.joined.title)}**")
+    names = {entry.card.name: entry.name for entry in entries if entry.card is not None}
+    results(shown, wanted, bands, names)

@@ -1,0 +1,197 @@
+"""How several models' probabilities separate the classes, how true they are, and how they are spread."""
+
+import pandas as pd
+import plotly.graph_objects as go
+import streamlit as st
+from plotly.subplots import make_subplots
+
+from core.evaluation.curves import operating_points
+from core.evaluation.rules import Rules
+from dashboard.comparison_shelf import Held
+from dashboard.parts.confusion_matrices import WORDS
+from dashboard.parts.figure_download import GREY, downloadable, format_chooser
+from dashboard.parts.model_colours import lines
+
+HEIGHT = 400
+ROW_HEIGHT = 110
+AROUND_ROWS = 110
+SYMBOLS = {"cut": "circle", "ai_above": "diamond", "human_below": "square"}
+EDGES = {"cut": "AI above", "ai_above": "AI above", "human_below": "human below"}
+TICKS = (0.0, 0.25, 1.0)
+CLASS_COLOURS = {"human": "#0a78b8", "ai": "#d55e00"}
+
+
+def comparison_curves(held: Held, rules: Rules) -> None:
+    """Draw ROC and precision-recall curves with operating points, reliability diagrams and histograms."""
+    format_chooser()
+    points = operating_points(held.joined, rules)
+    left, right = st.columns(2, gap="large")
+    with left:
+        downloadable(
+            _curve(
+                held.roc, points, "fpr", "tpr", ("human works called AI (FPR)", "AI works called AI (TPR)")
+            ),
+            held.roc,
+            "comparison-roc",
+            "ROC",
+            "Every threshold there is. Marks: the thresholds in use (◆ ● AI above, ■ human below). Upper left is better; "
+            "the dotted line is guessing.",
+        )
+    with right:
+        downloadable(
+            _curve(
+                held.precision_recall,
+                points,
+                "recall",
+                "precision",
+                ("AI works called AI (recall)", "share of AI among works called AI (precision)"),
+            ),
+            held.precision_recall,
+            "comparison-precision-recall",
+            "Precision and recall",
+            "Marks as in the ROC. Upper right is better. Precision depends on how many of these images are AI: "
+            f"{held.joined.truth.mean():.0%} are.",
+        )
+    left, right = st.columns(2, gap="large")
+    with left:
+        downloadable(
+            _reliability(held.reliability),
+            held.reliability,
+            "comparison-reliability",
+            "Reliability",
+            "How often works were AI, by the probability a model gave them, in 15 bins of equal size. On the dotted line a "
+            "probability means what it says. Bars are 95 % intervals (Wilson, images independent).",
+        )
+    with right:
+        downloadable(
+            _histograms(held.histograms, rules),
+            held.histograms,
+            "comparison-histograms",
+            "Probabilities given to each class",
+            "Share of the works of a class in each step of 0.05: above the line AI works, below it human ones; heights grow with "
+            "the square root, so that few works still show. Dotted: the "
+            "thresholds in use.",
+        )
+
+
+def _curve(curve: pd.DataFrame, points: pd.DataFrame, x: str, y: str, titles: tuple[str, str]) -> go.Figure:
+    figure = go.Figure()
+    styles = lines(list(dict.fromkeys(curve["model"])))
+    across = {"fpr": "fpr", "recall": "tpr"}[x]
+    up = {"tpr": "tpr", "precision": "precision"}[y]
+    for model, style in styles.items():
+        of_model = curve[curve["model"] == model]
+        figure.add_scatter(
+            x=of_model[x],
+            y=of_model[y],
+            customdata=of_model["threshold"],
+            mode="lines",
+            name=model,
+            legendgroup=model,
+            line={**style, "shape": "linear"},
+            hovertemplate=f"{x} %{{x:.3f}}, {y} %{{y:.3f}}<br>at %{{customdata:.3f}}<extra>%{{fullData.name}}</extra>",
+        )
+        marks = points[(points["model"] == model) & points[up].notna()]
+        figure.add_scatter(
+            x=marks[across],
+            y=marks[up],
+            customdata=[
+                [EDGES[edge], at] for edge, at in zip(marks["edge"], marks["threshold"], strict=True)
+            ],
+            mode="markers",
+            name=model,
+            legendgroup=model,
+            showlegend=False,
+            marker={
+                "size": 11,
+                "color": style["color"],
+                "symbol": [SYMBOLS[edge] for edge in marks["edge"]],
+                "line": {"width": 1.5, "color": "#ffffff"},
+            },
+            hovertemplate=f"{x} %{{x:.3f}}, {y} %{{y:.3f}}<br>%{{customdata[0]}} %{{customdata[1]:.2f}}<extra>%{{fullData.name}}</extra>",
+        )
+    if x == "fpr":
+        figure.add_shape(
+            type="line", x0=0, y0=0, x1=1, y1=1, line={"dash": "dot", "color": GREY, "width": 1.5}
+        )
+    figure.update_xaxes(title_text=titles[0], range=[-0.01, 1.01])
+    figure.update_yaxes(
+        title_text=titles[1], range=[-0.01 if x == "fpr" else None, 1.02] if x == "fpr" else None
+    )
+    figure.update_layout(height=_height(len(styles)))
+    return figure
+
+
+def _reliability(frame: pd.DataFrame) -> go.Figure:
+    figure = go.Figure()
+    styles = lines(list(dict.fromkeys(frame["model"])))
+    for model, style in styles.items():
+        rows = frame[frame["model"] == model]
+        figure.add_scatter(
+            x=rows["p_ai"],
+            y=rows["share_ai"],
+            error_y={
+                "array": rows["high"] - rows["share_ai"],
+                "arrayminus": rows["share_ai"] - rows["low"],
+                "thickness": 1,
+                "width": 0,
+            },
+            customdata=rows["images"],
+            mode="lines+markers",
+            name=model,
+            line=style,
+            marker_size=6,
+            hovertemplate="given %{x:.2f}: %{y:.2f} were AI (%{customdata} images)<extra>%{fullData.name}</extra>",
+        )
+    figure.add_shape(type="line", x0=0, y0=0, x1=1, y1=1, line={"dash": "dot", "color": GREY, "width": 1.5})
+    figure.update_xaxes(title_text="mean probability of AI given", range=[-0.02, 1.02])
+    figure.update_yaxes(title_text="share that was AI", range=[-0.02, 1.02])
+    figure.update_layout(height=_height(len(styles)))
+    return figure
+
+
+def _histograms(frame: pd.DataFrame, rules: Rules) -> go.Figure:
+    models = list(dict.fromkeys(frame["model"]))
+    figure = make_subplots(rows=max(1, len(models)), cols=1, shared_xaxes=True, subplot_titles=models)
+    for number, model in enumerate(models, start=1):
+        for label, sign in (("ai", 1), ("human", -1)):
+            rows = frame[(frame["model"] == model) & (frame["label"] == label)]
+            figure.add_bar(
+                x=(rows["low"] + rows["high"]) / 2,
+                y=sign * rows["share"] ** 0.5,
+                width=0.048,
+                customdata=list(zip(rows["low"], rows["high"], rows["images"], rows["share"], strict=True)),
+                name=WORDS[label],
+                legendgroup=label,
+                showlegend=number == 1,
+                marker_color=CLASS_COLOURS[label],
+                hovertemplate=(
+                    "%{customdata[0]:.2f} to %{customdata[1]:.2f}: %{customdata[2]} images, %{customdata[3]:.1%}"
+                    "<extra>%{fullData.name}</extra>"
+                ),
+                row=number,
+                col=1,
+            )
+        for at in _edges(rules, model):
+            figure.add_vline(at, line_dash="dot", line_width=1.5, line_color=GREY, row=number, col=1)
+    figure.update_layout(
+        barmode="relative", bargap=0, height=max(HEIGHT, AROUND_ROWS + ROW_HEIGHT * len(models))
+    )
+    figure.update_annotations(font_size=13)
+    figure.update_xaxes(range=[-0.01, 1.01])
+    figure.update_xaxes(title_text="probability of AI given", row=max(1, len(models)), col=1)
+    figure.update_yaxes(
+        tickvals=[sign * share**0.5 for share in TICKS for sign in (1, -1)],
+        ticktext=[f"{share:.0%}" for share in TICKS for _ in range(2)],
+        range=[-1.05, 1.05],
+    )
+    return figure
+
+
+def _edges(rules: Rules, model: str) -> list[float]:
+    rule = rules[model]
+    return sorted({value for value in vars(rule).values() if isinstance(value, float)})
+
+
+def _height(models: int) -> int:
+    return HEIGHT + 22 * (models // 2)

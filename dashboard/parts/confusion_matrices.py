@@ -1,0 +1,208 @@
+"""Confusion matrices side by side; a click on a cell opens its images."""
+
+from functools import partial
+from typing import Final
+
+import plotly.graph_objects as go
+import streamlit as st
+
+from core.corpus.manifest import LABELS
+from core.evaluation.confusion import Confusion, confusion
+from core.evaluation.metrics import AT_THRESHOLDS, FIGURES, value_of
+from core.evaluation.rules import Rule, Rules
+from core.evaluation.selection import Joined
+from core.evaluation.undefined import NotDefined
+from dashboard.parts.corpus_figures import FONT_SIZE
+from dashboard.parts.escaping import escaped
+
+CELL: Final = "cell"
+CLICKS: Final = "comparison-clicks"
+WIDTH: Final = 300
+HEIGHT: Final = 230
+TARGET: Final = 78
+SCALE: Final = ((0.0, "#dfe9f0"), (1.0, "#005a8c"))
+DARK_FROM: Final = 0.65
+LIGHT_INK: Final = "#ffffff"
+DARK_INK: Final = "#1a1a18"
+MARK: Final = "#d55e00"
+SEPARATOR: Final = " · "
+LONGEST_NAME: Final = 34
+UNDER: Final = (
+    {"accuracy": "accuracy", "coverage": "decided"},
+    {"human_called_ai": "FPR", "tpr": "TPR"},
+)
+WORDS: Final = {"human": "human", "ai": "AI", "inconclusive": "inconclusive"}
+
+
+def cell_name(model: str, true: str, said: str) -> str:
+    """Return how a cell is named in the address."""
+    return (
+        f"{model}{SEPARATOR}{true} called {said}"
+        if said != "inconclusive"
+        else f"{model}{SEPARATOR}{true} {said}"
+    )
+
+
+def ink(share: float | None) -> str:
+    """Return the colour of text in a cell of this share: cells are their own ground, whatever the theme."""
+    return LIGHT_INK if share is not None and share > DARK_FROM else DARK_INK
+
+
+def confusion_matrices(joined: Joined, rules: Rules) -> tuple[str, str, str] | None:
+    """Draw the matrices and the choice of a cell; return the chosen (model, true, said)."""
+    matrices = confusion(joined, rules)
+    cells = {
+        cell_name(model, true, said): (model, true, said)
+        for model, matrix in matrices.items()
+        for true in LABELS
+        for said in matrix.counts.columns
+    }
+    if st.session_state.get(CELL) not in (None, *cells):
+        st.session_state[CELL] = None
+    above = st.container()
+    named = st.selectbox(
+        "Images of a cell",
+        list(cells),
+        index=None,
+        key=CELL,
+        bind="query-params",
+        placeholder="Click a cell above, or choose one here",
+        width=520,
+    )
+    chosen = cells.get(named or "")
+    with above.container(horizontal=True, gap="medium", key="matrices"):
+        for model, matrix in matrices.items():
+            with st.container(width=WIDTH, gap="xxsmall"):
+                _matrix(model, matrix, chosen)
+                st.caption(_under(joined, model, rules[model]))
+    above.caption(
+        "Rows: what the works are. Columns: what the model says. In each cell the count and its share of the row; the "
+        "darker, the larger the share, on the same scale for all models. FPR: human works called AI; TPR: AI works "
+        "called AI; accuracy counts *inconclusive* as wrong."
+    )
+    return chosen
+
+
+def _matrix(model: str, matrix: Confusion, chosen: tuple[str, str, str] | None) -> None:
+    name = model if len(model) <= LONGEST_NAME else f"{model[: LONGEST_NAME - 1]}…"
+    st.markdown(f"**{escaped(name)}**", help=escaped(model) if name != model else None)
+    key = f"matrix-{model}-{st.session_state.get(CLICKS, 0)}"
+    spoken = [
+        f"{true} works called {said}: {count}"
+        for true, counts in zip(LABELS, matrix.counts.to_numpy().tolist(), strict=True)
+        for said, count in zip(matrix.counts.columns, counts, strict=True)
+    ]
+    st.plotly_chart(
+        _figure(model, matrix, chosen[1:] if chosen and chosen[0] == model else None),
+        key=key,
+        on_select=partial(_clicked, key),
+        selection_mode="points",
+        config={"displayModeBar": False, "scrollZoom": False},
+        alt=f"Confusion matrix of {model}: {'; '.join(spoken)}",
+    )
+
+
+def _clicked(key: str) -> None:
+    """Open the cell that was clicked on, or close it if it is open."""
+    points = st.session_state[key]["selection"]["points"]
+    if points:
+        asked = points[0]["customdata"][0]
+        st.session_state[CELL] = None if st.session_state.get(CELL) == asked else asked
+        # A drawing keeps its selection and would take the next click on the same cell for its end: draw it anew.
+        st.session_state[CLICKS] = st.session_state.get(CLICKS, 0) + 1
+
+
+def _figure(model: str, matrix: Confusion, chosen: tuple[str, str] | None) -> go.Figure:
+    says = [str(said) for said in matrix.counts.columns]
+    places = [(row, column) for row in range(len(LABELS)) for column in range(len(says))]
+    counts: list[list[int]] = matrix.counts.to_numpy().tolist()
+    shares = [[_share(rate) for rate in row] for row in matrix.rates.to_numpy()]
+    figure = go.Figure()
+    figure.add_heatmap(
+        z=shares, zmin=0, zmax=1, colorscale=SCALE, showscale=False, hoverinfo="skip", xgap=2, ygap=2
+    )
+    # plotly reports no click on a heat map: unseen markers over it take the clicks.
+    spread = (0.0,) if len(says) > len(LABELS) else (-0.22, 0.22)
+    targets = [(row, column, column + offset) for row, column in places for offset in spread]
+    figure.add_scatter(
+        x=[x for _, _, x in targets],
+        y=[row for row, _, _ in targets],
+        mode="markers",
+        marker={"size": TARGET, "symbol": "square", "opacity": 0},
+        selected_marker_opacity=0,
+        unselected_marker_opacity=0,
+        customdata=[[cell_name(model, LABELS[row], says[column])] for row, column, _ in targets],
+        text=[
+            f"{WORDS[LABELS[row]]} works the model calls {WORDS[says[column]]}: {counts[row][column]:,}"
+            for row, column, _ in targets
+        ],
+        hovertemplate="%{text}<br>select to list them<extra></extra>",
+        showlegend=False,
+    )
+    for row, column in places:
+        share = shares[row][column]
+        figure.add_annotation(
+            x=column,
+            y=row,
+            text=f"<b>{counts[row][column]:,}</b><br>{_rate(share)}",
+            showarrow=False,
+            font={"size": FONT_SIZE + 1, "color": ink(share)},
+        )
+    if chosen:
+        row, column = LABELS.index(chosen[0]), says.index(chosen[1])
+        figure.add_shape(
+            type="rect",
+            x0=column - 0.49,
+            x1=column + 0.49,
+            y0=row - 0.49,
+            y1=row + 0.49,
+            line={"color": MARK, "width": 3},
+        )
+    figure.update_layout(
+        height=HEIGHT,
+        margin={"t": 26, "l": 4, "r": 4, "b": 4},
+        font_size=FONT_SIZE,
+        dragmode=False,
+        hovermode="closest",
+    )
+    ticks = {"fixedrange": True, "automargin": True, "showgrid": False, "zeroline": False, "ticks": ""}
+    figure.update_xaxes(
+        side="top",
+        tickvals=list(range(len(says))),
+        ticktext=[WORDS[said] for said in says],
+        range=[-0.5, len(says) - 0.5],
+        tickfont_size=FONT_SIZE,
+        **ticks,
+    )
+    figure.update_yaxes(
+        tickvals=[0, 1],
+        ticktext=[WORDS[label] for label in LABELS],
+        range=[1.5, -0.5],
+        tickfont_size=FONT_SIZE,
+        **ticks,
+    )
+    return figure
+
+
+def _share(rate: object) -> float | None:
+    return rate if isinstance(rate, float) else None
+
+
+def _rate(share: float | None) -> str:
+    return "none here" if share is None else f"{share * 100:.1f} %"
+
+
+def _under(joined: Joined, model: str, rule: Rule) -> str:
+    p_ai = joined.p_ai[model].to_numpy()
+    figures = {**FIGURES, **AT_THRESHOLDS}
+    return "  \n".join(
+        " · ".join(
+            f"{title} {_percent(value_of(figures[name], joined.truth, p_ai, rule))}"
+            for name, title in line.items()
+        )
+        for line in UNDER
+    )
+
+
+def _percent(value: float | NotDefined) -> str:
+    return str(value) if isinstance(value, NotDefined) else f"**{value * 100:.1f}\N{NO-BREAK SPACE}%**"

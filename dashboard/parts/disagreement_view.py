@@ -1,0 +1,139 @@
+"""The images on which models differ most, and where each model looked."""
+
+from collections.abc import Mapping, Sequence
+
+import streamlit as st
+
+from core import images
+from core.errors import VersoError
+from core.evaluation.disagreements import SPREAD, disagreements
+from core.evaluation.rules import Rules
+from core.evaluation.selection import Joined
+from core.explain import MAX_SIDE, Saliency, grad_cam, overlay
+from core.images import Artwork
+from dashboard.comparison_pictures import is_at_hand, named_bytes
+from dashboard.comparison_shelf import detector_called
+from dashboard.parts.confusion_matrices import WORDS
+from dashboard.parts.escaping import escaped
+from dashboard.parts.picture_list import Origin, Row, as_text, picture_list, what
+from dashboard.review_by_address import PATH
+
+LIMIT = 48
+OPACITY = 0.6
+WIDTH = 300
+EXPLAINED = "explained"
+LIST = "disagreements"
+TARGETS = {"ai": "for AI", "human": "for human"}
+
+
+def disagreement_view(joined: Joined, rules: Rules, folders: Mapping[str, str], origin: Origin) -> None:
+    """Draw the list and, of the image asked for, the saliency maps side by side.
+
+    Args:
+        joined: the images and what models said.
+        rules: of each model.
+        folders: of each model, the folder's name it is loaded by.
+        origin: of the images.
+    """
+    if len(joined.models) < 2:  # noqa: PLR2004
+        st.info("One model cannot disagree with itself: choose a second one above.")
+        return
+    rows = disagreements(joined, rules, LIMIT)
+    if rows.empty:
+        st.info("These models give every image here the same probability.")
+        return
+    asked = st.query_params.get(EXPLAINED)
+    explained = next((row for row in as_text(rows) if row["sha256"] == asked), None)
+    if explained is not None:
+        with st.container(border=True):
+            _explained(explained, joined.models, folders, origin.own)
+    st.caption(
+        f"The {len(rows)} images of {escaped(joined.short)} whose probabilities lie furthest apart, widest first. Under "
+        "each the model that gives the least and the one that gives the most. *Maps* shows where each model looked."
+    )
+    picture_list(rows, LIST, origin, lambda row: _lines(row, joined.models), _maps_button)
+
+
+def _maps_button(row: Row) -> None:
+    st.button(
+        "Maps",
+        key=f"maps-{row['sha256']}",
+        icon=":material/blur_on:",
+        type="tertiary",
+        on_click=_ask,
+        args=(row["sha256"],),
+        help="Where each model looked, side by side",
+    )
+
+
+def _ask(sha256: str) -> None:
+    st.query_params[EXPLAINED] = sha256
+
+
+def _close() -> None:
+    del st.query_params[EXPLAINED]
+
+
+def _lines(row: Row, models: Sequence[str]) -> list[str]:
+    least = min(models, key=lambda model: float(row[f"p_ai {model}"]))
+    most = max(models, key=lambda model: float(row[f"p_ai {model}"]))
+    return [
+        what(row),
+        *(
+            f"{float(row[f'p_ai {model}']):.2f} {WORDS[row[f'said {model}']]} · {model}"
+            for model in (least, most)
+        ),
+        f"{float(row[SPREAD]):.2f} apart · {row['source']}",
+    ]
+
+
+def _explained(row: Row, models: Sequence[str], folders: Mapping[str, str], own: str) -> None:
+    heading = st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center")
+    heading.subheader("Where each model looked", anchor=False, width="content")
+    heading.button(
+        ":material/close:", key="maps-close", type="tertiary", help="Close the maps", on_click=_close
+    )
+    if not is_at_hand(row):
+        st.info("This image is not on this computer, so no model can look at it again.")
+        return
+    target = st.segmented_control(
+        "What spoke…",
+        list(TARGETS),
+        default="ai",
+        required=True,
+        format_func=TARGETS.__getitem__,
+        key="explained-for",
+    )
+    try:
+        name, data = named_bytes(row["sha256"], own, row.get(PATH, ""))
+        artwork = images.open(data, name=name)
+    except VersoError as error:
+        st.error(escaped(str(error)), icon=":material/broken_image:")
+        return
+    _maps(artwork, row, models, folders, target or "ai")
+
+
+def _maps(artwork: Artwork, row: Row, models: Sequence[str], folders: Mapping[str, str], target: str) -> None:
+    preview = artwork.preview(MAX_SIDE)
+    with st.container(horizontal=True, gap="medium"):
+        with st.container(width=WIDTH):
+            st.image(preview, caption="The picture", width="stretch")
+        for model in models:
+            with st.container(width=WIDTH):
+                said = f"{escaped(model)}: {float(row[f'p_ai {model}']):.2f}, {WORDS[row[f'said {model}']]}"
+                try:
+                    with st.spinner(f"{model} looks again…"):
+                        saliency = _saliency(folders[model], artwork.sha256, target, artwork)
+                except VersoError as error:
+                    st.info(f"**{said}**. It has no map: {escaped(str(error))}")
+                else:
+                    flat = f". Nothing spoke {TARGETS[target]}" if saliency.flat else ""
+                    st.image(overlay(preview, saliency, OPACITY), caption=f"{said}{flat}", width="stretch")
+    st.caption(
+        "Grad-CAM: brighter parts raised the score of the chosen class. It shows where a model looked, not why it is right."
+    )
+
+
+@st.cache_data(max_entries=100, show_spinner=False)
+def _saliency(folder: str, sha256: str, target: str, _artwork: Artwork) -> Saliency:  # noqa: ARG001  (the key)
+    return grad_cam(detector_called(folder), _artwork, target)

@@ -1,0 +1,103 @@
+"""A figure with its meaning, its picture as PNG or SVG, and its data as CSV."""
+
+from typing import Any, Final
+
+import pandas as pd
+import plotly.graph_objects as go
+import streamlit as st
+
+from core.audit.spreadsheet import neutral
+from dashboard.parts.corpus_figures import FONT_SIZE
+
+FORMAT: Final = "picture"
+FORMATS: Final = ("PNG", "SVG")
+GREY: Final = "#8a8a86"
+
+
+def format_chooser() -> None:
+    """Draw the choice between PNG and SVG for all figures of a page."""
+    st.segmented_control(
+        "Pictures of figures as",
+        FORMATS,
+        default=FORMATS[0],
+        required=True,
+        key=FORMAT,
+        bind="query-params",
+        help="What the camera in the corner of each figure saves.",
+    )
+
+
+def config(name: str) -> dict[str, Any]:
+    """Return plotly's configuration of a figure whose camera saves the chosen format under `name`."""
+    chosen = st.session_state.get(FORMAT) or FORMATS[0]
+    return {
+        "displayModeBar": True,
+        "displaylogo": False,
+        "scrollZoom": False,
+        "modeBarButtons": [["toImage"]],
+        "toImageButtonOptions": {
+            "format": chosen.lower(),
+            "filename": name,
+            "scale": 2 if chosen == "PNG" else 1,
+            "width": None,
+            "height": None,
+        },
+    }
+
+
+def downloadable(figure: go.Figure, frame: pd.DataFrame, name: str, title: str, meaning: str) -> None:
+    """Draw a figure under its title and meaning; `name` is its key and the stem of its files."""
+    with st.container(gap="xxsmall"):
+        line = st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center")
+        line.markdown(f"**{title}**", width="content")
+        csv_button(frame, name, line)
+        st.caption(meaning)
+        if frame.empty:
+            st.info(f"{title}: not defined here, because these images lack one of the two classes.")
+            return
+        st.plotly_chart(
+            fitted(figure),
+            config=config(name),
+            key=f"figure-{name}",
+            alt=f"{title}. {meaning}".replace("*", ""),
+        )
+
+
+def csv_button(frame: pd.DataFrame, name: str, place: Any = st) -> None:  # noqa: ANN401  (st or a container)
+    """Draw the button that saves a table; nothing is written before it is pressed."""
+    place.download_button(
+        "CSV",
+        lambda: as_csv(frame),
+        f"{name}.csv",
+        "text/csv",
+        key=f"csv-{name}",
+        icon=":material/download:",
+        type="tertiary",
+        on_click="ignore",
+        help="Download the data of this figure",
+    )
+
+
+def as_csv(frame: pd.DataFrame) -> str:
+    """Write a table for a spreadsheet, which will run none of its text as a formula."""
+    texts = frame.select_dtypes(include=["object", "string"]).columns
+    safe = frame.assign(
+        **{
+            name: frame[name].map(lambda value: neutral(value) if isinstance(value, str) else value)
+            for name in texts
+        }
+    )
+    return safe.to_csv(index=False, lineterminator="\n")
+
+
+def fitted(figure: go.Figure) -> go.Figure:
+    """Give a figure the fonts, margins and behaviour of all figures of the page."""
+    figure.update_layout(
+        margin={"t": 30, "l": 4, "r": 12, "b": 4},
+        font_size=FONT_SIZE,
+        dragmode=False,
+        legend={"orientation": "h", "x": 0, "y": -0.22, "yanchor": "top", "font_size": FONT_SIZE},
+    )
+    for axes in (figure.update_xaxes, figure.update_yaxes):
+        axes(automargin=True, fixedrange=True, tickfont_size=FONT_SIZE, title_font_size=FONT_SIZE)
+    return figure

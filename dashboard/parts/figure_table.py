@@ -1,0 +1,124 @@
+"""The figures of several models with their intervals, every pair tested, and what that means in plain words."""
+
+import html
+from collections.abc import Sequence
+from typing import Final
+
+import streamlit as st
+
+from core.detectors.card import Interval
+from core.evaluation.comparison import FigureRow, figure_frame, pair_frame, part_frame
+from core.evaluation.comparison_report import pair_table
+from core.evaluation.metrics import AT_THRESHOLDS, FIGURES
+from core.evaluation.paired import Pair
+from core.evaluation.tables import cell
+from core.evaluation.undefined import NotDefined
+from dashboard.parts.escaping import escaped
+from dashboard.parts.figure_download import csv_button
+from dashboard.parts.model_figures import MEANINGS
+
+SENTENCES: Final = 6
+ROW_HEIGHT: Final = 35
+MOST_ROWS: Final = 9
+FURTHER_MEANINGS: Final = {
+    "accuracy": "share of right verdicts; inconclusive is not right",
+    "tpr": "true-positive rate (TPR, recall): generated works found",
+    "tnr": "true-negative rate: human works cleared",
+    "precision": "how often a verdict AI is right, at the mix of these images",
+    "human_called_ai": "false-positive rate (FPR): false accusations; inconclusive is none",
+    "ai_called_human": "false-negative rate: generated works let pass; inconclusive is none",
+}
+STYLE: Final = """
+<style>
+.verso-figures { overflow-x: auto; }
+.verso-figures table { border-collapse: collapse; font-size: .875rem; line-height: 1.35; width: 100%; }
+.verso-figures th, .verso-figures td { text-align: left; padding: .4rem .75rem .4rem 0; vertical-align: top;
+  border-bottom: 1px solid color-mix(in srgb, currentColor 15%, transparent); }
+.verso-figures td { white-space: nowrap; font-variant-numeric: tabular-nums; }
+.verso-figures th { font-weight: 600; }
+.verso-figures tbody th { min-width: 15rem; max-width: 24rem; font-weight: 400; }
+.verso-figures small { opacity: .7; font-size: .8rem; }
+.verso-figures td small { font-size: .8rem; }
+.verso-figures tr.verso-section th { padding-top: 1rem; font-weight: 600; }
+</style>
+"""
+
+
+def sentences_view(sentences: Sequence[str]) -> None:
+    """Say every pair in plain words; beyond the first ones, on demand."""
+    st.markdown("\n".join(f"- {escaped(said)}" for said in sentences[:SENTENCES]))
+    if len(sentences) > SENTENCES:
+        with st.expander(f"The other {len(sentences) - SENTENCES} pairs"):
+            st.markdown("\n".join(f"- {escaped(said)}" for said in sentences[SENTENCES:]))
+
+
+def figure_table(rows: Sequence[FigureRow]) -> None:
+    """Draw the table of figures; the best is bold only where the paired test tells it from all others."""
+    line = st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center")
+    line.subheader("Figures", anchor=False, width="content")
+    csv_button(figure_frame(rows), "comparison-figures", line)
+    ordered = sorted(rows, key=_follows)
+    models = list(rows[0].by_model)
+    head = "".join(f"<th scope='col'>{html.escape(model)}</th>" for model in models)
+    body = ""
+    for follows, title in ((False, "Whatever the thresholds"), (True, "At these thresholds")):
+        body += f"<tr class='verso-section'><th colspan='{len(models) + 1}'>{title}</th></tr>"
+        body += "".join(_row(row) for row in ordered if _follows(row) is follows)
+    st.html(
+        f"{STYLE}<div class='verso-figures' data-testid='figures'><table><thead><tr><th></th>{head}</tr></thead>"
+        f"<tbody>{body}</tbody></table></div>"
+    )
+    reasons = dict.fromkeys(
+        value.why for row in rows for value in row.by_model.values() if isinstance(value, NotDefined)
+    )
+    st.caption(
+        "In small type 95 % bootstrap intervals over sources. **Bold**: better than every other model here by the paired "
+        "bootstrap test of that figure, corrected for the number of pairs (Holm, p < 0.05)."
+        + (f" *Not defined here*: {escaped(' '.join(reasons))}" if reasons else "")
+    )
+
+
+def pair_tables(pairs: Sequence[Pair]) -> None:
+    """Draw the paired tests: of all images, and of each medium and family."""
+    if not pairs:
+        return
+    line = st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center")
+    line.subheader("Every pair tested", anchor=False, width="content")
+    csv_button(pair_frame(pairs), "comparison-pairs", line)
+    table = pair_table(pairs)
+    st.dataframe(table, height=_height(len(table)), alt="One row a pair of models")
+    st.caption(
+        "ΔAUC is the first model's ROC AUC less the second's, with its 95 % interval over sources and the p value of the "
+        "paired bootstrap. McNemar's test looks at the images only one of the two gets right at these thresholds. Both p "
+        "values are corrected for the number of pairs; below 0.05 the two can be told apart."
+    )
+    parts = part_frame(pairs)
+    if not parts.empty:
+        with st.expander("Every pair on each medium and family"):
+            csv_button(parts, "comparison-parts")
+            st.dataframe(parts, hide_index=True, height=_height(len(parts)), alt="One row a pair and group")
+
+
+def _height(rows: int) -> int:
+    return ROW_HEIGHT * (min(rows, MOST_ROWS) + 1) + 2
+
+
+def _follows(row: FigureRow) -> bool:
+    return {**FIGURES, **AT_THRESHOLDS}[row.name].follows_rule
+
+
+def _row(row: FigureRow) -> str:
+    meaning = FURTHER_MEANINGS.get(row.name) or MEANINGS.get(row.name, "")
+    said = f"{meaning}; {row.better} is better" if meaning else f"{row.better} is better"
+    cells = "".join(_cell(value, best=model == row.best) for model, value in row.by_model.items())
+    return (
+        f"<tr><th scope='row'>{html.escape(row.title)}<br><small>{html.escape(said)}</small></th>{cells}</tr>"
+    )
+
+
+def _cell(value: Interval | NotDefined, *, best: bool) -> str:
+    if isinstance(value, NotDefined):
+        return f"<td title='{html.escape(value.why)}'>{value}</td>"
+    number, _, spread = cell(value).partition(" ")
+    shown = f"<b>{number}</b>" if best else number
+    return f"<td>{shown}<br><small>{spread.strip('()')}</small></td>"

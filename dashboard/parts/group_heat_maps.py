@@ -1,0 +1,103 @@
+"""On which generators and media each model errs: group by model."""
+
+import textwrap
+
+import pandas as pd
+import plotly.graph_objects as go
+import streamlit as st
+
+from core.evaluation.curves import false_positives_by_medium, recall_by_family
+from core.evaluation.rules import Rules
+from core.evaluation.selection import Joined
+from dashboard.parts.confusion_matrices import SCALE, ink
+from dashboard.parts.figure_download import downloadable, format_chooser
+
+ROW_HEIGHT = 34
+AROUND_ROWS = 150
+FEW = 20
+SCALES = {"family": SCALE, "medium": ((0.0, "#f7e6da"), (1.0, "#a84300"))}
+SIDE_BY_SIDE = 6
+LINE_LENGTH = 12
+
+
+def group_heat_maps(joined: Joined, rules: Rules) -> None:
+    """Draw recall by generator family and false-positive rate by medium, for each model."""
+    format_chooser()
+    recall, accused = recall_by_family(joined, rules), false_positives_by_medium(joined, rules)
+    left, right = st.columns(2, gap="large")
+    with left:
+        downloadable(
+            _figure(recall, "family"),
+            recall,
+            "comparison-recall-by-generator",
+            "Recall by generator family",
+            "Share of a family's works called AI; darker is better. In brackets how many works there are; "
+            f"with fewer than {FEW} a share says little. Hover for the 95 % interval.",
+        )
+    with right:
+        downloadable(
+            _figure(accused, "medium"),
+            accused,
+            "comparison-false-positives-by-medium",
+            "False positives by medium",
+            "Share of the human works in a medium called AI; darker is worse. In brackets how many works there are; "
+            f"with fewer than {FEW} a share says little. Hover for the 95 % interval.",
+        )
+
+
+def _figure(frame: pd.DataFrame, group: str) -> go.Figure:
+    figure = go.Figure()
+    if frame.empty:
+        return figure
+    table = frame.pivot_table(index=group, columns="model", values="share", sort=False)
+    models = list(dict.fromkeys(frame["model"]))
+    table = table.reindex(columns=models)
+    table = table.loc[table.mean(axis=1).sort_values(ascending=group == "family", kind="stable").index]
+    facts = {(row[group], row["model"]): row for row in frame.to_dict("records")}
+    names = [f"{name} ({facts[name, models[0]]['images']})" for name in table.index]
+    figure.add_heatmap(
+        z=table.to_numpy(),
+        x=list(range(len(models))),
+        y=list(range(len(names))),
+        zmin=0,
+        zmax=1,
+        colorscale=SCALES[group],
+        xgap=2,
+        ygap=2,
+        showscale=False,
+        customdata=[
+            [[facts[name, m]["low"], facts[name, m]["high"], names[i], m] for m in models]
+            for i, name in enumerate(table.index)
+        ],
+        hovertemplate=(
+            "%{customdata[2]}<br>%{customdata[3]}<br>%{z:.1%} (%{customdata[0]:.1%} to %{customdata[1]:.1%})<extra></extra>"
+        ),
+    )
+    for row, shares in enumerate(table.to_numpy()):
+        for column, share in enumerate(shares):
+            figure.add_annotation(
+                x=column,
+                y=row,
+                text=f"{share * 100:.0f} %",
+                showarrow=False,
+                font={"size": 13, "color": ink(share)},
+            )
+    figure.update_layout(height=AROUND_ROWS + ROW_HEIGHT * len(names))
+    level = len(models) <= SIDE_BY_SIDE
+    figure.update_xaxes(
+        side="top",
+        tickvals=list(range(len(models))),
+        ticktext=[_wrapped(model) for model in models] if level else models,
+        tickangle=0 if level else -90,
+        showgrid=False,
+        zeroline=False,
+    )
+    figure.update_yaxes(
+        tickvals=list(range(len(names))), ticktext=names, autorange="reversed", showgrid=False, zeroline=False
+    )
+    return figure
+
+
+def _wrapped(model: str) -> str:
+    """The name of a model on short lines, broken after hyphens."""
+    return "<br>".join(textwrap.wrap(model, LINE_LENGTH))

@@ -1,0 +1,75 @@
+"""Chooses the model that judges; the choice stands in the address bar."""
+
+from typing import Final
+
+import streamlit as st
+
+from core.detectors import store
+from core.detectors.card import Card
+from core.detectors.library import Entry
+from dashboard.model_shelf import shelf
+from dashboard.parts.escaping import escaped
+
+PARAMETER: Final = "model"
+KEY: Final = "review-model"
+
+
+def model_choice() -> str:
+    """Draw the choice among the models that can judge on this computer, and return the one chosen.
+
+    The address decides, then what this session chose last, then the default. Where the model asked for, or the
+    default one, cannot judge here, the reason is shown and another is chosen.
+    """
+    cards = {entry.name: entry.card for entry in shelf() if entry.card is not None}
+    flaws = {entry.name: _flaw(entry) for entry in shelf()}
+    able = [name for name, flaw in flaws.items() if not flaw]
+    asked = st.query_params.get(PARAMETER)
+    if not able:
+        return asked or store.DEFAULT_MODEL
+    standard = next((name for name in (store.DEFAULT_MODEL, store.FALLBACK_MODEL) if name in able), able[0])
+    if asked in able:
+        st.session_state[KEY] = asked
+    elif st.session_state.get(KEY) not in able:
+        st.session_state[KEY] = standard
+    chosen: str = st.selectbox(
+        "Model",
+        able,
+        format_func=lambda name: _title(name, cards[name]),
+        key=KEY,
+        on_change=_into_the_address,
+        persist_state="session",
+        width=460,
+        help="It judges what you drop from now on; what lies on the desk keeps the verdict it has. "
+        "The page Models says how good each is.",
+    )
+    if asked is None and chosen != standard:
+        _into_the_address()
+    _explain(asked or store.DEFAULT_MODEL, chosen, flaws)
+    return chosen
+
+
+def _into_the_address() -> None:
+    st.query_params[PARAMETER] = st.session_state[KEY]
+
+
+def _flaw(entry: Entry) -> str:
+    """Say why a model cannot judge on this computer; empty if it can."""
+    return entry.problem if entry.card is None else store.what_is_missing(entry.card, entry.folder)
+
+
+def _title(name: str, card: Card | None) -> str:
+    kind = f" · {card.family}" if card is not None and card.family not in name else ""
+    default = " · default" if name == store.DEFAULT_MODEL else ""
+    return f"{name}{kind}{default}"
+
+
+def _explain(wanted: str, chosen: str, flaws: dict[str, str]) -> None:
+    """Say plainly which models cannot judge here, and what is done where the wanted one is among them."""
+    if flaw := flaws.get(wanted, f"there is no model of that name in {store.models_folder().name}/"):
+        st.warning(
+            f"**{escaped(wanted)}** cannot judge on this computer: {escaped(flaw)} **{escaped(chosen)}** judges instead."
+        )
+    others = {name: flaw for name, flaw in flaws.items() if flaw and name != wanted}
+    if others:
+        with st.expander(f"{len(others)} more cannot judge on this computer"):
+            st.markdown("\n".join(f"- **{escaped(name)}**: {escaped(flaw)}" for name, flaw in others.items()))

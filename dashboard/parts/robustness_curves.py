@@ -1,0 +1,68 @@
+"""What is left of several models' figures after pictures were re-saved, resized or blurred."""
+
+from collections.abc import Mapping
+
+import pandas as pd
+import plotly.graph_objects as go
+import streamlit as st
+
+from core.evaluation.curves import CLEAN, robustness_of
+from core.evaluation.metrics import AT_THRESHOLDS, FIGURES
+from core.evaluation.perturbations import CONDITIONS
+from core.evaluation.rules import Rules
+from core.evaluation.selection import Joined
+from dashboard.parts.figure_download import downloadable, format_chooser
+from dashboard.parts.model_colours import lines
+
+SHOWN = ("auc", "accuracy", "human_called_ai", "tpr", "coverage", "ece")
+HEIGHT = 440
+
+
+def robustness_curves(after: Mapping[str, Joined], rules: Rules) -> None:
+    """Draw a figure after each condition that all models were measured under, or say that there is none."""
+    if len(after) < 2:  # noqa: PLR2004  (the pictures as they are, and one condition)
+        st.info(
+            "There is no condition under which all of these models were measured on this split. Measure a model with "
+            "`python -m core evaluate MODEL --perturb all` (splits *test* and *ood*)."
+        )
+        return
+    titles = {name: ({**FIGURES, **AT_THRESHOLDS})[name].title for name in SHOWN}
+    line = st.container(horizontal=True, vertical_alignment="bottom", gap="medium")
+    with line:
+        figure = st.selectbox(
+            "Figure", SHOWN, format_func=titles.__getitem__, key="robustness-figure", width=360
+        )
+        format_chooser()
+    frame = robustness_of(after, rules)
+    rows = frame[frame["figure"] == figure]
+    better = ({**FIGURES, **AT_THRESHOLDS})[figure].better
+    downloadable(
+        _figure(rows, titles[figure]),
+        rows,
+        f"comparison-robustness-{figure}",
+        f"Robustness: {titles[figure]}",
+        f"The same done to every picture before it was judged, harder from left to right within a kind; {better} is better.",
+    )
+
+
+def _figure(rows: pd.DataFrame, title: str) -> go.Figure:
+    figure = go.Figure()
+    for model, style in lines(list(dict.fromkeys(rows["model"]))).items():
+        of_model = rows[rows["model"] == model]
+        figure.add_scatter(
+            x=[_title(condition) for condition in of_model["condition"]],
+            y=of_model["value"],
+            mode="lines+markers",
+            name=model,
+            line=style,
+            marker_size=7,
+            hovertemplate="%{x}: %{y:.3f}<extra>%{fullData.name}</extra>",
+        )
+    figure.update_layout(height=HEIGHT)
+    figure.update_xaxes(tickangle=-35)
+    figure.update_yaxes(title_text=title)
+    return figure
+
+
+def _title(condition: str) -> str:
+    return "as they are" if condition == CLEAN else CONDITIONS[condition].title

@@ -1,0 +1,38 @@
+"""Opens in Review the image that the address names, as another page's link does."""
+
+import re
+from collections.abc import Mapping
+from typing import Final
+
+from core.errors import CorpusError
+from dashboard.comparison_pictures import named_bytes
+from dashboard.review_desk import Desk
+
+IMAGE: Final = "image"
+OWN: Final = "own"
+PATH: Final = "path"
+BACK: Final = "back"
+SHA256: Final = re.compile("[0-9a-f]{64}")
+
+
+def lay_what_is_asked_for(desk: Desk, address: Mapping[str, str]) -> None:
+    """Put the image that the address names on top of the desk; once, however often the page is drawn.
+
+    Raises:
+        VersoError: it is not on this computer, or cannot be read any more.
+    """
+    asked = address.get(IMAGE, "")
+    if asked == desk.asked:
+        return
+    desk.asked = asked
+    if not asked:
+        return
+    known = next((item for item in desk.items if item.id == asked), None)
+    if known is not None:
+        desk.items = [known, *(item for item in desk.items if item is not known)]
+        return
+    if not SHA256.fullmatch(asked):
+        raise CorpusError(
+            f"The address asks for the image '{asked}', which is no sha256: follow the link again."
+        )
+    desk.receive([named_bytes(asked, address.get(OWN, ""), address.get(PATH, ""))])

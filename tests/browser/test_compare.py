@@ -1,0 +1,122 @@
+import os
+import shutil
+
+import numpy as np
+import pytest
+from playwright.sync_api import expect
+
+from core.detectors.store import DEFAULT_MODEL, models_folder
+from core.evaluation.predictions import read_predictions, write_predictions
+from tests.browser.conftest import WAIT, in_a_browser, serve, shoot
+from tests.browser.test_data import clipped_labels, expect_whole
+
+pytestmark = in_a_browser
+
+MODELS = (DEFAULT_MODEL, "bold", "shy")
+SHIFTS = (0.0, 1.5, -1.5)
+
+
+@pytest.fixture(scope="module")
+def compared(tmp_path_factory):
+    """A dashboard with three models: the default one, and two that lean to either side of it."""
+    folder = tmp_path_factory.mktemp("models")
+    for seed, (name, shift) in enumerate(zip(MODELS, SHIFTS, strict=True)):
+        shutil.copytree(models_folder() / DEFAULT_MODEL, folder / name)
+        card = folder / name / "card.toml"
+        card.write_text(card.read_text().replace(f'name = "{DEFAULT_MODEL}"', f'name = "{name}"', 1))
+        said = read_predictions(folder / name)
+        p_ai = said["p_ai"].clip(1e-4, 1 - 1e-4)
+        margin = np.log(p_ai / (1 - p_ai)) + shift + seed * np.random.default_rng(seed).normal(size=len(said))
+        write_predictions(said.assign(p_ai=1 / (1 + np.exp(-margin))), folder / name)
+    with serve({**os.environ, "VERSO_MODELS": str(folder)}) as address:
+        yield address
+
+
+def settled(page):
+    expect(page.get_by_test_id("stStatusWidget")).to_have_count(0, timeout=WAIT)
+    page.wait_for_timeout(1000)
+
+
+def go_to_compare(address, page):
+    page.goto(address)
+    link = page.get_by_role("link", name="Compare")
+    if page.viewport_size["width"] < 600:
+        page.get_by_test_id("stExpandSidebarButton").click(timeout=WAIT)
+    link.click(timeout=WAIT)
+    expect(page.get_by_role("heading", name="Compare models")).to_be_visible(timeout=WAIT)
+    if page.viewport_size["width"] < 600:
+        page.get_by_test_id("stSidebarCollapseButton").get_by_role("button").click()
+    settled(page)
+
+
+def choose(page, box, option):
+    page.get_by_role("combobox", name=box).first.click()
+    page.get_by_role("option", name=option, exact=True).click()
+    page.keyboard.press("Escape")
+    settled(page)
+
+
+def parts(address: str) -> list[str]:
+    return sorted(address.partition("?")[2].split("&"))
+
+
+def test_three_models_a_threshold_a_cell_review_and_back(compared, page):
+    go_to_compare(compared, page)
+    choose(page, "Images", "val")
+    for name in MODELS:
+        if not page.get_by_test_id("stMultiSelect").get_by_text(name, exact=True).count():
+            choose(page, "Models", name)
+    plots = page.locator(".js-plotly-plot")
+    expect(plots).to_have_count(len(MODELS), timeout=WAIT)
+    page.get_by_role("radio", name="one for all").click()
+    slider = page.get_by_role("slider")
+    expect(slider).to_have_count(1, timeout=WAIT)
+    slider.focus()
+    for _ in range(10):
+        page.keyboard.press("ArrowLeft")
+    expect(slider).to_have_attribute("aria-valuenow", "0.4", timeout=WAIT)
+    settled(page)
+    expect_whole(page)
+    assert clipped_labels(page) == []
+    shoot(page, "compare-matrices")
+
+    cells = plots.nth(1).locator(".nsewdrag")
+    cells.scroll_into_view_if_needed()
+    box = cells.bounding_box()
+    page.mouse.click(box["x"] + box["width"] * 0.75, box["y"] + box["height"] * 0.25)
+    expect(page.get_by_text("Sorted by how sure")).to_be_visible(timeout=WAIT)
+    settled(page)
+    expect_whole(page)
+    shoot(page, "compare-cell")
+    before = page.url
+    assert "cut=0.4" in before
+    assert "cell=" in before
+    shown = page.get_by_test_id("stSelectbox").get_by_text("human called ai")
+    expect(shown).to_be_visible()
+
+    opens = page.get_by_test_id("stPageLink").get_by_role("link")
+    if opens.count() == 0:
+        expect(page.get_by_text("not on this computer").first).to_be_visible()
+        return
+    opens.first.click()
+    expect(page.get_by_test_id("verdict")).to_be_visible(timeout=WAIT)
+    expect_whole(page)
+    page.get_by_role("link", name="Back to the comparison").click()
+    expect(page.get_by_text("Sorted by how sure")).to_be_visible(timeout=WAIT)
+    settled(page)
+    assert parts(page.url) == parts(before)
+    expect(page.get_by_role("slider")).to_have_attribute("aria-valuenow", "0.4")
+    expect(shown).to_be_visible()
+    expect_whole(page)
+
+
+@pytest.mark.parametrize("view", ["Curves", "Groups", "Robustness", "Disagreements"])
+def test_every_view_is_whole(compared, page, view):
+    go_to_compare(compared, page)
+    choose(page, "Images", "val")
+    page.get_by_role("tab", name=view).click()
+    settled(page)
+    page.wait_for_timeout(1500)
+    assert clipped_labels(page) == []
+    expect_whole(page)
+    shoot(page, f"compare-{view.lower()}")

@@ -1,0 +1,297 @@
+import shutil
+import zipfile
+from dataclasses import replace
+from pathlib import Path
+from urllib.parse import parse_qs
+
+import numpy as np
+import pandas as pd
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+from core.corpus import manifest
+from core.evaluation.confusion import cell_images, confusion
+from core.evaluation.predictions import predictions_frame, write_predictions
+from core.evaluation.rules import Cut, shipped, the_same
+from core.evaluation.selection import Selection, load
+from dashboard.own_images import scoring
+from dashboard.parts.confusion_matrices import CELL, cell_name
+from dashboard.parts.figure_download import as_csv
+from dashboard.review_desk import KEY
+from tests.cards import head_card, lay, network_card
+
+APP = Path(__file__).resolve().parents[2] / "dashboard" / "app.py"
+NAMES = ["good", "fair", "head"]
+WAIT = 120
+
+
+def predict(folder: Path, corpus: Path, noise: float, seed: int) -> None:
+    """Write predictions that are right as often as the noise allows."""
+    listed = manifest.read(corpus)
+    listed = replace(listed, frame=listed.frame[listed.frame["split"] != "train"])
+    side = np.where(listed.frame["label"] == "ai", 1.0, -1.0)
+    margin = 2 * side + noise * np.random.default_rng(seed).normal(size=len(side))
+    write_predictions(predictions_frame(listed, 1 / (1 + np.exp(-margin))), folder)
+
+
+@pytest.fixture
+def corpus(workshop, monkeypatch) -> Path:
+    """The drawn corpus in place of the repository's, with its images at hand."""
+    monkeypatch.setattr("dashboard.corpus_shelf.DATA", workshop.manifest.parent)
+    monkeypatch.setenv("VERSO_CORPUS", str(workshop.folder))
+    st.cache_resource.clear()
+    yield workshop.manifest
+    st.cache_resource.clear()
+
+
+@pytest.fixture
+def models(corpus, tmp_path, monkeypatch) -> Path:
+    """Three models that were never trained, with drawn predictions of the drawn corpus."""
+    folder = tmp_path / "models"
+    monkeypatch.setenv("VERSO_MODELS", str(folder))
+    for seed, (name, noise) in enumerate(zip(NAMES, (0.5, 2.5, 4.0), strict=True)):
+        card = head_card(name) if name == "head" else network_card(name)
+        predict(lay(card, folder), corpus, noise, seed)
+    return folder
+
+
+@pytest.fixture
+def trained(corpus, tiny_model, tmp_path, monkeypatch) -> Path:
+    """Two copies of a model that can judge."""
+    assert corpus.is_file()
+    folder = tmp_path / "models"
+    monkeypatch.setenv("VERSO_MODELS", str(folder))
+    monkeypatch.setattr("core.detectors.store.DEFAULT_MODEL", "tiny")
+    for name in ("tiny", "twin"):
+        shutil.copytree(tiny_model, folder / name)
+    card = folder / "twin" / "card.toml"
+    card.write_text(card.read_text().replace('name = "tiny"', 'name = "twin"', 1))
+    return folder
+
+
+def opened(page: str = "compare", **address) -> AppTest:
+    app = AppTest.from_file(str(APP), default_timeout=WAIT).run()
+    for name, value in address.items():
+        app.query_params[name.replace("_", "-")] = value
+    app.switch_page(f"app_pages/{page}.py").run()
+    assert not app.exception
+    return app
+
+
+def text_of(app: AppTest) -> str:
+    parts = [*app.markdown, *app.caption, *app.info, *app.warning, *app.error, *app.subheader]
+    pages = [each.proto.body for each in app.get("html")]
+    return "\n".join([*(each.value for each in parts), *pages]).replace("\\", "")
+
+
+def matrices(app: AppTest) -> list[str]:
+    """What is said of each matrix to those who cannot see it."""
+    said = [str(each.proto) for each in app.get("plotly_chart")]
+    return [each for each in said if "Confusion matrix" in each]
+
+
+def review_links(app: AppTest) -> list[dict[str, list[str]]]:
+    links = [each.proto for each in app.get("page_link") if each.proto.label == "Review"]
+    return [parse_qs(link.query_string) for link in links]
+
+
+@pytest.mark.usefixtures("models")
+def test_matrices_figures_tests_and_sentences_of_the_first_models(corpus):
+    app = opened(images="val")
+    assert sorted(app.multiselect[0].value) == sorted(NAMES)
+    rules = shipped(NAMES)
+    table = load(NAMES, Selection("val"), corpus)
+    for model, matrix in confusion(table, rules).items():
+        (said,) = [each for each in matrices(app) if f"matrix of {model}:" in each]
+        assert f"ai works called human: {matrix.counts.loc['ai', 'human']}" in said
+        assert f"human works called inconclusive: {matrix.counts.loc['human', 'inconclusive']}" in said
+    text = text_of(app)
+    assert "(6 human, 6 AI)" in text
+    assert "ROC AUC" in text
+    assert text.count("on val (ΔAUC") == 3
+    assert app.dataframe[0].value.columns[0] == "ΔAUC"
+    assert len(app.dataframe[0].value) == 3
+
+
+@pytest.mark.usefixtures("models")
+def test_the_address_reproduces_the_view():
+    app = opened(
+        models=["good", "head"],
+        images="test",
+        family="grid",
+        thresholds="one each",
+        cut_head="0.25",
+        cell="head · ai called human",
+        view="Groups",
+    )
+    assert app.multiselect[0].value == ["good", "head"]
+    chosen = {box.key: box.value for box in app.selectbox}
+    assert chosen["images"] == "test"
+    assert chosen["family"] == "grid"
+    assert chosen[CELL] == "head · ai called human"
+    assert {slider.key: slider.value for slider in app.slider} == {"cut-good": 0.5, "cut-head": 0.25}
+    assert "Recall by generator family" in text_of(app)
+
+
+@pytest.mark.usefixtures("models")
+def test_a_moved_slider_moves_the_matrices(corpus):
+    app = opened(images="val", models=["good", "fair"], thresholds="one for all")
+    app.slider(key="cut").set_value(0.9).run()
+    table = load(["good", "fair"], Selection("val"), corpus)
+    for model, matrix in confusion(table, the_same(["good", "fair"], Cut(0.9))).items():
+        (said,) = [each for each in matrices(app) if f"matrix of {model}:" in each]
+        assert f"ai works called human: {matrix.counts.loc['ai', 'human']}" in said
+        assert "inconclusive" not in said
+
+
+@pytest.mark.usefixtures("models")
+def test_a_cell_lists_its_images_surest_first_and_each_leads_to_review_and_back(corpus):
+    address = {"images": "val", "models": ["good", "fair"], "thresholds": "one for all", "cut": "0.3"}
+    app = opened(**address, cell=cell_name("fair", "ai", "ai"))
+    table = load(["good", "fair"], Selection("val"), corpus)
+    rows = cell_images(table, "fair", Cut(0.3), "ai", "ai")
+    links = review_links(app)
+    assert [link["image"][0] for link in links] == list(rows["sha256"])
+    back = parse_qs(links[0]["back"][0])
+    assert back["models"] == ["good", "fair"]
+    assert back["cut"] == ["0.3"]
+    assert back["cell"] == ["fair · ai called ai"]
+    assert back["thresholds"] == ["one for all"]
+
+
+@pytest.mark.usefixtures("models")
+def test_pictures_of_a_split_that_judges_are_shown_only_when_asked_for():
+    app = opened(images="test", models=["good", "fair"], cell=cell_name("good", "human", "human"))
+    assert not app.get("image")
+    assert "not shown" in text_of(app)
+    app.toggle[0].set_value(True).run()
+    assert app.get("image")
+
+
+@pytest.mark.usefixtures("models")
+def test_what_one_class_does_not_define_is_said_in_words():
+    app = opened(images="val", models=["good", "fair"], source="folder:human-0")
+    text = text_of(app)
+    assert "not defined here" in text
+    assert "There are no ai works here" in text
+    for view in ("Curves", "Groups", "Disagreements"):
+        seen = opened(images="val", models=["good", "fair"], source="folder:human-0", view=view)
+        text += text_of(seen)
+    assert "nan" not in text.lower().split()
+    assert "not defined here, because these images lack one of the two classes" in text
+
+
+@pytest.mark.usefixtures("models")
+def test_a_model_that_is_gone_is_named():
+    app = opened(models=["good", "gone*"], images="val")
+    assert "gone*" in app.warning[0].value.replace("\\", "")
+    assert app.multiselect[0].value == ["good"]
+
+
+@pytest.mark.usefixtures("models")
+def test_models_of_other_images_are_a_sentence(models):
+    path = models / "fair" / "predictions.csv"
+    path.write_text("\n".join(path.read_text().splitlines()[:-1]) + "\n")
+    app = opened(images="val", models=["good", "fair"])
+    assert "python -m core evaluate fair" in app.error[0].value.replace("\\", "")
+
+
+@pytest.mark.usefixtures("models")
+def test_a_model_without_maps_says_why(monkeypatch):
+    app = opened(images="val", models=["good", "head"], view="Disagreements")
+    asked = review_links(app)[0]["image"][0]
+
+    class Head:
+        card = head_card("head")
+
+    monkeypatch.setattr("dashboard.parts.disagreement_view.detector_called", lambda _: Head())
+    app = opened(images="val", models=["good", "head"], view="Disagreements", explained=asked)
+    assert "It has no map: " in text_of(app)
+    assert "'head'" in text_of(app)
+
+
+def test_maps_of_models_stand_side_by_side(trained):
+    path = trained / "twin" / "predictions.csv"
+    said = pd.read_csv(path)
+    image = said.loc[said["split"] == "val", "sha256"].iloc[0]
+    said.loc[said["sha256"] == image, "p_ai"] = 0.999
+    said.to_csv(path, index=False)
+    app = opened(images="val", models=["tiny", "twin"], view="Disagreements")
+    before = len(app.get("image"))
+    app.button(key=f"maps-{image}").click().run()
+    assert not app.exception
+    assert "Where each model looked" in text_of(app)
+    assert len(app.get("image")) == before + 3
+
+
+@pytest.fixture
+def labelled(tmp_path, drawings) -> Path:
+    """A zip of six works and one damaged file."""
+    path = tmp_path / "mine.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        for number in range(3):
+            archive.writestr(f"human/{number}.png", drawings.file(drawings.painting((80, 60), number)))
+            picture = drawings.painting((80, 60), 10 + number).resize((8, 6)).resize((80, 60), 0)
+            archive.writestr(f"ai/gridder/{number}.png", drawings.file(picture))
+        archive.writestr("ai/broken.png", b"no picture")
+    return path
+
+
+@pytest.mark.usefixtures("trained")
+def test_own_images_are_judged_on_the_spot_and_open_in_review(labelled, monkeypatch):
+    monkeypatch.setenv("VERSO_AUDIT_ROOTS", str(labelled.parent))
+    address = {"models": ["tiny", "twin"], "images": "your images", "place": str(labelled)}
+    scoring(str(labelled), ["tiny", "twin"]).outcome()
+    app = opened(**address, cell=cell_name("tiny", "human", "human"), thresholds="one for all", cut="1.0")
+    text = text_of(app)
+    assert "your images in mine.zip (3 human, 3 AI)" in text
+    assert "ai/broken.png" in set(app.dataframe[0].value["path"])
+    link = review_links(app)[0]
+    assert link["path"][0].startswith("human/")
+    seen = opened("review", **{name: values[0] for name, values in link.items()})
+    assert seen.session_state[KEY].items[0].id == link["image"][0]
+
+
+@pytest.mark.usefixtures("trained")
+def test_a_place_outside_the_offered_folders_is_refused(labelled, monkeypatch, tmp_path):
+    monkeypatch.setenv("VERSO_AUDIT_ROOTS", str(tmp_path / "models"))
+    app = opened(models=["tiny", "twin"], images="your images", place=str(labelled))
+    assert "outside the folders that may be read here" in app.error[0].value.replace("\\", "")
+
+
+@pytest.mark.usefixtures("trained")
+def test_an_upload_that_is_gone_is_asked_for_again():
+    app = opened(models=["tiny", "twin"], images="your images", upload=f"upload:{'0' * 64}")
+    assert "drop it again" in app.error[0].value
+
+
+@pytest.mark.usefixtures("trained")
+def test_review_opens_what_the_address_names_once_and_leads_back(corpus):
+    image = pd.read_csv(corpus)["sha256"].iloc[0]
+    app = opened("review", image=image, back="images=val&cut=0.3&models=tiny&models=twin")
+    desk = app.session_state[KEY]
+    assert [item.id for item in desk.items] == [image]
+    (back,) = [link.proto for link in app.get("page_link") if "comparison" in link.proto.label]
+    assert parse_qs(back.query_string) == {"images": ["val"], "cut": ["0.3"], "models": ["tiny", "twin"]}
+    app.button(key=f"remove-{image}").click().run()
+    assert app.session_state[KEY].items == []
+
+
+@pytest.mark.usefixtures("trained")
+@pytest.mark.parametrize(("image", "said"), [("f" * 64, "not on this computer"), ("../x", "no sha256")])
+def test_review_says_why_it_cannot_open_what_the_address_names(image, said):
+    app = opened("review", image=image)
+    assert said in app.error[0].value.replace("\\", "")
+    assert app.session_state[KEY].items == []
+
+
+def test_a_spreadsheet_runs_nothing_of_a_downloaded_table():
+    text = as_csv(pd.DataFrame({"path": ["=1+1", "ai/a.png"], "p_ai": [-0.5, 0.5]}))
+    assert text == "path,p_ai\n'=1+1,-0.5\nai/a.png,0.5\n"
+
+
+def test_without_models_the_page_says_how_to_make_predictions(corpus, tmp_path, monkeypatch):
+    assert corpus.is_file()
+    monkeypatch.setenv("VERSO_MODELS", str(tmp_path / "none"))
+    assert "python -m core evaluate" in opened().info[0].value
