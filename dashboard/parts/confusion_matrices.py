@@ -70,7 +70,7 @@ def confusion_matrices(joined: Joined, rules: Rules) -> tuple[str, str, str] | N
         width=520,
     )
     chosen = cells.get(named or "")
-    with above.container(horizontal=True, gap="medium", key="matrices"):
+    with above.container(horizontal=True, gap="small", key="matrices"):
         for model, matrix in matrices.items():
             with st.container(width=WIDTH, gap="xxsmall"):
                 _matrix(model, matrix, chosen)

@@ -14,8 +14,11 @@ def in_python(name: str) -> str:
 
 
 def judging(picture: str) -> str:
-    """Return the two lines that judge a picture with the detector of `in_python`."""
-    return f'from core import images\np_ai = detector.predict([images.open("{picture}")])'
+    """Return the lines that judge a picture with the detector of `in_python`."""
+    return (
+        "from pathlib import Path\nfrom core import images\n"
+        f'p_ai = detector.predict([images.open(Path("{picture}"))])'
+    )
 
 
 def on_the_command_line(name: str, picture: str) -> str:
