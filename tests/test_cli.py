@@ -11,8 +11,15 @@ from PIL import Image
 
 from core import images
 from core.detectors.card import read_card
-from core.detectors.precision import BF16_TOLERANCE
-from core.detectors.store import find_model, load_detector
+from core.detectors.precision import BF16_TOLERANCE, best_compute
+from core.detectors.store import (
+    DEFAULT_MODEL,
+    FALLBACK_MODEL,
+    find_model,
+    load_card,
+    load_detector,
+    what_is_missing,
+)
 from core.evaluation.predictions import read_predictions
 from tests.commands import invoke, run_cli
 
@@ -99,11 +106,14 @@ def test_evaluate_puts_the_figures_of_every_reported_split_on_the_card(tiny_mode
         assert all(figure.low <= figure.high for figure in split.figures.values())
 
 
-def test_the_shipped_model_repeats_its_predictions_on_real_images(shared_data):
-    detector = load_detector()
+@pytest.mark.parametrize("name", [DEFAULT_MODEL, FALLBACK_MODEL])
+def test_the_shipped_models_repeat_their_predictions_on_real_images(shared_data, name):
+    if missing := what_is_missing(load_card(name), find_model(name)):
+        pytest.skip(f"{name} cannot judge here: {missing}")
+    detector = load_detector(name)
     kept = read_predictions(find_model(detector.card.name))
     sample = kept[kept["split"] == "val"].iloc[::60]
     paths = [shared_data / "images" / sha[:2] / f"{sha}.jpg" for sha in sample["sha256"]]
     p_ai = detector.predict([images.open(path) for path in paths])
-    tolerance = TOLERANCE if detector.compute.dtype == torch.float32 else BF16_TOLERANCE
+    tolerance = TOLERANCE if best_compute().dtype == torch.float32 else BF16_TOLERANCE
     np.testing.assert_allclose(p_ai, sample["p_ai"], atol=tolerance)

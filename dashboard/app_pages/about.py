@@ -45,7 +45,10 @@ st.markdown(
 
 st.header("What is kept")
 st.markdown(
-    "Nothing is written to disk. An upload leaves the server's memory as soon as it is judged; a preview of it and "
-    "the findings stay in the memory of your session until you take them off the desk or close the page. No "
-    "usage statistics are sent."
+    "**Review** writes nothing to disk. An upload leaves the server's memory as soon as it is judged; a preview of it "
+    "and the findings stay in the memory of your session until you take them off the desk or close the page.\n\n"
+    "A zip dropped on **Compare** lies in a temporary folder of the server until the server stops.\n\n"
+    "**Audits** started on the command line are kept, names and verdicts but no pictures, in the data folder of "
+    "whoever started them.\n\n"
+    "No usage statistics are sent."
 )

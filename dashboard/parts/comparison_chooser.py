@@ -9,7 +9,7 @@ import streamlit as st
 
 from core.audit.inputs.roots import VARIABLE, Roots
 from core.detectors.library import Entry
-from core.detectors.store import DEFAULT_MODEL
+from core.detectors.store import DEFAULT_MODEL, FALLBACK_MODEL
 from core.evaluation.selection import Selection
 from dashboard.comparison_shelf import offered
 from dashboard.own_images import keep_upload
@@ -90,7 +90,7 @@ def _models(names: Sequence[str]) -> tuple[str, ...]:
             f"The address names {', '.join(f'**{escaped(name)}**' for name in gone)}, which "
             "cannot be compared here: there is no such model on this computer, or it has no predictions."
         )
-    first = sorted(names, key=lambda name: name != DEFAULT_MODEL)[:MOST_AT_FIRST]
+    first = sorted(names, key=lambda name: (name != DEFAULT_MODEL, name != FALLBACK_MODEL))[:MOST_AT_FIRST]
     chosen = st.multiselect(
         "Models",
         names,

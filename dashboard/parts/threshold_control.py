@@ -15,7 +15,7 @@ EACH: Final = "one each"
 MODE: Final = "thresholds"
 CUT: Final = "cut"
 MEANINGS: Final = {
-    OWN: "Each model at the band it ships with, chosen on *val*; between its edges it says *inconclusive*.",
+    OWN: "Each model at the band of its card; between its edges it says *inconclusive*.",
     ONE: "*AI* above the threshold, *human* up to it, nothing inconclusive.",
     EACH: "*AI* above a model's threshold, *human* up to it, nothing inconclusive.",
 }

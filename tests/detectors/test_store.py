@@ -1,0 +1,33 @@
+from core.detectors.store import (
+    DEFAULT_MODEL,
+    FALLBACK_MODEL,
+    default_model,
+    find_model,
+    is_loadable,
+    load_card,
+    load_detector,
+    model_names,
+)
+
+
+def test_where_the_encoder_is_missing_a_model_that_needs_none_judges(monkeypatch, tmp_path):
+    monkeypatch.delenv("VERSO_ENCODER", raising=False)
+    monkeypatch.setenv("VERSO_CACHE", str(tmp_path))
+    assert default_model() == FALLBACK_MODEL
+    assert load_detector().card.name == FALLBACK_MODEL
+
+
+def test_where_the_encoder_is_at_hand_the_default_model_judges(monkeypatch, tmp_path):
+    (tmp_path / "encoder.safetensors").touch()
+    monkeypatch.setenv("VERSO_ENCODER", str(tmp_path / "encoder.safetensors"))
+    assert default_model() == DEFAULT_MODEL
+
+
+def test_all_weights_shipped_are_at_most_80_megabytes():
+    folders = [find_model(name) for name in model_names()]
+    weights = [folder / load_card(folder.name).weights.file for folder in folders]
+    assert sum(path.stat().st_size for path in weights if path.is_file()) <= 80e6
+
+
+def test_the_fallback_needs_nothing_that_is_not_shipped():
+    assert is_loadable(load_card(FALLBACK_MODEL), find_model(FALLBACK_MODEL))
