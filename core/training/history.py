@@ -29,10 +29,10 @@ def read_history(folder: Path) -> pd.DataFrame | None:
     except (OSError, ValueError) as error:
         raise TrainingError(f"{path} cannot be read ({error}); restore it from the repository.") from error
     wrong = [name for name in NEEDED if name not in frame or not pd.api.types.is_numeric_dtype(frame[name])]
-    if wrong or frame.empty:
+    if frame.empty or wrong:
+        found = "has no rows" if frame.empty else f"{', '.join(wrong)} is missing or no number"
         raise TrainingError(
-            f"{path} must hold a row per epoch with numbers in the columns {', '.join(NEEDED)}, but "
-            f"{'has no rows' if not wrong else ', '.join(wrong) + ' is missing or no number'}; restore it from "
-            "the repository."
+            f"{path} must hold a row per epoch with numbers in the columns {', '.join(NEEDED)}, but {found}; restore "
+            "it from the repository."
         )
     return frame
