@@ -1,6 +1,6 @@
 from playwright.sync_api import expect
 
-from core.detectors.store import DEFAULT_MODEL, load_card, model_names
+from core.detectors.store import FALLBACK_MODEL, load_card, model_names
 from core.evaluation.tables import cell
 from tests.browser.conftest import WAIT, in_a_browser, shoot
 from tests.browser.test_data import clipped_labels, expect_whole
@@ -20,9 +20,10 @@ def go_to_models(address, page):
 
 
 def test_a_card_in_full_and_a_link_that_reproduces_it(address, page):
-    card = load_card(DEFAULT_MODEL)
+    card = load_card(FALLBACK_MODEL)
     go_to_models(address, page)
-    expect(page.get_by_role("heading", name=DEFAULT_MODEL)).to_be_visible(timeout=WAIT)
+    page.goto(f"{address}/models?model={FALLBACK_MODEL}")
+    expect(page.get_by_role("heading", name=FALLBACK_MODEL)).to_be_visible(timeout=WAIT)
     expect(page.get_by_text(cell(card.splits["ood"].figures["auc"])).first).to_be_visible(timeout=WAIT)
     expect(page.get_by_test_id("stDataFrame")).to_be_visible()
     page.wait_for_timeout(1000)
@@ -54,5 +55,5 @@ def test_a_card_in_full_and_a_link_that_reproduces_it(address, page):
     expect(page.get_by_test_id("stException")).to_have_count(0)
 
     page.get_by_role("tab", name="Use it").click()
-    expect(page.get_by_text(f"--model {DEFAULT_MODEL}")).to_be_visible(timeout=WAIT)
+    expect(page.get_by_text(f"--model {FALLBACK_MODEL}")).to_be_visible(timeout=WAIT)
     shoot(page, "models-use")
