@@ -26,6 +26,9 @@ lint: $(VENV)/dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+encoder: $(VENV)/app
+	@$(BIN)/python -m core encoder fetch || echo "Going on without the encoder: resnet18-finetune judges until it is there."
+
 format: $(VENV)/dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
