@@ -11,8 +11,7 @@ import streamlit as st
 from core.corpus.manifest import Manifest
 from core.detectors.card import CARD_FILE
 from core.detectors.library import Entry
-from core.detectors.protocol import Detector
-from core.detectors.store import find_model, load_card, load_detector
+from core.detectors.store import find_model, load_card
 from core.evaluation import curves
 from core.evaluation.comparison import Comparison
 from core.evaluation.predictions import PREDICTIONS_FILE
@@ -91,16 +90,6 @@ def after_conditions(models: Sequence[str], selection: Selection) -> Mapping[str
 def own_bands(models: Sequence[str]) -> Mapping[str, Rule]:
     """Return the band each model ships with, by the name on its card."""
     return {card.name: card.band for card in (load_card(name) for name in models)}
-
-
-@st.cache_resource(max_entries=8, show_spinner=False)
-def detector_called(name: str) -> Detector:
-    """Return a model, loaded once for the whole server; may be called outside of a page's run.
-
-    Raises:
-        VersoError: it cannot be loaded.
-    """
-    return load_detector(name)
 
 
 def _stamp(models: Sequence[str]) -> Stamp:

@@ -22,7 +22,8 @@ import streamlit as st
 from core.audit.inputs.roots import VARIABLE, Roots
 from core.errors import EvaluationError
 from core.evaluation.own_set import OwnSet, read_own, score_own
-from dashboard.comparison_shelf import Held, detector_called
+from dashboard.comparison_shelf import Held
+from dashboard.resources import detector_called
 
 UPLOAD: Final = "upload:"
 CHECKSUM: Final = re.compile(f"{UPLOAD}[0-9a-f]{{64}}")

@@ -14,11 +14,17 @@ def shared_detector(name: str | None = None) -> Detector:
     Raises:
         VersoError: if it cannot be loaded.
     """
-    return _loaded(name or store.default_model())
+    with st.spinner("Loading the model…"):
+        return detector_called(name or store.default_model())
 
 
-@st.cache_resource(max_entries=8, show_spinner="Loading the model…")
-def _loaded(name: str) -> Detector:
+@st.cache_resource(max_entries=8, show_spinner=False)
+def detector_called(name: str) -> Detector:
+    """Return a model, loaded once for the whole server; may be called outside of a page's run.
+
+    Raises:
+        VersoError: it cannot be loaded.
+    """
     detector = store.load_detector(name)
     gc.freeze()  # Streamlit collects garbage after every run: without the libraries' objects that is 0.3 s less
     return detector

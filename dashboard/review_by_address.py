@@ -6,7 +6,7 @@ from typing import Final
 
 from core.errors import CorpusError
 from dashboard.comparison_pictures import named_bytes
-from dashboard.review_desk import Desk
+from dashboard.review_desk import Desk, Item, Reviewed
 
 IMAGE: Final = "image"
 OWN: Final = "own"
@@ -15,19 +15,19 @@ BACK: Final = "back"
 SHA256: Final = re.compile("[0-9a-f]{64}")
 
 
-def lay_what_is_asked_for(desk: Desk, address: Mapping[str, str]) -> None:
-    """Put the image that the address names on top of the desk; once, however often the page is drawn.
+def lay_what_is_asked_for(desk: Desk, address: Mapping[str, str], model: str) -> None:
+    """Put the image that the address names on top of the desk, judged by `model`; once, however often the page is drawn.
 
     Raises:
         VersoError: it is not on this computer, or cannot be read any more.
     """
     asked = address.get(IMAGE, "")
-    if asked == desk.asked:
+    if (asked, model) == desk.asked:
         return
-    desk.asked = asked
+    desk.asked = (asked, model)
     if not asked:
         return
-    known = next((item for item in desk.items if item.id == asked), None)
+    known = next((item for item in desk.items if item.id == asked and _judged_by(item, model)), None)
     if known is not None:
         desk.items = [known, *(item for item in desk.items if item is not known)]
         return
@@ -36,3 +36,7 @@ def lay_what_is_asked_for(desk: Desk, address: Mapping[str, str]) -> None:
             f"The address asks for the image '{asked}', which is no sha256: follow the link again."
         )
     desk.receive([named_bytes(asked, address.get(OWN, ""), address.get(PATH, ""))])
+
+
+def _judged_by(item: Item, model: str) -> bool:
+    return not isinstance(item, Reviewed) or item.card.name == model

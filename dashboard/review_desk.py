@@ -65,7 +65,7 @@ class Desk:
     """The items of one session, newest first, and the uploads that wait to be judged.
 
     `drops` counts uploads so that each gets a new uploader; `left_out` is how many files of the last one
-    found no place; `asked` is the image that the address named last.
+    found no place; `asked` is the image that the address named last, and the model that was to judge it.
     """
 
     items: list[Item] = field(default_factory=list)
@@ -73,7 +73,7 @@ class Desk:
     drops: int = 0
     left_out: int = 0
     expected: int = 0
-    asked: str = ""
+    asked: tuple[str, str] = ("", "")
 
     @property
     def progress(self) -> tuple[int, int]:

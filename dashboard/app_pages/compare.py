@@ -39,9 +39,9 @@ def address(models: Sequence[str]) -> list[tuple[str, str]]:
     return found
 
 
-def origin(asked: Asked, models: Sequence[str]) -> Origin:
-    """Return where the images come from, and how to come back to this page."""
-    return Origin(asked.own, asked.selection.split, address(models))
+def origin(asked: Asked, models: Sequence[str], model: str = "") -> Origin:
+    """Return where the images come from, how to come back to this page, and which model is to judge in Review."""
+    return Origin(asked.own, asked.selection.split, address(models), model)
 
 
 def _written(value: object) -> str:
@@ -55,7 +55,7 @@ def results(held: Held, asked: Asked, bands: Rules, folders: Mapping[str, str]) 
     rules = threshold_control(joined.models, bands)
     cell = confusion_matrices(joined, rules)
     if cell:
-        images_of(held, asked, rules, cell)
+        images_of(held, asked, rules, cell, folders[cell[0]])
     tabs = dict(zip(TABS, st.tabs(TABS, key=VIEW, on_change="rerun", bind="query-params"), strict=True))
     opened = next((name for name, tab in tabs.items() if tab.open), TABS[0])
     with tabs[opened]:
@@ -77,8 +77,8 @@ def results(held: Held, asked: Asked, bands: Rules, folders: Mapping[str, str]) 
                 disagreement_view(joined, rules, folders, origin(asked, joined.models))
 
 
-def images_of(held: Held, asked: Asked, rules: Rules, cell: tuple[str, str, str]) -> None:
-    """List the images of a cell, the most confident first."""
+def images_of(held: Held, asked: Asked, rules: Rules, cell: tuple[str, str, str], folder: str) -> None:
+    """List the images of a cell, the most confident first; `folder` is that of its model."""
     model, true, said = cell
     rows = cell_images(held.joined, model, rules[model], true, said)
     if rows.empty:
@@ -92,7 +92,7 @@ def images_of(held: Held, asked: Asked, rules: Rules, cell: tuple[str, str, str]
     picture_list(
         rows,
         CELL,
-        origin(asked, held.joined.models),
+        origin(asked, held.joined.models, folder),
         lambda row: (f"{float(row['p_ai']):.3f}", what(row), row["source"]),
     )
 

@@ -65,7 +65,7 @@ if BACK in st.query_params:
         query_params=parse_qsl(st.query_params[BACK]),
     )
 try:
-    lay_what_is_asked_for(on_desk, st.query_params)
+    lay_what_is_asked_for(on_desk, st.query_params, detector.card.name)
 except VersoError as error:
     st.error(escaped(str(error)), icon=":material/error:")
 uploads = st.file_uploader(

@@ -1,8 +1,10 @@
 """Confusion matrices side by side; a click on a cell opens its images."""
 
+from collections.abc import Mapping
 from functools import partial
 from typing import Final
 
+import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
@@ -14,6 +16,7 @@ from core.evaluation.selection import Joined
 from core.evaluation.undefined import NotDefined
 from dashboard.parts.corpus_figures import FONT_SIZE
 from dashboard.parts.escaping import escaped
+from dashboard.parts.figure_download import config, csv_button
 
 CELL: Final = "cell"
 CLICKS: Final = "comparison-clicks"
@@ -70,6 +73,9 @@ def confusion_matrices(joined: Joined, rules: Rules) -> tuple[str, str, str] | N
         width=520,
     )
     chosen = cells.get(named or "")
+    heading = above.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center")
+    heading.markdown("**Confusion matrices**", width="content")
+    csv_button(_table(matrices), "confusion-matrices", heading)
     with above.container(horizontal=True, gap="small", key="matrices"):
         for model, matrix in matrices.items():
             with st.container(width=WIDTH, gap="xxsmall"):
@@ -81,6 +87,19 @@ def confusion_matrices(joined: Joined, rules: Rules) -> tuple[str, str, str] | N
         "called AI; accuracy counts *inconclusive* as wrong."
     )
     return chosen
+
+
+def _table(matrices: Mapping[str, Confusion]) -> pd.DataFrame:
+    """One row a cell: the model, what the works are, what it says, how many, and their share of the row."""
+    cells = (
+        (model, true, said, count, rate)
+        for model, matrix in matrices.items()
+        for true, counts, rates in zip(
+            LABELS, matrix.counts.to_numpy().tolist(), matrix.rates.to_numpy().tolist(), strict=True
+        )
+        for said, count, rate in zip(matrix.counts.columns, counts, rates, strict=True)
+    )
+    return pd.DataFrame(list(cells), columns=["model", "true", "said", "count", "share"])
 
 
 def _matrix(model: str, matrix: Confusion, chosen: tuple[str, str, str] | None) -> None:
@@ -97,7 +116,7 @@ def _matrix(model: str, matrix: Confusion, chosen: tuple[str, str, str] | None) 
         key=key,
         on_select=partial(_clicked, key),
         selection_mode="points",
-        config={"displayModeBar": False, "scrollZoom": False},
+        config=config(f"confusion-matrix-{model}"),
         alt=f"Confusion matrix of {model}: {'; '.join(spoken)}",
     )
 

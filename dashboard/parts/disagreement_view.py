@@ -12,10 +12,10 @@ from core.evaluation.selection import Joined
 from core.explain import MAX_SIDE, Saliency, grad_cam, overlay
 from core.images import Artwork
 from dashboard.comparison_pictures import is_at_hand, named_bytes
-from dashboard.comparison_shelf import detector_called
 from dashboard.parts.confusion_matrices import WORDS
 from dashboard.parts.escaping import escaped
 from dashboard.parts.picture_list import Origin, Row, as_text, picture_list, what
+from dashboard.resources import detector_called
 from dashboard.review_by_address import PATH
 
 LIMIT = 48

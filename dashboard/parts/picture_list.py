@@ -15,6 +15,7 @@ from core.errors import VersoError
 from dashboard.comparison_pictures import is_at_hand, small
 from dashboard.corpus_shelf import KEPT_UNSEEN, stated
 from dashboard.parts.figure_download import csv_button
+from dashboard.parts.model_choice import PARAMETER as MODEL
 from dashboard.review_by_address import BACK, IMAGE, OWN, PATH
 
 PER_PAGE: Final = 12
@@ -41,12 +42,14 @@ class Origin:
     """Where the images of a page come from, and how to come back to it.
 
     `own` is the place of the analyst's own set, empty for the corpus; `split` is that of the corpus; `address` is
-    what stands in the page's address.
+    what stands in the page's address; `model` is the folder of the model that is to judge in Review, empty for
+    the one chosen there.
     """
 
     own: str
     split: str
     address: Sequence[tuple[str, str]]
+    model: str = ""
 
     @property
     def kept_unseen(self) -> bool:
@@ -116,6 +119,7 @@ def what(row: Row) -> str:
 def review_address(row: Row, origin: Origin) -> dict[str, str]:
     """Return what the Review page needs to open a picture and to lead back here."""
     wanted = {IMAGE: row["sha256"], BACK: urlencode(origin.address)}
+    wanted |= {MODEL: origin.model} if origin.model else {}
     return wanted | ({OWN: origin.own, PATH: row[PATH]} if origin.own else {})
 
 
