@@ -46,6 +46,7 @@ def go_to_compare(address, page):
     expect(page.get_by_role("heading", name="Compare models")).to_be_visible(timeout=WAIT)
     if page.viewport_size["width"] < 600:
         page.get_by_test_id("stSidebarCollapseButton").get_by_role("button").click()
+    expect(page.locator(".js-plotly-plot").first).to_be_visible(timeout=WAIT)
     settled(page)
 
 
