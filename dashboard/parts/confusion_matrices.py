@@ -21,7 +21,7 @@ from dashboard.parts.figure_download import config, csv_button
 CELL: Final = "cell"
 CLICKS: Final = "comparison-clicks"
 WIDTH: Final = 300
-HEIGHT: Final = 230
+HEIGHT: Final = 254
 TARGET: Final = 78
 SCALE: Final = ((0.0, "#dfe9f0"), (1.0, "#005a8c"))
 DARK_FROM: Final = 0.65
@@ -179,7 +179,7 @@ def _figure(model: str, matrix: Confusion, chosen: tuple[str, str] | None) -> go
         )
     figure.update_layout(
         height=HEIGHT,
-        margin={"t": 26, "l": 4, "r": 4, "b": 4},
+        margin={"t": 50, "l": 4, "r": 4, "b": 4},
         font_size=FONT_SIZE,
         dragmode=False,
         hovermode="closest",
