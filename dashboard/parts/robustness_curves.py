@@ -16,6 +16,8 @@ from dashboard.parts.model_colours import lines
 
 SHOWN = ("auc", "accuracy", "human_called_ai", "tpr", "coverage", "ece")
 HEIGHT = 440
+LEAST_SPAN = 0.2
+MARGIN = 0.02
 
 
 def robustness_curves(after: Mapping[str, Joined], rules: Rules) -> None:
@@ -60,8 +62,16 @@ def _figure(rows: pd.DataFrame, title: str) -> go.Figure:
         )
     figure.update_layout(height=HEIGHT)
     figure.update_xaxes(tickangle=-35)
-    figure.update_yaxes(title_text=title)
+    figure.update_yaxes(title_text=title, range=_span(rows["value"].dropna().astype(float)))
     return figure
+
+
+def _span(values: pd.Series) -> tuple[float, float] | None:
+    """Return the ends of the axis: at least `LEAST_SPAN` apart, so that noise does not look like a landslide."""
+    if values.empty:
+        return None
+    spare = max(MARGIN, (LEAST_SPAN - (values.max() - values.min())) / 2)
+    return max(-MARGIN, values.min() - spare), min(1 + MARGIN, values.max() + spare)
 
 
 def _title(condition: str) -> str:
