@@ -15,6 +15,7 @@ from core.corpus.commands import app as corpus
 from core.detectors.commands import app as encoder
 from core.errors import OutputError, VersoError
 from core.terminal import console, progress_bar
+from core.training.commands import cascade
 
 app = typer.Typer(
     name="python -m core",
@@ -24,6 +25,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command()(audit)
+app.command()(cascade)
 app.add_typer(corpus)
 app.add_typer(encoder)
 

@@ -17,6 +17,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from core.detectors.card import CLASSES
+from core.detectors.cascade import CascadeDetector
 from core.detectors.classical import ClassicalDetector
 from core.detectors.encoder import Encoder, joined
 from core.detectors.features import EncoderFeatures
@@ -63,8 +64,8 @@ def grad_cam(detector: Detector, artwork: Artwork, target: str) -> Saliency:
     """Attribute a class to the parts of an artwork with Grad-CAM.
 
     Of a ResNet-18, on the last residual block. Of an SVM or a logistic regression on embeddings, on the encoder's
-    patches, see `_of_encoder`. Each window the detector sees gets a map; where windows overlap, maps are blended.
-    Runs under the lock of the network, since Captum hooks it.
+    patches, see `_of_head`. Of a cascade, with the stage that judges the artwork. Each window the detector sees gets
+    a map; where windows overlap, maps are blended. Runs under the lock of the network, since Captum hooks it.
 
     Source: Selvaraju et al., Grad-CAM: Visual Explanations from Deep Networks (2017).
 
@@ -78,6 +79,8 @@ def grad_cam(detector: Detector, artwork: Artwork, target: str) -> Saliency:
         ValueError: if `target` is no class of the detector.
     """
     wanted = detector.card.classes.index(target)
+    if isinstance(detector, CascadeDetector):
+        return grad_cam(detector.judge_of(artwork), artwork, target)
     if isinstance(detector, ResNetDetector):
         maps = _of_resnet(detector, artwork, wanted)
     elif isinstance(detector, ClassicalDetector):

@@ -123,11 +123,11 @@ class Card(_Table):
     """A model's card; one `card.toml` in each folder of `models/`.
 
     A network has `best_epoch` and `epochs`; a classical model has `features` instead, and `encoder` if these
-    are embeddings.
+    are embeddings. A cascade has `encoder` if one of its stages has, and none of the others.
     """
 
     name: str
-    family: Literal["resnet18", HeadFamily]
+    family: Literal["resnet18", "cascade", HeadFamily]
     summary: str
     recipe: str
     seed: int
@@ -156,9 +156,11 @@ class Card(_Table):
         wanted = {
             "best_epoch": network,
             "epochs": network,
-            "features": not network,
+            "features": not network and self.family != "cascade",
             "encoder": isinstance(self.features, EmbeddingFeatures),
         }
+        if self.family == "cascade":
+            del wanted["encoder"]
         for name, needed in wanted.items():
             if (getattr(self, name) is None) == needed:
                 of = "" if self.features is None else f" on features '{self.features.kind}'"

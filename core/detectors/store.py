@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from core.detectors import bodies
+from core.detectors import bodies, cascade
 from core.detectors.card import CARD_FILE, Card, read_card
 from core.detectors.classical import load_classical
 from core.detectors.encoder_weights import HOW_TO_GET, chosen_weights
@@ -47,9 +47,23 @@ def what_is_missing(card: Card, folder: Path) -> str:
             f"the ResNet-18 body it was trained on ({card.initialisation.origin}) is not on this computer; name its "
             f"file with {bodies.VARIABLE}"
         )
+    if card.family == cascade.FAMILY:
+        return _what_its_stages_miss(card, folder)
     encoder = chosen_weights()[0]
     if card.encoder is not None and not encoder.is_file():
         return f"the encoder's weights {encoder.name} are not on this computer; {HOW_TO_GET}"
+    return ""
+
+
+def _what_its_stages_miss(card: Card, folder: Path) -> str:
+    try:
+        stages = cascade.read_stages(card, folder)
+        for name in (stages.fast, stages.thorough):
+            stage = find_model(name)
+            if missing := what_is_missing(read_card(stage), stage):
+                return f"its stage '{name}' cannot judge: {missing}"
+    except ModelError as error:
+        return str(error)
     return ""
 
 
@@ -100,4 +114,6 @@ def load_detector(name: str | None = None, compute: Compute | None = None) -> De
     card = read_card(folder)
     if card.family == "resnet18":
         return load_resnet(card, folder, compute)
+    if card.family == cascade.FAMILY:
+        return cascade.load_cascade(card, folder, lambda stage: load_detector(stage, compute))
     return load_classical(card, folder, compute)

@@ -154,6 +154,7 @@ def test_a_cell_lists_its_images_surest_first_and_each_leads_to_review_and_back(
     links = review_links(app)
     assert [link["image"][0] for link in links] == list(rows["sha256"])
     back = parse_qs(links[0]["back"][0])
+    assert {link["model"][0] for link in links} == {"fair"}
     assert back["models"] == ["good", "fair"]
     assert back["cut"] == ["0.3"]
     assert back["cell"] == ["fair · ai called ai"]
@@ -276,6 +277,16 @@ def test_review_opens_what_the_address_names_once_and_leads_back(corpus):
     assert parse_qs(back.query_string) == {"images": ["val"], "cut": ["0.3"], "models": ["tiny", "twin"]}
     app.button(key=f"remove-{image}").click().run()
     assert app.session_state[KEY].items == []
+
+
+@pytest.mark.usefixtures("trained")
+def test_a_link_that_names_another_model_has_the_picture_judged_by_it(corpus):
+    image = pd.read_csv(corpus)["sha256"].iloc[0]
+    app = opened("review", image=image, model="twin")
+    assert [item.card.name for item in app.session_state[KEY].items] == ["twin"]
+    app.query_params["model"] = "tiny"
+    app.run()
+    assert [item.card.name for item in app.session_state[KEY].items] == ["tiny"]
 
 
 @pytest.mark.usefixtures("trained")

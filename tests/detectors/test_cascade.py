@@ -1,0 +1,132 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from core import explain, images
+from core.detectors import store
+from core.detectors.card import Weights, write_card
+from core.detectors.cascade import (
+    AS_THE_STAGE_SAYS,
+    STAGES_FILE,
+    CascadeDetector,
+    Stages,
+    identity,
+    load_cascade,
+    write_stages,
+)
+from core.errors import ModelError
+from tests.cards import lay, network_card
+
+
+class Known:
+    """Answers with the number it was told for each picture, and keeps which it was asked about."""
+
+    def __init__(self, name: str, answers: dict[str, float]) -> None:
+        self.card = network_card(name)
+        self.answers = answers
+        self.asked: list[str] = []
+
+    def predict(self, artworks):
+        self.asked += [artwork.sha256 for artwork in artworks]
+        return np.array([self.answers[artwork.sha256] for artwork in artworks], np.float32)
+
+
+def stages_of(fast: Known, thorough: Known) -> Stages:
+    return Stages(
+        fast=fast.card.name,
+        fast_is=identity(fast.card),
+        thorough=thorough.card.name,
+        thorough_is=identity(thorough.card),
+        human_below=0.1,
+        ai_above=0.9,
+    )
+
+
+def cascade_card(folder, stages: Stages):
+    folder.mkdir()
+    weights = Weights(file=STAGES_FILE, sha256=write_stages(stages, folder))
+    card = network_card(
+        "pair",
+        family="cascade",
+        recipe="cascade",
+        best_epoch=None,
+        epochs=None,
+        calibration=AS_THE_STAGE_SAYS,
+        weights=weights,
+    )
+    write_card(card, folder)
+    return card
+
+
+@pytest.fixture
+def pictures(drawings):
+    drawn = images.open(drawings.file(drawings.painting((64, 48), 1)))
+    return [replace(drawn, sha256=letter * 64) for letter in "abcd"]
+
+
+@pytest.fixture
+def pair(pictures, tmp_path):
+    hashes = [picture.sha256 for picture in pictures]
+    fast = Known("quick", dict(zip(hashes, (0.05, 0.1, 0.5, 0.95), strict=True)))
+    thorough = Known("slow", dict.fromkeys(hashes, 0.7))
+    stages = stages_of(fast, thorough)
+    return CascadeDetector(cascade_card(tmp_path / "pair", stages), stages, fast, thorough)
+
+
+def test_only_what_the_fast_model_is_not_sure_of_is_passed_on(pair, pictures):
+    p_ai, passed_on = pair.judged(pictures)
+    assert p_ai.tolist() == pytest.approx([0.05, 0.7, 0.7, 0.95])
+    assert passed_on.tolist() == [False, True, True, False]
+    assert pair.thorough.asked == [pictures[1].sha256, pictures[2].sha256]
+
+
+def test_the_calibrated_margin_is_the_probability(pair, pictures):
+    assert pair.card.calibration(pair.raw_margins(pictures)) == pytest.approx(
+        pair.predict(pictures), abs=1e-6
+    )
+
+
+def test_no_pictures_give_no_probabilities(pair):
+    assert pair.predict([]).shape == (0,)
+
+
+def test_the_stage_that_judged_is_the_one_that_explains(pair, pictures, monkeypatch):
+    asked = []
+    monkeypatch.setattr(explain, "not_followed", lambda name, _: asked.append(name) or ModelError(name))
+    for picture in (pictures[0], pictures[2]):
+        with pytest.raises(ModelError):
+            explain.grad_cam(pair, picture, "ai")
+    assert asked == ["quick", "slow"]
+
+
+def test_a_stage_that_was_trained_again_is_refused(pair, tmp_path):
+    other = SimpleNamespace(
+        card=network_card("quick", weights=Weights(file="weights.safetensors", sha256="1" * 64))
+    )
+    loaded = {"quick": other, "slow": pair.thorough}
+    with pytest.raises(ModelError, match="'quick' is another than the one its cut-offs were chosen for"):
+        load_cascade(pair.card, tmp_path / "pair", loaded.__getitem__)
+
+
+def test_a_cascade_in_a_cascade_is_refused(pair, tmp_path):
+    with pytest.raises(ModelError, match="is a cascade; name two plain models"):
+        load_cascade(pair.card, tmp_path / "pair", {"quick": pair, "slow": pair.thorough}.__getitem__)
+
+
+def test_changed_cut_offs_are_refused(pair, tmp_path):
+    write_stages(pair.stages.model_copy(update={"ai_above": 0.5}), tmp_path / "pair")
+    with pytest.raises(ModelError, match="does not belong to its card"):
+        load_cascade(pair.card, tmp_path / "pair", {}.__getitem__)
+
+
+def test_what_a_stage_misses_is_what_the_cascade_misses(pair, tmp_path, monkeypatch):
+    monkeypatch.setenv("VERSO_MODELS", str(tmp_path))
+    lay(pair.fast.card, tmp_path)
+    lay(pair.thorough.card, tmp_path, weights=None)
+    assert store.what_is_missing(pair.card, tmp_path / "pair").startswith("its stage 'slow' cannot judge: ")
+    (tmp_path / "slow" / "weights.safetensors").write_bytes(b"w")
+    assert store.is_loadable(pair.card, tmp_path / "pair")
