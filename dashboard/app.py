@@ -17,6 +17,7 @@ st.html("<style>.stMainBlockContainer { padding-top: 4.5rem; }</style>")
 page = st.navigation(
     [
         st.Page(PAGES / "review.py", title="Review", icon=":material/image_search:", default=True),
+        st.Page(PAGES / "audits.py", title="Audits", icon=":material/inventory_2:"),
         st.Page(PAGES / "compare.py", title="Compare", icon=":material/compare:"),
         st.Page(PAGES / "data.py", title="Data", icon=":material/database:"),
         st.Page(PAGES / "models.py", title="Models", icon=":material/badge:"),

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from core.errors import CorpusError
+from dashboard.audit_desk import AUDIT, POSITION, file_of
 from dashboard.comparison_pictures import named_bytes
 from dashboard.review_desk import Desk, Item, Reviewed
 
@@ -35,6 +36,9 @@ def lay_what_is_asked_for(desk: Desk, address: Mapping[str, str], model: str) ->
         raise CorpusError(
             f"The address asks for the image '{asked}', which is no sha256: follow the link again."
         )
+    if AUDIT in address:
+        desk.receive([file_of(address[AUDIT], address.get(POSITION, ""))])
+        return
     desk.receive([named_bytes(asked, address.get(OWN, ""), address.get(PATH, ""))])
 
 

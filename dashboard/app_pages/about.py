@@ -48,7 +48,7 @@ st.markdown(
     "**Review** writes nothing to disk. An upload leaves the server's memory as soon as it is judged; a preview of it "
     "and the findings stay in the memory of your session until you take them off the desk or close the page.\n\n"
     "A zip dropped on **Compare** lies in a temporary folder of the server until the server stops.\n\n"
-    "**Audits** started on the command line are kept, names and verdicts but no pictures, in the data folder of "
-    "whoever started them.\n\n"
+    "**Audits** are kept: names, verdicts and rulings in a database of whoever runs the server, and what you uploaded "
+    "for one in a folder there, until they are deleted by hand.\n\n"
     "No usage statistics are sent."
 )

@@ -7,6 +7,7 @@ import streamlit as st
 
 from core.errors import VersoError
 from core.images import FORMATS
+from dashboard.audit_desk import AUDIT
 from dashboard.parts.model_choice import model_choice
 from dashboard.parts.saliency_view import saliency_view
 from dashboard.parts.verdict_card import verdict_card
@@ -59,8 +60,8 @@ except VersoError as error:
 on_desk = desk()
 if BACK in st.query_params:
     st.page_link(
-        "app_pages/compare.py",
-        label="Back to the comparison",
+        "app_pages/audits.py" if AUDIT in st.query_params else "app_pages/compare.py",
+        label="Back to the audit" if AUDIT in st.query_params else "Back to the comparison",
         icon=":material/arrow_back:",
         query_params=parse_qsl(st.query_params[BACK]),
     )

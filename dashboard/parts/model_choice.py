@@ -12,9 +12,13 @@ from dashboard.parts.escaping import escaped
 
 PARAMETER: Final = "model"
 KEY: Final = "review-model"
+HELP: Final = (
+    "It judges what you drop from now on; what lies on the desk keeps the verdict it has. "
+    "The page Models says how good each is."
+)
 
 
-def model_choice() -> str:
+def model_choice(meaning: str = HELP) -> str:
     """Draw the choice among the models that can judge on this computer, and return the one chosen.
 
     The address decides, then what this session chose last, then the default. Where the model asked for, or the
@@ -39,8 +43,7 @@ def model_choice() -> str:
         on_change=_into_the_address,
         persist_state="session",
         width=460,
-        help="It judges what you drop from now on; what lies on the desk keeps the verdict it has. "
-        "The page Models says how good each is.",
+        help=meaning,
     )
     if asked is None and chosen != standard:
         _into_the_address()

@@ -20,6 +20,10 @@ class Roots:
         named = os.environ.get(VARIABLE, "")
         return cls([Path(name).expanduser() for name in named.split(os.pathsep) if name])
 
+    def and_below(self, folder: Path) -> Roots:
+        """Return these folders and one more."""
+        return Roots([*self._folders, folder])
+
     def hold(self, path: Path) -> bool:
         """Whether a path, its links followed, lies below one of the folders or is one."""
         try:

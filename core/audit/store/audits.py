@@ -15,10 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import (
     URL,
-    ColumnElement,
     Engine,
-    FromClause,
-    and_,
     bindparam,
     func,
     insert,
@@ -31,6 +28,7 @@ from sqlalchemy import delete as delete_from
 
 from core.audit.configuration import Configuration
 from core.audit.store.database import open_database, writing
+from core.audit.store.pages import ResultPages, is_original, result_columns
 from core.audit.store.records import (
     Audit,
     Choice,
@@ -54,8 +52,6 @@ _CHANGES: Final = {
     State.CANCELLING: dict.fromkeys((State.PLANNING, State.RUNNING, State.PAUSING), State.CANCELLING)
     | {State.PAUSED: State.CANCELLED},
 }
-_OF_THE_BYTES = ("look_alike", "width", "height", "format", "verdict", "p_ai", "error")
-_OF_THE_RULING = ("ruling", "ruled_by", "ruled_at", "note")
 
 
 class AuditStore:
@@ -245,7 +241,7 @@ class AuditStore:
         original = items.alias()
         counted = (
             select(func.count())
-            .select_from(items.outerjoin(original, _is_original(original)))
+            .select_from(items.outerjoin(original, is_original(original)))
             .where(
                 items.c.audit_id == audit_id,
                 items.c.part == 0,
@@ -321,32 +317,21 @@ class AuditStore:
 
     def rows(self, audit_id: str, after: tuple[int, int] = (-1, 0), limit: int = PAGE) -> list[Row]:
         """Return a page of the results: at most `limit` rows after a (position, part), in order."""
-        original, ruling = items.alias(), rulings.alias()
-        ruled = func.coalesce(items.c.original, items.c.position)
-        latest = (
-            select(func.max(rulings.c.id))
-            .where(
-                rulings.c.audit_id == items.c.audit_id,
-                rulings.c.position == ruled,
-                rulings.c.part == items.c.part,
-            )
-            .correlate(items)
-            .scalar_subquery()
-        )
-        columns: dict[str, Any] = {name: items.c[name] for name in ("position", "part", "path", "sha256")}
-        columns |= {name: func.coalesce(items.c[name], original.c[name]) for name in _OF_THE_BYTES}
-        columns |= {name: ruling.c[name] for name in _OF_THE_RULING} | {"duplicate_of": original.c.path}
+        columns, results = result_columns()
         page = (
-            select(*(columns[name].label(name) for name in Row.__dataclass_fields__))
-            .select_from(
-                items.outerjoin(original, _is_original(original)).outerjoin(ruling, ruling.c.id == latest)
-            )
+            select(*columns.values())
+            .select_from(results)
             .where(items.c.audit_id == audit_id, tuple_(items.c.position, items.c.part) > after)
             .order_by(items.c.position, items.c.part)
             .limit(limit)
         )
         with self._engine.connect() as connection:
             return [Row(*row) for row in connection.execute(page)]
+
+    def results(self, audit: Audit) -> ResultPages:
+        """Return the results of an audit, to be read by the page."""
+        band = audit.configuration
+        return ResultPages(self._engine, audit.id, (band.human_below + band.ai_above) / 2)
 
     def all_rows(self, audit_id: str) -> Iterator[Row]:
         """Yield all results in order, a page at a time."""
@@ -394,12 +379,3 @@ def _found(finding: Finding) -> dict[str, Any]:
         "error": finding.error,
         "look": None if finding.look is None else int(np.uint64(finding.look).astype(np.int64)),
     }
-
-
-def _is_original(original: FromClause) -> ColumnElement[bool]:
-    """Join an item to the first file with the same bytes, if it is a duplicate."""
-    return and_(
-        original.c.audit_id == items.c.audit_id,
-        original.c.position == items.c.original,
-        original.c.part == 0,
-    )

@@ -1,0 +1,47 @@
+"""The inputs of an audit asked for in the queue, and the bytes of one of its files."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from core.audit.inputs.listing import Entry, Source
+from core.audit.inputs.relative import Relative
+from core.audit.inputs.sources import sources_of
+from core.audit.queue import PICTURES, UPLOADS, Queue, Request
+from core.audit.store.records import Planned
+from core.errors import ImageError
+from core.images import DEFAULT_LIMITS, printable
+
+
+def input_sources(queue: Queue, request: Request) -> list[Source]:
+    """Return the inputs of a request, held to where its files may lie; uploads under their own names.
+
+    Raises:
+        AuditError: an input is gone or lies elsewhere.
+    """
+    uploads = f"{printable(str((queue.folder(request.id) / UPLOADS).absolute()))}{os.sep}"
+    prefixes = {
+        path: f"{uploads}{PICTURES}{os.sep}" if path.endswith(f"{os.sep}{PICTURES}") else uploads
+        for path in request.inputs
+    }
+    found = sources_of([Path(path) for path in request.inputs], queue.roots(request.id))
+    return [Relative(source, prefixes[path]) for path, source in zip(request.inputs, found, strict=True)]
+
+
+def picture_bytes(sources: Sequence[Source], item: Planned) -> bytes:
+    """Read the file of one picture of an audit.
+
+    Raises:
+        ImageError: it was refused, is a video or too large, or cannot be read any more.
+    """
+    if item.refused:
+        raise ImageError(item.refused)
+    if item.video:
+        raise ImageError(f"'{item.path}' is a video: its shots were judged, it has no picture to show.")
+    with sources[item.source].stream(Entry(item.path, item.locator, item.size, item.stamp)) as stream:
+        data = stream.read(DEFAULT_LIMITS.max_bytes + 1)
+    if len(data) > DEFAULT_LIMITS.max_bytes:
+        raise ImageError(f"'{item.path}' is over the limit of {DEFAULT_LIMITS.max_bytes / 1e6:.0f} MB.")
+    return data

@@ -1,0 +1,202 @@
+"""Audits that wait for their turn: what was asked of each, kept in a folder of its own.
+
+Whoever asks writes a wish, the worker (`core.audit.worker`) reads it: neither needs the other to be alive.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import time
+import uuid
+from dataclasses import asdict, dataclass, replace
+from enum import StrEnum
+from pathlib import Path
+from typing import IO, Final
+
+import platformdirs
+from filelock import FileLock
+
+from core.audit.inputs.roots import Roots
+from core.audit.inputs.sources import ZIP_START
+from core.corpus import atomic
+from core.errors import AuditError
+
+VARIABLE: Final = "VERSO_AUDITS"
+ID: Final = re.compile("[0-9a-f]{32}")
+REQUEST: Final = "request.json"
+PROGRESS: Final = "progress.json"
+CURRENT: Final = "current"
+UPLOADS: Final = "uploads"
+PICTURES: Final = "pictures"
+DRAFTS_KEPT: Final = 86_400.0
+"""Seconds after which uploads that nobody made an audit of are removed."""
+
+
+class Wish(StrEnum):
+    """What is asked of an audit."""
+
+    RUN = "run"
+    PAUSE = "pause"
+    CANCEL = "cancel"
+
+
+@dataclass(frozen=True)
+class Request:
+    """An audit as it was asked for; `asked` is when (seconds since 1970), `failure` a sentence if it could not go on."""
+
+    id: str
+    inputs: tuple[str, ...]
+    model: str
+    asked: float
+    wish: Wish = Wish.RUN
+    failure: str = ""
+
+
+@dataclass(frozen=True)
+class Moment:
+    """How far the running audit is; see `core.audit.progress.Progress`."""
+
+    planned: int = 0
+    rate: float = 0.0
+    seconds_left: float | None = None
+
+
+class Queue:
+    """The requests below one folder, safe to share between threads and processes."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+        home.mkdir(parents=True, exist_ok=True)
+
+    @classmethod
+    def of_this_computer(cls) -> Queue:
+        """Return the queue below `VERSO_AUDITS`, else below the user's data folder."""
+        named = os.environ.get(VARIABLE)
+        return cls(
+            Path(named).expanduser() if named else Path(platformdirs.user_data_dir("verso")) / "audits"
+        )
+
+    def folder(self, audit_id: str) -> Path:
+        """Return the folder of an audit: its request, uploads and results.
+
+        Raises:
+            AuditError: it is no id of an audit.
+        """
+        if ID.fullmatch(audit_id) is None:
+            raise AuditError(f"'{audit_id}' is no id of an audit: choose one from the list of audits.")
+        return self.home / audit_id
+
+    def draft(self) -> str:
+        """Make a folder for uploads that an audit may be made of, and return its id."""
+        audit_id = uuid.uuid4().hex
+        (self.home / audit_id / UPLOADS / PICTURES).mkdir(parents=True)
+        return audit_id
+
+    def spool(self, audit_id: str, name: str, file: IO[bytes]) -> None:
+        """Write one upload into a draft. A zip or a list becomes an input of its own.
+
+        Its name loses its folders; a name given twice gets a number.
+        """
+        start = file.read(len(ZIP_START[0]))
+        file.seek(0)
+        bare = Path(name.replace("\\", "/")).name.lstrip(".").replace("\0", "")[-200:] or "file"
+        apart = start in ZIP_START or bare.lower().endswith((".zip", ".txt", ".csv", ".tsv"))
+        folder = self.folder(audit_id) / UPLOADS / ("" if apart else PICTURES)
+        target, number = folder / bare, 1
+        while target.exists():
+            number += 1
+            target = folder / f"{Path(bare).stem} ({number}){Path(bare).suffix}"
+        with target.open("xb") as written:
+            shutil.copyfileobj(file, written)
+
+    def uploads(self, audit_id: str) -> list[Path]:
+        """Return the inputs a draft holds: its folder of single files, its archives and lists."""
+        folder = self.folder(audit_id) / UPLOADS
+        if not folder.is_dir():
+            return []
+        apart = sorted(path for path in folder.iterdir() if path.is_file())
+        single = folder / PICTURES
+        return [*([single] if any(single.iterdir()) else []), *apart]
+
+    def discard(self, audit_id: str) -> None:
+        """Remove a draft; an audit that was asked for stays."""
+        if self.find(audit_id) is None:
+            shutil.rmtree(self.folder(audit_id), ignore_errors=True)
+
+    def discard_old(self) -> None:
+        """Remove drafts older than `DRAFTS_KEPT`."""
+        for folder in self.home.iterdir():
+            if ID.fullmatch(folder.name) and time.time() - folder.stat().st_mtime > DRAFTS_KEPT:
+                self.discard(folder.name)
+
+    def ask(self, inputs: tuple[Path, ...], model: str, audit_id: str = "") -> str:
+        """Ask for an audit, of a draft if its id is given, and return its id.
+
+        Raises:
+            AuditError: nothing is named.
+        """
+        if not inputs:
+            raise AuditError("There is nothing to audit: drop files, or name a folder of the server.")
+        audit_id = audit_id or uuid.uuid4().hex
+        self._write(Request(audit_id, tuple(str(path.absolute()) for path in inputs), model, time.time()))
+        return audit_id
+
+    def find(self, audit_id: str) -> Request | None:
+        """Return the request of this id, if there is one."""
+        path = self.folder(audit_id) / REQUEST
+        if not path.is_file():
+            return None
+        kept = json.loads(path.read_bytes())
+        return Request(**kept | {"inputs": tuple(kept["inputs"]), "wish": Wish(kept["wish"])})
+
+    def all(self) -> list[Request]:
+        """Return every request, oldest first."""
+        found = [self.find(path.parent.name) for path in self.home.glob(f"*/{REQUEST}")]
+        return sorted((one for one in found if one), key=lambda one: one.asked)
+
+    def wish(self, audit_id: str, wish: Wish) -> None:
+        """Ask something else of an audit; asking it to run again takes its failure away."""
+        self._change(audit_id, wish=wish, failure="", **({"asked": time.time()} if wish is Wish.RUN else {}))
+
+    def fail(self, audit_id: str, why: str) -> None:
+        """Note why an audit cannot go on."""
+        self._change(audit_id, failure=why)
+
+    def roots(self, audit_id: str) -> Roots:
+        """Return where the files of an audit may lie: its uploads, and the folders that are offered here."""
+        return Roots.configured().and_below(self.folder(audit_id) / UPLOADS)
+
+    def current(self) -> str:
+        """Return the id of the audit that has its turn, or ""."""
+        path = self.home / CURRENT
+        return path.read_text("utf-8") if path.is_file() else ""
+
+    def set_current(self, audit_id: str) -> None:
+        """Say whose turn it is."""
+        atomic.write(self.home / CURRENT, audit_id.encode())
+
+    def moment(self, audit_id: str) -> Moment:
+        """Return how fast an audit went when that was last noted."""
+        path = self.folder(audit_id) / PROGRESS
+        return Moment(**json.loads(path.read_bytes())) if path.is_file() else Moment()
+
+    def set_moment(self, audit_id: str, moment: Moment) -> None:
+        """Note how fast an audit goes."""
+        atomic.write(self.folder(audit_id) / PROGRESS, json.dumps(asdict(moment)).encode())
+
+    def _change(self, audit_id: str, **changes: object) -> None:
+        with FileLock(self.home / ".requests.lock"):
+            known = self.find(audit_id)
+            if known is None:
+                raise AuditError(f"There is no audit {audit_id} here: choose one from the list of audits.")
+            self._replace(replace(known, **changes))  # type: ignore[arg-type]
+
+    def _write(self, request: Request) -> None:
+        with FileLock(self.home / ".requests.lock"):
+            self._replace(request)
+
+    def _replace(self, request: Request) -> None:
+        atomic.write(self.folder(request.id) / REQUEST, json.dumps(asdict(request)).encode())

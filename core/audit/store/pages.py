@@ -1,0 +1,185 @@
+"""The results of one audit a page at a time: filtered, in an order, counted; never all of them at once."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Final
+
+from sqlalchemy import (
+    ColumnElement,
+    Engine,
+    FromClause,
+    Integer,
+    Select,
+    and_,
+    case,
+    cast,
+    func,
+    or_,
+    select,
+)
+
+from core.audit.store.records import ItemState, Planned, Row
+from core.audit.store.tables import items, rulings
+from core.verdict import Label
+
+BINS: Final = 20
+"""Bars of the distribution of `p_ai`, each 0.05 wide."""
+_OF_THE_BYTES: Final = ("look_alike", "width", "height", "format", "verdict", "p_ai", "error")
+_OF_THE_RULING: Final = ("ruling", "ruled_by", "ruled_at", "note")
+
+
+class Kind(StrEnum):
+    """What a row of the results can be filtered by besides its verdict."""
+
+    ERROR = "error"
+    DUPLICATE = "exact duplicate"
+    LOOK_ALIKE = "near-duplicate"
+    RULED = "ruled"
+    NOT_RULED = "not ruled"
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Which rows to show: all that have one of the verdicts (none: any), are of every kind and have `text` in their path.
+
+    `uncertain_first` orders the judged by the distance of `p_ai` from the middle of the inconclusive band; else rows
+    stand as in the results.
+    """
+
+    verdicts: tuple[Label, ...] = ()
+    kinds: tuple[Kind, ...] = ()
+    text: str = ""
+    uncertain_first: bool = False
+
+
+QUEUE: Final = Wanted(tuple(Label), (Kind.NOT_RULED,), uncertain_first=True)
+"""What waits for a ruling."""
+
+
+class ResultPages:
+    """The results of the audit `audit_id`; `middle` is that of its inconclusive band."""
+
+    def __init__(self, engine: Engine, audit_id: str, middle: float) -> None:
+        self._engine = engine
+        self._audit_id = audit_id
+        self._middle = middle
+
+    def page(self, wanted: Wanted, offset: int = 0, limit: int = 50) -> list[Row]:
+        """Return at most `limit` of the wanted rows, from number `offset`, in order."""
+        columns, results = result_columns()
+        chosen = self._chosen(select(*columns.values()), results, columns, wanted)
+        order: list[ColumnElement[Any]] = [items.c.position, items.c.part]
+        if wanted.uncertain_first:
+            order.insert(0, func.coalesce(func.abs(columns["p_ai"] - self._middle), 2))
+        with self._engine.connect() as connection:
+            found = connection.execute(chosen.order_by(*order).limit(limit).offset(offset))
+            return [Row(*row) for row in found]
+
+    def count(self, wanted: Wanted) -> int:
+        """Count the wanted rows."""
+        columns, results = result_columns()
+        chosen = self._chosen(select(func.count()), results, columns, wanted)
+        with self._engine.connect() as connection:
+            return int(connection.scalars(chosen).one())
+
+    def row(self, position: int, part: int = 0) -> Row | None:
+        """Return one row, if there is such."""
+        columns, results = result_columns()
+        found = (
+            select(*columns.values())
+            .select_from(results)
+            .where(items.c.audit_id == self._audit_id, items.c.position == position, items.c.part == part)
+        )
+        with self._engine.connect() as connection:
+            row = connection.execute(found).one_or_none()
+        return None if row is None else Row(*row)
+
+    def planned(self, position: int) -> Planned | None:
+        """Return a file as it was planned, if there is such."""
+        found = select(*(items.c[name] for name in Planned.__dataclass_fields__)).where(
+            items.c.audit_id == self._audit_id, items.c.position == position, items.c.part == 0
+        )
+        with self._engine.connect() as connection:
+            row = connection.execute(found).one_or_none()
+        return None if row is None else Planned(*row)
+
+    def histogram(self) -> dict[str, list[int]]:
+        """Count the judged files, exact duplicates aside, by verdict in `BINS` equal bins of `p_ai` from 0 to 1."""
+        number = case((items.c.p_ai >= 1, BINS - 1), else_=cast(func.floor(items.c.p_ai * BINS), Integer))
+        grouped = (
+            select(items.c.verdict, number.label("number"), func.count())
+            .where(
+                items.c.audit_id == self._audit_id,
+                items.c.part == 0,
+                items.c.state == ItemState.JUDGED,
+            )
+            .group_by(items.c.verdict, number)
+        )
+        counted: Counter[tuple[str, int]] = Counter()
+        with self._engine.connect() as connection:
+            for verdict, place, count in connection.execute(grouped):
+                counted[verdict, place] = count
+        return {label: [counted[label, place] for place in range(BINS)] for label in Label}
+
+    def last_ruled(self) -> str:
+        """Return when the newest ruling was made, ISO 8601 in UTC, or ""."""
+        newest = select(func.max(rulings.c.ruled_at)).where(rulings.c.audit_id == self._audit_id)
+        with self._engine.connect() as connection:
+            return connection.scalars(newest).one() or ""
+
+    def _chosen(
+        self, chosen: Select[Any], results: FromClause, columns: dict[str, ColumnElement[Any]], wanted: Wanted
+    ) -> Select[Any]:
+        kinds = {
+            Kind.ERROR: columns["error"].is_not(None),
+            Kind.DUPLICATE: columns["duplicate_of"].is_not(None),
+            Kind.LOOK_ALIKE: columns["look_alike"].is_not(None),
+            Kind.RULED: columns["ruling"].is_not(None),
+            Kind.NOT_RULED: columns["ruling"].is_(None),
+        }
+        conditions = [items.c.audit_id == self._audit_id, *(kinds[kind] for kind in wanted.kinds)]
+        if wanted.verdicts:
+            conditions.append(columns["verdict"].in_(wanted.verdicts))
+        if wanted.text:
+            conditions.append(
+                or_(
+                    items.c.path.icontains(wanted.text, autoescape=True),
+                    items.c.sha256.startswith(wanted.text.lower(), autoescape=True),
+                )
+            )
+        if wanted.uncertain_first:
+            conditions += [items.c.part == 0, items.c.original.is_(None)]
+        return chosen.select_from(results).where(*conditions)
+
+
+def result_columns() -> tuple[dict[str, ColumnElement[Any]], FromClause]:
+    """Return the columns of a `Row`, in order, and the tables they come from: duplicates joined, latest rulings joined."""
+    original, ruling = items.alias(), rulings.alias()
+    ruled = func.coalesce(items.c.original, items.c.position)
+    latest = (
+        select(func.max(rulings.c.id))
+        .where(
+            rulings.c.audit_id == items.c.audit_id,
+            rulings.c.position == ruled,
+            rulings.c.part == items.c.part,
+        )
+        .correlate(items)
+        .scalar_subquery()
+    )
+    columns: dict[str, Any] = {name: items.c[name] for name in ("position", "part", "path", "sha256")}
+    columns |= {name: func.coalesce(items.c[name], original.c[name]) for name in _OF_THE_BYTES}
+    columns |= {name: ruling.c[name] for name in _OF_THE_RULING} | {"duplicate_of": original.c.path}
+    results = items.outerjoin(original, is_original(original)).outerjoin(ruling, ruling.c.id == latest)
+    return {name: columns[name].label(name) for name in Row.__dataclass_fields__}, results
+
+
+def is_original(original: FromClause) -> ColumnElement[bool]:
+    """Join an item to the first file with the same bytes, if it is a duplicate."""
+    return and_(
+        original.c.audit_id == items.c.audit_id,
+        original.c.position == items.c.original,
+        original.c.part == 0,
+    )

@@ -1,0 +1,155 @@
+"""Carries out the audits of the queue, in turns; one process, which ends when nothing is left or its parent is gone.
+
+`python -m core.audit.worker`
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from filelock import FileLock
+
+from core.audit.lifecycle import NOTE, Order, carry_out
+from core.audit.pictures import input_sources
+from core.audit.progress import Progress
+from core.audit.queue import Moment, Queue, Request, Wish
+from core.audit.store.audits import AuditStore
+from core.audit.store.records import State
+from core.errors import VersoError
+
+TURN: Final = 60.0
+"""Seconds an audit runs before the next one that waits has its turn; planning is not interrupted."""
+NOTED_EVERY: Final = 0.5
+IDLE: Final = 30.0
+"""Seconds without anything to do after which the worker ends, and gives its memory back."""
+ENDED: Final = (State.FINISHED, State.CANCELLED)
+
+
+class TurnOverError(Exception):
+    """Others wait: the audit goes on in its next turn."""
+
+
+class Worker:
+    """Runs the audits of a queue, the one that has waited longest first."""
+
+    def __init__(self, queue: Queue, store: AuditStore) -> None:
+        self._queue = queue
+        self._store = store
+        self._served: dict[str, float] = {}
+
+    def next(self) -> Request | None:
+        """Return the audit whose turn it is."""
+        waiting = [request for request in self._queue.all() if self._waits(request)]
+        return min(waiting, key=self._since, default=None)
+
+    def run(self, request: Request, turn: float = TURN) -> None:
+        """Give one audit its turn; it may end, be stopped, fail, or wait for its next turn."""
+        turn_of = _Turn(self._queue, self._store, request, turn, self.others_wait)
+        self._queue.set_current(request.id)
+        try:
+            folder = self._queue.folder(request.id)
+            order = Order(
+                tuple(map(Path, request.inputs)),
+                folder,
+                request.model,
+                resume=(folder / NOTE).exists(),
+                audit_id=request.id,
+            )
+            carry_out(order, self._store, input_sources(self._queue, request), turn_of.watch)
+        except TurnOverError:
+            pass
+        except VersoError as error:
+            self._queue.fail(request.id, str(error))
+        except Exception as error:
+            self._queue.fail(request.id, f"The audit stopped unexpectedly ({error!r}): resume it.")
+            raise
+        finally:
+            self._served[request.id] = time.time()
+            self._queue.set_current("")
+
+    def others_wait(self, audit_id: str) -> bool:
+        """Whether an audit other than this one waits."""
+        return any(self._waits(one) for one in self._queue.all() if one.id != audit_id)
+
+    def _waits(self, request: Request) -> bool:
+        if request.wish is not Wish.RUN or request.failure:
+            return False
+        known = self._store.find(request.id)
+        return known is None or known.state not in ENDED
+
+    def _since(self, request: Request) -> float:
+        return max(request.asked, self._served.get(request.id, 0.0))
+
+
+class _Turn:
+    """Watches one audit: notes its pace, passes wishes on, ends its turn."""
+
+    def __init__(
+        self,
+        queue: Queue,
+        store: AuditStore,
+        request: Request,
+        seconds: float,
+        others_wait: Callable[[str], bool],
+    ) -> None:
+        self._queue, self._store, self._request = queue, store, request
+        self._others_wait = others_wait
+        self._seconds = seconds
+        self._ends: float | None = None
+        self._next_note = 0.0
+
+    def watch(self, progress: Progress) -> None:
+        """Do so after each step of the audit."""
+        now = time.monotonic()
+        if now < self._next_note:
+            return
+        self._next_note = now + NOTED_EVERY
+        moment = Moment(progress.planned, progress.rate, progress.seconds_left)
+        self._queue.set_moment(self._request.id, moment)
+        known = self._queue.find(self._request.id)
+        wish = known.wish if known else Wish.CANCEL
+        if wish is not Wish.RUN:
+            self._pass_on(State.PAUSING if wish is Wish.PAUSE else State.CANCELLING)
+        elif self._ends is None:  # the clock starts with the judging, so that every turn gets something done
+            self._ends = now + self._seconds if progress.counts else None
+        elif now > self._ends and self._others_wait(self._request.id):
+            raise TurnOverError
+
+    def _pass_on(self, wish: State) -> None:
+        before = self._store.state(self._request.id)
+        if wish is State.PAUSING and before in {State.PLANNING, State.RUNNING}:
+            self._store.ask(self._request.id, State.PAUSING)
+        elif wish is State.CANCELLING and before in {State.PLANNING, State.RUNNING, State.PAUSING}:
+            self._store.ask(self._request.id, State.CANCELLING)
+
+
+def main() -> None:
+    """Work until nothing was left for `IDLE` seconds, or until whoever started this closes its end of stdin."""
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    queue = Queue.of_this_computer()
+    with FileLock(queue.home / ".worker.lock"), AuditStore.open() as store:
+        queue.set_current("")
+        queue.discard_old()
+        worker, busy = Worker(queue, store), time.monotonic()
+        while time.monotonic() - busy < IDLE:
+            request = worker.next()
+            if request is None:
+                time.sleep(NOTED_EVERY)
+                continue
+            worker.run(request)
+            busy = time.monotonic()
+
+
+def _end_with_parent() -> None:
+    sys.stdin.buffer.read()
+    os._exit(1)  # as kill -9 would: audits are made for that
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,110 @@
+"""Audits: whole collections, started, watched, ruled on and reported."""
+
+import pandas as pd
+import streamlit as st
+
+from core.errors import VersoError
+from dashboard.audit_desk import AUDIT, Standing, keep_working, standing, standings, store
+from dashboard.parts.audit_queue import audit_queue
+from dashboard.parts.audit_results import distribution, downloads
+from dashboard.parts.audit_start import audit_start
+from dashboard.parts.audit_table import audit_table
+from dashboard.parts.audit_watch import audit_watch, figures
+from dashboard.parts.escaping import escaped
+
+TABS = ["Review queue", "All files", "Distribution", "Downloads"]
+
+
+def every_audit() -> None:
+    """Draw the start of a new audit and the list of all."""
+    st.title("Audits", anchor=False)
+    st.markdown(
+        "Judge a whole collection. An audit runs on the server: you may close this page, and after a crash it goes on "
+        "where it was."
+    )
+    with st.container(border=True):
+        try:
+            audit_start()
+        except VersoError as error:
+            st.error(escaped(str(error)), icon=":material/error:")
+    past_audits()
+
+
+def past_audits() -> None:
+    """Draw the list of all audits; selecting one opens it."""
+    found = standings()
+    keep_working(found)
+    st.subheader("All audits", anchor=False)
+    if not found:
+        st.caption("None yet.")
+        return
+    frame = pd.DataFrame(
+        [
+            {
+                "inputs": each.title,
+                "state": each.state,
+                "model": each.model,
+                "files": each.audit.planned if each.audit else None,
+                "asked for": each.begun,
+            }
+            for each in found
+        ]
+    )
+    chosen = st.dataframe(
+        frame,
+        hide_index=True,
+        on_select="rerun",
+        selection_mode="single-row",
+        key="audit-list",
+        column_config={
+            "asked for": st.column_config.DatetimeColumn(format="YYYY-MM-DD HH:mm"),
+            "files": st.column_config.NumberColumn(format="localized"),
+        },
+        alt="One row an audit, the newest first",
+    )
+    if chosen["selection"]["rows"]:
+        st.query_params.clear()
+        st.query_params[AUDIT] = found[chosen["selection"]["rows"][0]].id
+        st.rerun()
+    st.caption("Select an audit to open it.")
+
+
+def one_audit(what: Standing) -> None:
+    """Draw one audit."""
+    st.page_link("app_pages/audits.py", label="All audits", icon=":material/arrow_back:")
+    st.title(escaped(what.title), anchor=False)
+    size = f" · {what.audit.planned:,} files" if what.audit and what.audit.planned is not None else ""
+    st.caption(f"Model {escaped(what.model)} · asked for {what.begun:%Y-%m-%d %H:%M} UTC{size}")
+    if what.state == "finished" and what.audit is not None:
+        figures(store().counts(what.id))
+    else:
+        audit_watch(what.id, what.state)
+    if what.audit is None or what.audit.planned is None:
+        return
+    tabs = dict(
+        zip(TABS, st.tabs(TABS, key="audit-tab", on_change="rerun", bind="query-params"), strict=True)
+    )
+    opened = next((name for name, tab in tabs.items() if tab.open), TABS[0])
+    with tabs[opened]:
+        match opened:
+            case "Review queue":
+                audit_queue(what.audit)
+            case "All files":
+                audit_table(what.audit)
+            case "Distribution":
+                distribution(what.audit)
+            case _:
+                downloads(what, what.audit)
+
+
+asked = st.query_params.get(AUDIT)
+try:
+    if asked is None:
+        every_audit()
+    elif (wanted := standing(asked)) is not None:
+        one_audit(wanted)
+    else:
+        st.page_link("app_pages/audits.py", label="All audits", icon=":material/arrow_back:")
+        st.warning(f"There is no audit **{escaped(asked)}** on this computer.")
+except VersoError as error:
+    st.error(escaped(str(error)), icon=":material/error:")

@@ -1,0 +1,238 @@
+"""Audits as the page holds them: what is asked of each, how far it is, its pictures; and the process that runs them."""
+
+import subprocess
+import sys
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final, Literal
+
+import streamlit as st
+from filelock import FileLock
+
+from core import images
+from core.audit.inputs.listing import Source
+from core.audit.inputs.roots import Roots
+from core.audit.inputs.sources import sources_of
+from core.audit.lifecycle import write_again
+from core.audit.pictures import input_sources, picture_bytes
+from core.audit.queue import PICTURES, Queue, Request, Wish
+from core.audit.results import NEAR_DUPLICATES_FILE
+from core.audit.store.audits import AuditStore
+from core.audit.store.database import open_database
+from core.audit.store.pages import ResultPages
+from core.audit.store.records import Audit, State
+from core.errors import AuditError
+from dashboard.corpus_shelf import JPEG_QUALITY
+
+AUDIT: Final = "audit"
+POSITION: Final = "position"
+ROOT: Final = Path(__file__).resolve().parents[1]
+MOVING: Final = ("waiting", "planning", "running", "pausing", "cancelling")
+"""States in which an audit changes by itself."""
+
+
+_RUNS: Final = {Wish.PAUSE: "pausing", Wish.CANCEL: "cancelling"}
+_RESTS: Final = {Wish.RUN: "waiting", Wish.PAUSE: "paused", Wish.CANCEL: "cancelled"}
+
+
+@dataclass(frozen=True)
+class Standing:
+    """One audit: as it was asked for here, as the store knows it (one of the two may be missing), and its state in a word.
+
+    The state is that of the store, or "waiting" (for its turn) or "failed".
+    """
+
+    id: str
+    state: str
+    request: Request | None
+    audit: Audit | None
+
+    @property
+    def title(self) -> str:
+        """What was put in, in a few words."""
+        inputs = [Path(path) for path in self.request.inputs] if self.request else self.audit_inputs
+        names = ["uploaded files" if path.name == PICTURES else path.name for path in inputs]
+        more = f" and {len(names) - 2} more" if len(names) > 2 else ""  # noqa: PLR2004  (two are named)
+        return ", ".join(names[:2]) + more
+
+    @property
+    def audit_inputs(self) -> Sequence[Path]:
+        """The inputs that the store knows."""
+        return self.audit.inputs if self.audit else ()
+
+    @property
+    def model(self) -> str:
+        """The model that judges."""
+        return self.audit.model if self.audit else self.request.model if self.request else ""
+
+    @property
+    def begun(self) -> datetime:
+        """When it was asked for."""
+        if self.audit:
+            return datetime.fromisoformat(self.audit.created)
+        return datetime.fromtimestamp(self.request.asked if self.request else 0, UTC)
+
+
+def queue() -> Queue:
+    """Return the queue of this computer."""
+    return Queue.of_this_computer()
+
+
+@st.cache_resource(show_spinner=False)
+def store() -> AuditStore:
+    """Return the database of audits.
+
+    Raises:
+        StoreError: it cannot be opened.
+    """
+    return AuditStore(open_database())
+
+
+def standings() -> list[Standing]:
+    """Return every audit, newest first."""
+    requests = {request.id: request for request in queue().all()}
+    known = {audit.id: audit for audit in store().all()}
+    current = queue().current()
+    found = [_standing(one, requests.get(one), known.get(one), current) for one in {**requests, **known}]
+    return sorted(found, key=lambda each: each.begun, reverse=True)
+
+
+def standing(audit_id: str) -> Standing | None:
+    """Return one audit, if there is such.
+
+    Raises:
+        AuditError: it is no id of an audit.
+    """
+    request, audit = queue().find(audit_id), store().find(audit_id)
+    if request is None and audit is None:
+        return None
+    return _standing(audit_id, request, audit, queue().current())
+
+
+def _standing(audit_id: str, request: Request | None, audit: Audit | None, current: str) -> Standing:
+    return Standing(audit_id, _state(request, audit, current), request, audit)
+
+
+def _state(request: Request | None, audit: Audit | None, current: str) -> str:
+    kept = audit.state if audit else None
+    if request is None:
+        return str(kept)
+    if request.failure:
+        return "failed"
+    if kept in {State.FINISHED, State.CANCELLED}:
+        return str(kept)
+    if request.id == current and request.wish is Wish.RUN:
+        return "running" if audit and audit.planned is not None else "planning"
+    return (_RUNS if request.id == current else _RESTS)[request.wish]
+
+
+def ask(what: Standing, wish: Wish) -> None:
+    """Ask an audit to pause, to go on or to be cancelled.
+
+    Raises:
+        AuditError: it cannot be asked that any more.
+    """
+    if what.request is None:
+        wanted: dict[Wish, Literal[State.PAUSING, State.CANCELLING]] = {
+            Wish.PAUSE: State.PAUSING,
+            Wish.CANCEL: State.CANCELLING,
+        }
+        store().ask(what.id, wanted[wish])
+        return
+    queue().wish(what.id, wish)
+    if wish is Wish.CANCEL and queue().current() != what.id and what.audit is not None:
+        store().set_state(what.id, State.CANCELLED)
+
+
+def results(audit: Audit) -> ResultPages:
+    """Return the results of an audit, a page at a time."""
+    return store().results(audit)
+
+
+def files(what: Standing) -> list[Path]:
+    """Return the files of results and reports that lie in the folder of an audit."""
+    if what.request is None:
+        return []
+    folder = queue().folder(what.id)
+    return sorted([*folder.glob("report.*"), *folder.glob("results.*"), *folder.glob(NEAR_DUPLICATES_FILE)])
+
+
+def fresh_bytes(audit: Audit, path: Path) -> bytes:
+    """Read a file of results or a report; if a ruling is newer, all are written again first.
+
+    Raises:
+        AuditError: the audit is not finished, or just now written again by another process.
+        OutputError: they cannot be written.
+    """
+    ruled = results(audit).last_ruled()
+    with FileLock(path.parent / ".files.lock"):
+        if ruled and datetime.fromisoformat(ruled).timestamp() >= int(path.stat().st_mtime):
+            write_again(path.parent, store())
+        return path.read_bytes()
+
+
+def file_of(audit_id: str, position: str) -> tuple[str, bytes]:
+    """Read a picture of an audit: its name and its bytes.
+
+    Raises:
+        AuditError: there is no such audit or file, or its input is gone.
+        ImageError: it cannot be read.
+    """
+    audit = store().find(audit_id)
+    item = results(audit).planned(int(position)) if audit and position.isdecimal() else None
+    if item is None:
+        raise AuditError(f"Audit {audit_id} has no file {position}: choose one from its results.")
+    return item.path.rsplit("/", 1)[-1], picture_bytes(_sources(audit_id), item)
+
+
+@st.cache_data(max_entries=3000, show_spinner=False)
+def thumbnail(audit_id: str, position: int, max_side: int) -> bytes:
+    """Return a small JPEG of a picture of an audit, at most `max_side` pixels on its longer side.
+
+    Raises as `file_of`.
+    """
+    name, data = file_of(audit_id, str(position))
+    return images.encode_jpeg(images.open(data, name=name).preview(max_side), JPEG_QUALITY)
+
+
+@st.cache_resource(max_entries=20, show_spinner=False)
+def _sources(audit_id: str) -> list[Source]:
+    request, audit = queue().find(audit_id), store().find(audit_id)
+    if request is not None:
+        return input_sources(queue(), request)
+    return sources_of(audit.inputs, Roots.configured()) if audit else []
+
+
+class _Hired:
+    """The one process of this server that runs audits."""
+
+    def __init__(self) -> None:
+        self._process: subprocess.Popen[bytes] | None = None
+        self._lock = threading.Lock()
+
+    def work(self) -> None:
+        with self._lock:
+            if self._process is not None and self._process.poll() is None:
+                return
+            with (queue().home / "worker.log").open("ab") as log:
+                self._process = subprocess.Popen(
+                    [sys.executable, "-m", "core.audit.worker"],
+                    cwd=ROOT,
+                    stdin=subprocess.PIPE,  # it ends when this server does
+                    stdout=log,
+                    stderr=log,
+                )
+
+
+@st.cache_resource(show_spinner=False)
+def _hired() -> _Hired:
+    return _Hired()
+
+
+def keep_working(found: Sequence[Standing]) -> None:
+    """See to it that a process runs if an audit waits to be run."""
+    if any(each.request and each.state in MOVING for each in found):
+        _hired().work()

@@ -1,0 +1,81 @@
+"""Starts an audit: of dropped files, or of a folder of the server."""
+
+from pathlib import Path
+from typing import Final
+
+import streamlit as st
+
+from core.audit.inputs.roots import VARIABLE, Roots
+from core.audit.inputs.sources import sources_of
+from core.audit.worker import TURN
+from dashboard.audit_desk import AUDIT, queue
+from dashboard.parts.model_choice import model_choice
+
+DRAFT: Final = "draft"
+LARGEST_MB: Final = 4000
+MEANING: Final = "It judges the whole audit. The page Models says how good each is."
+DROPS: Final = "audit-drops"
+
+
+def audit_start() -> None:
+    """Draw the choice of files and model, and begin when asked to."""
+    model = model_choice(MEANING)
+    draft = st.query_params.get(DRAFT, "")
+    dropped = st.file_uploader(
+        "Drop pictures, videos, a zip or a list of files",
+        accept_multiple_files=True,
+        max_upload_size=LARGEST_MB,
+        key=f"audit-files-{st.session_state.get(DROPS, 0)}",
+        help="For more than a thousand files a zip is quicker. A list is a text file with a path of the server on each "
+        "line, or a CSV with a column `path`. The files stay in this server's audit folder with the results.",
+    )
+    if dropped:
+        draft = draft or queue().draft()
+        for file in dropped:
+            queue().spool(draft, file.name, file)
+        st.query_params[DRAFT] = draft
+        st.session_state[DROPS] = st.session_state.get(DROPS, 0) + 1
+        st.rerun()  # with an emptied uploader: the files are on the disk now
+    inputs = queue().uploads(draft) if draft else []
+    named = _folder()
+    if inputs:
+        _ready(draft, inputs)
+    line = st.container(horizontal=True, vertical_alignment="center")
+    chosen = [*inputs, *([Path(named)] if named else [])]
+    if line.button("Start the audit", type="primary", icon=":material/play_arrow:", disabled=not chosen):
+        sources_of([Path(named)] if named else [], Roots.configured())  # says now what would be refused later
+        started = queue().ask(tuple(chosen), model, draft)
+        st.query_params.clear()
+        st.query_params[AUDIT] = started
+        st.rerun()
+    line.caption(
+        f"Audits take turns of {TURN / 60:.0f} minute, the one that has waited longest first, so that a small one does not "
+        "wait for a large one to end. Listing the files of an audit is part of its first turn and is not cut short.",
+        width="stretch",
+    )
+
+
+def _folder() -> str:
+    roots = Roots.configured()
+    named = st.text_input(
+        "Or a folder, zip or list on the server",
+        key="audit-folder",
+        placeholder=str(roots),
+        disabled=str(roots).startswith("none"),
+        help=f"Below: {roots}. The server offers the folders that `{VARIABLE}` names.",
+    )
+    return (named or "").strip()
+
+
+def _ready(draft: str, inputs: list[Path]) -> None:
+    found = [path for each in inputs for path in (each.iterdir() if each.is_dir() else [each])]
+    size = sum(path.stat().st_size for path in found) / 1e6
+    line = st.container(horizontal=True, vertical_alignment="center")
+    line.success(
+        f"Ready: {len(found):,} {'file' if len(found) == 1 else 'files'}, {size:,.1f} MB. Drop more, or start.",
+        icon=":material/check:",
+    )
+    if line.button("Discard them", icon=":material/delete:"):
+        queue().discard(draft)
+        del st.query_params[DRAFT]
+        st.rerun()

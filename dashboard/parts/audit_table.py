@@ -1,0 +1,102 @@
+"""The files of an audit as a paged table with small pictures, filtered; the selected one can be ruled in place."""
+
+import base64
+from math import ceil
+from typing import Final
+from zlib import crc32
+
+import pandas as pd
+import streamlit as st
+
+from core.audit.store.pages import Kind, Wanted
+from core.audit.store.records import Audit, Row
+from core.errors import VersoError
+from core.verdict import Label
+from dashboard.audit_desk import results, thumbnail
+from dashboard.parts.ruling_panel import analyst_name, ruling_panel
+
+PER_PAGE: Final = 25
+SIDE: Final = 96
+ROW_HEIGHT: Final = 56
+
+
+@st.fragment
+def audit_table(audit: Audit) -> None:
+    """Draw the filters, a page of the table, and the selected file."""
+    wanted = _filters()
+    pages = results(audit)
+    count = pages.count(wanted)
+    if not count:
+        st.info("No file of this audit fits these filters.", icon=":material/filter_alt_off:")
+        return
+    line = st.container(horizontal=True, vertical_alignment="center", gap="medium")
+    number = ceil(count / PER_PAGE)
+    page = line.pagination(number, key=f"audit-page-{crc32(repr(wanted).encode())}") if number > 1 else 1
+    first = (page - 1) * PER_PAGE
+    rows = pages.page(wanted, first, PER_PAGE)
+    line.markdown(f"{first + 1:,} to {first + len(rows):,} of {count:,}", width="content")
+    chosen = st.dataframe(
+        pd.DataFrame([_cells(audit, row) for row in rows]),
+        hide_index=True,
+        row_height=ROW_HEIGHT,
+        height=min(len(rows), 9) * ROW_HEIGHT + 40,
+        on_select="rerun",
+        selection_mode="single-row",
+        key=f"audit-table-{page}-{crc32(repr(wanted).encode())}",
+        column_config={
+            "picture": st.column_config.ImageColumn(" ", width=70),
+            "file": st.column_config.TextColumn(width="medium"),
+            "p_ai": st.column_config.NumberColumn(
+                "p(AI)", format="%.3f", help="Calibrated probability of AI"
+            ),
+        },
+        alt="One row a file",
+    )
+    selected = chosen["selection"]["rows"]
+    if not selected:
+        st.caption("Select a row to see the file and to rule on it.")
+        return
+    analyst_name()
+    here = rows[selected[0]]
+    ruling_panel(audit, here, "table")
+
+
+def _filters() -> Wanted:
+    line = st.container(horizontal=True, vertical_alignment="bottom")
+    verdicts = line.multiselect(
+        "Verdict", list(Label), key="audit-verdict", bind="query-params", placeholder="any", width=250
+    )
+    kinds = line.multiselect(
+        "Only", list(Kind), key="audit-kind", bind="query-params", placeholder="all files", width=280
+    )
+    text = line.text_input(
+        "Find", key="audit-find", bind="query-params", placeholder="in the path, or a sha256", width=240
+    )
+    order = line.toggle("Most uncertain first", key="audit-uncertain", bind="query-params")
+    return Wanted(tuple(map(Label, verdicts)), tuple(map(Kind, kinds)), (text or "").strip(), order)
+
+
+def _cells(audit: Audit, row: Row) -> dict[str, object]:
+    return {
+        "picture": _small(audit, row),
+        "file": row.path,
+        "verdict": row.verdict or ("error" if row.error else "not yet"),
+        "p_ai": row.p_ai,
+        "ruling": row.ruling or "",
+        "ruled by": row.ruled_by or "",
+        "size": f"{row.width} × {row.height}" if row.width else "",
+        "same bytes as": row.duplicate_of or "",
+        "error": row.error or "",
+    }
+
+
+def _small(audit: Audit, row: Row) -> str | None:
+    if row.error or row.verdict is None:
+        return None
+    try:
+        data = thumbnail(audit.id, row.position, SIDE)
+    except (
+        VersoError
+    ):  # the file is gone, or a video: the row is shown without its picture, the panel says why
+        return None
+    return f"data:image/jpeg;base64,{base64.b64encode(data).decode()}"

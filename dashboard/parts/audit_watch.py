@@ -1,0 +1,108 @@
+"""One audit while it runs: how far, how fast, what it met so far; pause, resume, cancel."""
+
+import streamlit as st
+
+from core.audit.queue import Wish
+from core.audit.store.pages import Kind, Wanted
+from core.audit.store.records import Counts
+from core.errors import VersoError
+from dashboard.audit_desk import MOVING, Standing, ask, keep_working, queue, results, standing, store
+from dashboard.parts.escaping import escaped
+
+SAYS = {
+    "waiting": "Waits for its turn.",
+    "planning": "Listing and hashing the files.",
+    "running": "Running.",
+    "pausing": "Pausing after the pictures at hand.",
+    "paused": "Paused. What is done is kept.",
+    "cancelling": "Cancelling after the pictures at hand.",
+    "cancelled": "Cancelled. What was judged before can be read below; it cannot go on.",
+    "failed": "Could not go on.",
+    "finished": "Finished.",
+}
+ERRORS = 5
+
+
+@st.fragment(run_every=1)
+def audit_watch(audit_id: str, drawn: str) -> None:
+    """Draw how far an audit is, each second; and the whole page again when its state is no more the one `drawn`."""
+    now = standing(audit_id)
+    if now is None:
+        st.rerun()
+    keep_working([now])
+    if now.state != drawn and (drawn in MOVING) != (now.state in MOVING):
+        st.rerun()
+    moment = queue().moment(audit_id) if now.request else None
+    counts = store().counts(audit_id) if now.audit and now.audit.planned is not None else None
+    if counts is None:
+        listed = f" {moment.planned:,} files so far." if moment and now.state == "planning" else ""
+        st.progress(0.0, f"{SAYS[now.state]}{listed}")
+    else:
+        pace = ""
+        if moment and moment.rate and now.state == "running":
+            left = "" if moment.seconds_left is None else f", {duration(moment.seconds_left)} left"
+            pace = f" {moment.rate:.1f} files a second{left}."
+        share = counts.done / counts.total if counts.total else 1.0
+        st.progress(share, f"{SAYS[now.state]} {counts.done:,} of {counts.total:,} files.{pace}")
+        figures(counts)
+        _errors(now, counts)
+    if now.request and now.request.failure:
+        st.error(escaped(now.request.failure), icon=":material/error:")
+    _buttons(now)
+
+
+def figures(counts: Counts) -> None:
+    """Draw the counts of an audit."""
+    line = st.container(horizontal=True, gap="medium")
+    shown = {
+        "AI": (counts.verdicts.get("ai", 0), "Files whose verdict is *ai*"),
+        "Inconclusive": (counts.verdicts.get("inconclusive", 0), "Files the model cannot tell"),
+        "Human": (counts.verdicts.get("human", 0), "Files whose verdict is *human*"),
+        "Errors": (counts.refused, "Files that could not be read; each has a sentence in the results"),
+        "Exact duplicates": (counts.duplicates, "Files with the same bytes as another: judged once"),
+    }
+    for label, (count, meaning) in shown.items():
+        line.metric(label, f"{count:,}", help=meaning, width=140)
+
+
+def duration(seconds: float) -> str:
+    """Say in words how long something takes."""
+    minutes = round(seconds / 60)
+    if minutes == 0:
+        return f"{seconds:.0f} s"
+    return f"{minutes} min" if minutes < 90 else f"{seconds / 3600:.1f} h"  # noqa: PLR2004  (minutes that still read well)
+
+
+def _errors(now: Standing, counts: Counts) -> None:
+    if not counts.refused or now.audit is None or now.state not in MOVING:
+        return
+    with st.expander(f"{counts.refused:,} errors so far", icon=":material/broken_image:"):
+        for row in results(now.audit).page(Wanted(kinds=(Kind.ERROR,)), limit=ERRORS):
+            st.markdown(f"- {escaped(row.error or '')}")
+        if counts.refused > ERRORS:
+            st.caption(f"The first {ERRORS}; the others stand in the results.")
+
+
+def _buttons(now: Standing) -> None:
+    line = st.container(horizontal=True, vertical_alignment="center")
+    offered = []
+    if now.state in {"waiting", "planning", "running"}:
+        offered.append(("Pause", ":material/pause:", Wish.PAUSE))
+    if now.request and (now.state == "paused" or _can_retry(now)):
+        offered.append(("Resume", ":material/play_arrow:", Wish.RUN))
+    if now.state in {"waiting", "planning", "running", "paused"}:
+        offered.append(("Cancel", ":material/stop:", Wish.CANCEL))
+    for label, icon, wish in offered:
+        if line.button(label, icon=icon, key=f"audit-{wish}"):
+            try:
+                ask(now, wish)
+            except VersoError as error:
+                st.error(escaped(str(error)), icon=":material/error:")
+            else:
+                st.rerun()
+    if now.request is None:
+        line.caption("Begun on the command line; it is resumed there, with `--resume`.")
+
+
+def _can_retry(now: Standing) -> bool:
+    return now.state == "failed" and (now.audit is None or now.audit.state != "cancelled")

@@ -1,0 +1,142 @@
+"""One file of an audit with its picture and verdict, and the analyst's ruling on it, by mouse or by key."""
+
+import html
+from collections.abc import Callable
+from typing import Final
+from urllib.parse import urlencode
+
+import streamlit as st
+
+from core.audit.store.records import Audit, Choice, Row
+from core.errors import VersoError
+from core.verdict import Label
+from dashboard.audit_desk import AUDIT, POSITION, store, thumbnail
+from dashboard.parts.escaping import escaped
+from dashboard.parts.verdict_card import COLOURS, TITLES
+from dashboard.review_by_address import BACK, IMAGE
+
+NAME: Final = "analyst"
+SIDE: Final = 900
+KEYS: Final = {Choice.AGREE: "A", Choice.OVERRIDE: "O", Choice.UNSURE: "U"}
+WORDS: Final = {
+    Choice.AGREE: ("Agree", "The verdict is right."),
+    Choice.OVERRIDE: ("Override", "The verdict is wrong."),
+    Choice.UNSURE: ("Unsure", "You cannot tell either."),
+}
+LAST: Final = "audit-last-ruled"
+
+
+def analyst_name() -> None:
+    """Draw the field for the name that stands with every ruling."""
+    st.text_input(
+        "Your name, for the rulings",
+        key=NAME,
+        bind="query-params",
+        placeholder="who rules",
+        width=260,
+        help="It is kept with each ruling and stands in results.csv. Rulings are added, never overwritten.",
+    )
+
+
+def ruling_panel(audit: Audit, row: Row, key: str, ruled: Callable[[], None] = lambda: None) -> None:
+    """Draw one file and its ruling; `ruled` is called once the analyst has ruled.
+
+    Args:
+        audit: it belongs to.
+        row: the file.
+        key: of the panel's widgets.
+        ruled: what follows a ruling.
+    """
+    picture, findings = st.columns([3, 2], gap="large")
+    with picture:
+        _picture(audit, row)
+    with findings:
+        _verdict(audit, row)
+        if row.verdict is not None:
+            _ruling(audit, row, key, ruled)
+        if row.sha256 and row.verdict is not None:
+            st.page_link(
+                "app_pages/review.py",
+                label="Examine in Review",
+                icon=":material/image_search:",
+                query_params=review_address(audit, row),
+            )
+
+
+def review_address(audit: Audit, row: Row) -> dict[str, str]:
+    """Return what the Review page needs to open a file of an audit and to lead back here."""
+    back = [(name, value) for name in st.query_params for value in st.query_params.get_all(name)]
+    return {
+        IMAGE: row.sha256,
+        AUDIT: audit.id,
+        POSITION: str(row.position),
+        "model": audit.model,
+        BACK: urlencode(back),
+    }
+
+
+def _picture(audit: Audit, row: Row) -> None:
+    try:
+        st.image(thumbnail(audit.id, row.position, SIDE), width="stretch", alt=row.path)
+    except VersoError as error:
+        st.info(escaped(str(error)), icon=":material/hide_image:")
+
+
+def _verdict(audit: Audit, row: Row) -> None:
+    st.markdown(f"**{escaped(row.path.rsplit('/', 1)[-1])}**")
+    if row.error:
+        st.error(escaped(row.error), icon=":material/broken_image:")
+    elif row.verdict is None or row.p_ai is None:
+        st.caption("Not judged yet.")
+    else:
+        band, label = audit.configuration, Label(row.verdict)
+        st.html(
+            f"<div data-testid='audit-verdict' style='border-left:6px solid {COLOURS[label]};padding-left:.8rem'>"
+            f"<b style='font-size:1.2rem'>{TITLES[label]}</b><br>probability of AI <b>{row.p_ai:.3f}</b></div>"
+        )
+        st.caption(
+            f"{html.escape(audit.model)} says human below {band.human_below:.3f} and AI above {band.ai_above:.3f}."
+        )
+    if row.duplicate_of:
+        st.caption(f"Same bytes as {escaped(row.duplicate_of)}: a ruling holds for both.")
+    elif row.look_alike is not None:
+        st.caption("Looks like other files of this audit: see near_duplicates.csv.")
+    if row.width:
+        st.caption(f"{row.format}, {row.width} × {row.height} px, sha256 {row.sha256[:12]}")
+
+
+def _ruling(audit: Audit, row: Row, key: str, ruled: Callable[[], None]) -> None:
+    if row.ruling:
+        note = f": {escaped(row.note)}" if row.note else ""
+        st.markdown(
+            f"Ruled **{row.ruling}** by {escaped(row.ruled_by or '')}, {(row.ruled_at or '')[:16].replace('T', ' ')}{note}"
+        )
+    note_key = f"note-{key}-{row.position}-{row.part}"
+    st.text_input("Note", key=note_key, placeholder="why, if it is worth saying")
+    named = bool((st.session_state.get(NAME) or "").strip())
+
+    def rule(choice: Choice) -> None:
+        store().rule(
+            audit.id,
+            row.position,
+            choice,
+            name=st.session_state[NAME],
+            note=st.session_state.get(note_key) or "",
+            part=row.part,
+        )
+        st.session_state[LAST] = (row.position, row.part, row.path.rsplit("/", 1)[-1], str(choice))
+        ruled()
+
+    line = st.container(horizontal=True, gap="small")
+    for choice, (label, meaning) in WORDS.items():
+        line.button(
+            label,
+            key=f"rule-{key}-{choice}",
+            shortcut=KEYS[choice],
+            help=meaning if named else "Enter your name first.",
+            disabled=not named,
+            on_click=rule,
+            args=(choice,),
+        )
+    if not named:
+        st.caption("Enter your name above to rule.")

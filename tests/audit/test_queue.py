@@ -1,0 +1,175 @@
+"""What is asked of audits, and the worker that carries it out."""
+
+import io
+from pathlib import Path
+
+import pytest
+
+from core.audit.pictures import input_sources, picture_bytes
+from core.audit.queue import Queue, Wish
+from core.audit.store.pages import BINS, QUEUE, Kind, Wanted
+from core.audit.store.records import Choice, State
+from core.audit.worker import Worker
+from core.errors import AuditError
+from core.verdict import Label
+
+
+@pytest.fixture
+def queue(tmp_path, monkeypatch, folder):
+    monkeypatch.setenv("VERSO_AUDIT_ROOTS", str(folder))
+    return Queue(tmp_path / "queue")
+
+
+@pytest.fixture
+def worker(queue, store, monkeypatch):
+    monkeypatch.setattr("core.audit.worker.NOTED_EVERY", 0.0)
+    return Worker(queue, store)
+
+
+def finish(worker):
+    while request := worker.next():
+        worker.run(request)
+
+
+@pytest.mark.usefixtures("stub")
+def test_an_audit_that_was_asked_for_is_run_and_leaves_the_queue(queue, worker, store, folder):
+    asked = queue.ask((folder,), "stub")
+    finish(worker)
+    assert store.state(asked) is State.FINISHED
+    assert (queue.folder(asked) / "results.csv").is_file()
+    assert queue.current() == ""
+    assert worker.next() is None
+
+
+@pytest.mark.usefixtures("stub")
+def test_uploads_keep_their_own_names_and_lose_their_folders(queue, worker, store, folder):
+    draft = queue.draft()
+    data = (folder / "01.jpg").read_bytes()
+    for name in ("a.jpg", "../../a.jpg", "..\\c.jpg", ".hidden.jpg"):
+        queue.spool(draft, name, io.BytesIO(data))
+    asked = queue.ask(tuple(queue.uploads(draft)), "stub", draft)
+    assert asked == draft
+    finish(worker)
+    rows = store.results(store.find(asked)).page(Wanted())
+    assert [row.path for row in rows] == ["a (2).jpg", "a.jpg", "c.jpg", "hidden.jpg"]
+    sources = input_sources(queue, queue.find(asked))
+    assert picture_bytes(sources, store.results(store.find(asked)).planned(0)) == data
+
+
+def test_a_folder_that_is_not_offered_is_refused_with_a_sentence(queue, worker, tmp_path):
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    asked = queue.ask((elsewhere,), "stub")
+    finish(worker)
+    assert "outside the folders" in queue.find(asked).failure
+
+
+def test_nothing_is_not_audited_and_no_path_is_taken_for_an_id(queue):
+    with pytest.raises(AuditError, match="nothing to audit"):
+        queue.ask((), "stub")
+    with pytest.raises(AuditError, match="no id"):
+        queue.find("../../etc")
+
+
+def test_an_old_draft_is_removed_and_an_audit_stays(queue, folder):
+    draft, asked = queue.draft(), queue.ask((folder,), "stub")
+    queue.discard(asked)
+    queue.discard(draft)
+    assert queue.find(asked) is not None
+    assert not queue.folder(draft).exists()
+
+
+@pytest.mark.usefixtures("stub")
+def test_audits_take_turns_and_end_with_the_same_results(queue, worker, store, audit, folder, tmp_path):
+    audit(folder, name="whole")
+    first, second = queue.ask((folder,), "stub"), queue.ask((folder,), "stub")
+    turns = []
+    while request := worker.next():
+        turns.append(request.id)
+        worker.run(request, turn=0.0)
+    assert turns[:4] == [first, second, first, second]
+    for asked in (first, second):
+        assert store.state(asked) is State.FINISHED
+        assert (queue.folder(asked) / "results.csv").read_bytes() == (
+            tmp_path / "whole" / "results.csv"
+        ).read_bytes()
+
+
+@pytest.mark.usefixtures("stub")
+@pytest.mark.parametrize(("wish", "state"), [(Wish.PAUSE, State.PAUSED), (Wish.CANCEL, State.CANCELLED)])
+def test_a_wish_is_passed_on_to_the_running_audit(worker, store, folder, monkeypatch, wish, state):
+    queue = worker._queue
+    asked = queue.ask((folder,), "stub")
+    noted = queue.set_moment
+
+    def wish_then_note(audit_id, moment):
+        if moment.rate:
+            queue.wish(audit_id, wish)
+        noted(audit_id, moment)
+
+    monkeypatch.setattr(queue, "set_moment", wish_then_note)
+    worker.run(worker.next())
+    assert store.state(asked) is state
+    assert worker.next() is None
+    monkeypatch.setattr(queue, "set_moment", noted)
+    queue.wish(asked, Wish.RUN)
+    finish(worker)
+    assert store.state(asked) is (State.FINISHED if wish is Wish.PAUSE else State.CANCELLED)
+
+
+def test_an_audit_left_running_by_a_killed_process_goes_on(queue, store, stub, folder):
+    asked = queue.ask((folder,), "stub")
+
+    class KilledError(BaseException):
+        pass
+
+    calls = []
+    predict = stub.predict
+
+    def killed(artworks):
+        calls.append(artworks)
+        if len(calls) > 1:
+            raise KilledError
+        return predict(artworks)
+
+    stub.predict = killed
+    with pytest.raises(KilledError):
+        Worker(queue, store).run(queue.find(asked))
+    assert store.state(asked) is State.RUNNING
+    stub.predict = predict
+    finish(Worker(queue, store))
+    assert store.state(asked) is State.FINISHED
+
+
+def test_results_are_filtered_counted_and_put_in_order(audit, store, folder):
+    outcome = audit(folder)
+    known = store.find(outcome.audit_id)
+    pages = store.results(known)
+    assert pages.count(Wanted()) == 44
+    assert {Path(row.path).name for row in pages.page(Wanted(kinds=(Kind.ERROR,)))} == {
+        "cut.jpg",
+        "notes.txt",
+    }
+    assert [Path(row.path).name for row in pages.page(Wanted(kinds=(Kind.DUPLICATE,)))] == ["again.jpg"]
+    assert pages.count(Wanted(kinds=(Kind.LOOK_ALIKE,))) == 2
+    assert pages.count(Wanted(text="LARGER")) == 1
+    assert pages.count(Wanted(text="%")) == 0
+    by_verdict = sum(pages.count(Wanted((label,))) for label in Label)
+    assert by_verdict == 42
+    both = [*pages.page(Wanted(), 0, 20), *pages.page(Wanted(), 20, 50)]
+    assert both == list(store.all_rows(known.id))
+    assert sum(map(sum, pages.histogram().values())) == 41
+    assert {len(bins) for bins in pages.histogram().values()} == {BINS}
+
+
+def test_the_review_queue_has_the_most_uncertain_first_and_loses_what_is_ruled(audit, store, folder):
+    outcome = audit(folder)
+    pages = store.results(store.find(outcome.audit_id))
+    waiting = pages.page(QUEUE, 0, 100)
+    assert len(waiting) == pages.count(QUEUE) == 41
+    distances = [abs(row.p_ai - 0.5) for row in waiting]
+    assert distances == sorted(distances)
+    store.rule(outcome.audit_id, waiting[0].position, Choice.UNSURE, name="Ada")
+    assert pages.page(QUEUE, 0, 1) == waiting[1:2]
+    assert pages.row(waiting[0].position).ruling == "unsure"
+    assert pages.last_ruled()

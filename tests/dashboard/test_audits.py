@@ -1,0 +1,120 @@
+from pathlib import Path
+
+import pytest
+import streamlit as st
+from sqlalchemy import URL
+from streamlit.testing.v1 import AppTest
+
+from core.audit.queue import Queue, Wish
+from core.audit.store.audits import AuditStore
+from core.audit.worker import Worker
+from dashboard import audit_desk
+from tests.audit.conftest import folder, stub  # noqa: F401  (fixtures)
+from tests.cards import lay, network_card
+
+APP = Path(__file__).resolve().parents[2] / "dashboard" / "app.py"
+
+
+@pytest.fixture
+def desk(tmp_path, monkeypatch, folder):  # noqa: F811
+    """An empty queue and store, a model to choose, no process that runs audits; the store."""
+    monkeypatch.setenv("VERSO_AUDITS", str(tmp_path / "queue"))
+    monkeypatch.setenv("VERSO_AUDIT_ROOTS", str(folder))
+    monkeypatch.setenv("VERSO_MODELS", str(tmp_path / "models"))
+    monkeypatch.setenv("VERSO_DATABASE_URL", f"sqlite:///{tmp_path / 'audits.db'}")
+    lay(network_card("net"), tmp_path / "models")
+    monkeypatch.setattr(audit_desk._Hired, "work", lambda _: None)
+    st.cache_resource.clear()
+    with AuditStore.open(URL.create("sqlite", database=str(tmp_path / "audits.db"))) as opened:
+        yield opened
+    st.cache_resource.clear()
+
+
+@pytest.fixture
+def finished(desk, stub, folder):  # noqa: F811, ARG001
+    """The id of an audit that is finished."""
+    queue = Queue.of_this_computer()
+    asked = queue.ask((folder,), "stub")
+    Worker(queue, desk).run(queue.find(asked))
+    return asked
+
+
+def opened(**address: str) -> AppTest:
+    app = AppTest.from_file(str(APP), default_timeout=60).run()
+    for name, value in address.items():
+        app.query_params[name.replace("_", "-")] = value
+    app.switch_page("app_pages/audits.py").run()
+    assert not app.exception
+    return app
+
+
+def text_of(app: AppTest) -> str:
+    parts = [*app.title, *app.markdown, *app.caption, *app.info, *app.warning, *app.error, *app.success]
+    return "\n".join(each.value for each in parts).replace("\\", "")
+
+
+def press(app: AppTest, label: str) -> AppTest:
+    next(button for button in app.button if button.label == label).click().run()
+    assert not app.exception
+    return app
+
+
+def test_a_folder_of_the_server_becomes_an_audit_in_the_queue(desk, folder):  # noqa: F811, ARG001
+    app = opened()
+    app.text_input(key="audit-folder").set_value(str(folder)).run()
+    press(app, "Start the audit")
+    (asked,) = Queue.of_this_computer().all()
+    assert asked.inputs == (str(folder),)
+    assert app.query_params["audit"] in (asked.id, [asked.id])
+    press(app, "Pause")
+    assert Queue.of_this_computer().find(asked.id).wish is Wish.PAUSE
+    press(app, "Resume")
+    assert Queue.of_this_computer().find(asked.id).wish is Wish.RUN
+    press(app, "Cancel")
+    assert Queue.of_this_computer().find(asked.id).wish is Wish.CANCEL
+
+
+def test_a_folder_elsewhere_is_refused_with_a_sentence(desk, tmp_path):  # noqa: ARG001
+    app = opened()
+    app.text_input(key="audit-folder").set_value(str(tmp_path)).run()
+    press(app, "Start the audit")
+    assert "outside the folders" in text_of(app)
+    assert Queue.of_this_computer().all() == []
+
+
+def test_uploads_are_on_the_disk_and_stay_after_a_reload(desk, drawings):  # noqa: ARG001
+    app = opened()
+    data = drawings.file(drawings.painting())
+    app.file_uploader[0].set_value([("a.png", data, "image/png"), ("b.png", data, "image/png")]).run()
+    assert "Ready: 2 files" in text_of(app)
+    assert not app.file_uploader[0].value
+    draft = app.query_params["draft"]
+    draft = draft[0] if isinstance(draft, list) else draft
+    assert "Ready: 2 files" in text_of(opened(draft=draft))
+    (inputs,) = Queue.of_this_computer().uploads(draft)
+    assert sorted(path.name for path in inputs.iterdir()) == ["a.png", "b.png"]
+
+
+def test_a_ruling_takes_the_file_out_of_the_queue_and_is_in_the_results(finished, desk):
+    app = opened(audit=finished)
+    assert "1 of 41 not ruled yet" in text_of(app)
+    assert next(button for button in app.button if button.label == "Agree").disabled
+    app.text_input(key="analyst").set_value("Ada").run()
+    press(app, "Override")
+    assert "1 of 40 not ruled yet" in text_of(app)
+    ruled = [row for row in desk.all_rows(finished) if row.ruling]
+    assert [(row.ruling, row.ruled_by) for row in ruled] == [("override", "Ada")]
+    path = Queue.of_this_computer().folder(finished) / "results.csv"
+    assert b"override,Ada" in audit_desk.fresh_bytes(desk.find(finished), path)
+
+
+def test_all_files_are_listed_and_filtered_by_the_address(finished):
+    app = opened(audit=finished, audit_tab="All files")
+    assert "1 to 25 of 44" in text_of(app)
+    app = opened(audit=finished, audit_tab="All files", audit_kind="error")
+    assert list(app.dataframe[0].value["verdict"]) == ["error", "error"]
+
+
+def test_an_audit_that_is_not_here_is_a_sentence(desk):  # noqa: ARG001
+    assert "There is no audit" in text_of(opened(audit="0" * 32))
+    assert "no id of an audit" in text_of(opened(audit="../../etc"))
