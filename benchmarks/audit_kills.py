@@ -30,9 +30,11 @@ from sqlalchemy import URL
 from core.audit import lifecycle
 from core.audit.lifecycle import NOTE, Order
 from core.audit.model import load_model
+from core.audit.report import content
+from core.audit.report.reports import HTML_FILE, PDF_FILE, XLSX_FILE
 from core.audit.store.audits import AuditStore
 from core.audit.store.records import State
-from tests.audit.stand_in import load_stand_in
+from tests.audit.stand_in import load_stand_in, no_card
 
 if TYPE_CHECKING:
     from multiprocessing.context import BaseContext
@@ -44,8 +46,15 @@ AGAIN = 0.3
 WORKERS = 2
 REPEATED = 10
 """One picture in so many is given twice, and once more damaged."""
-PRELOADED = ["tests.audit.stand_in", "core.audit.lifecycle", "sqlalchemy.dialects.sqlite"]
+PRELOADED = [
+    "tests.audit.stand_in",
+    "core.audit.lifecycle",
+    "core.audit.report.reports",
+    "sqlalchemy.dialects.sqlite",
+]
 """What the fork server holds: all that a run with the stand-in imports."""
+REPORTS = frozenset({HTML_FILE, PDF_FILE, XLSX_FILE})
+"""They name the audit and when it began, so that of two audits they differ: they have to be there, no more."""
 LONGEST = 600.0
 """Seconds after which a process that does not end is taken to hang."""
 
@@ -74,6 +83,8 @@ def carry_out(run: Run, ready: Event) -> None:
     """Carry an audit out in this process; `ready` says that its libraries and model are loaded."""
     loaded = load_model(run.order.model) if run.order.model else load_stand_in(None)
     lifecycle.load_model = lambda _: loaded
+    if not run.order.model:
+        content.load_card = no_card
     ready.set()
     with AuditStore.open(_url(run.database)) as store:
         lifecycle.carry_out(run.order, store)
@@ -134,8 +145,12 @@ def where(run: Run) -> str:
 
 
 def results(folder: Path) -> dict[str, bytes]:
-    """Read every file of a folder of results, but for the note of which audit it is."""
-    return {path.name: path.read_bytes() for path in folder.iterdir() if path.name != NOTE}
+    """Read every file of a folder of results, but for the note of which audit it is; of a report only that it is there."""
+    return {
+        path.name: b"" if path.name in REPORTS else path.read_bytes()
+        for path in folder.iterdir()
+        if path.name != NOTE
+    }
 
 
 def _url(database: Path) -> URL:

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from core.audit.commands import audit
+from core.audit.commands import audit, report
 from core.corpus.commands import app as corpus
 from core.detectors.commands import app as encoder
 from core.errors import OutputError, VersoError
@@ -25,6 +25,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command()(audit)
+app.command()(report)
 app.command()(cascade)
 app.add_typer(corpus)
 app.add_typer(encoder)

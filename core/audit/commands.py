@@ -1,4 +1,4 @@
-"""`python -m core audit`: a thin layer over `core.audit.lifecycle`."""
+"""`python -m core audit` and `report`: a thin layer over `core.audit.lifecycle`."""
 
 from __future__ import annotations
 
@@ -39,6 +39,7 @@ def audit(
     again = "Everything counted as done is kept. Go on with the same command and --resume."
     try:
         from core.audit.lifecycle import Order, carry_out
+        from core.audit.report.reports import HTML_FILE, PDF_FILE, XLSX_FILE
         from core.audit.results import CSV_FILE, PARQUET_FILE
         from core.audit.store.audits import AuditStore
         from core.audit.store.records import State
@@ -64,8 +65,24 @@ def audit(
         f"Wrote {output / CSV_FILE} and {PARQUET_FILE}: {verdicts or 'no verdict'}, {outcome.counts.duplicates} exact "
         f"duplicates, {outcome.unreadable} not readable."
     )
+    console.print(f"Reports: {output / HTML_FILE}, {PDF_FILE} and {XLSX_FILE}.")
     if outcome.unreadable:
         raise typer.Exit(1)
+
+
+def report(
+    folder: Annotated[
+        Path, typer.Argument(help="The folder with a finished audit's results.", exists=True, file_okay=False)
+    ],
+) -> None:
+    """Write the results and reports of an audit again, with the latest rulings."""
+    from core.audit.lifecycle import write_again
+    from core.audit.report.reports import HTML_FILE, PDF_FILE, XLSX_FILE
+    from core.audit.store.audits import AuditStore
+
+    with AuditStore.open() as store:
+        write_again(folder, store)
+    console.print(f"Wrote {folder / HTML_FILE}, {PDF_FILE}, {XLSX_FILE} and the results again.")
 
 
 def _described(progress: Progress) -> str:

@@ -39,9 +39,7 @@ class Configuration:
         """Return the configuration of an audit with this model, run by `compute`."""
         return cls(
             model=card.name,
-            card=hashlib.sha256(
-                card.model_dump_json(exclude=set(FIGURES), exclude_none=True).encode()
-            ).hexdigest(),
+            card=digest_of(card),
             weights=card.weights.sha256,
             human_below=card.band.human_below,
             ai_above=card.band.ai_above,
@@ -61,3 +59,8 @@ class Configuration:
         """Say what is different in `other`, as "thing (was -> is)", or return "" if nothing is."""
         mine, its = asdict(self), asdict(other)
         return ", ".join(f"{name} ({mine[name]} -> {its[name]})" for name in mine if mine[name] != its[name])
+
+
+def digest_of(card: Card) -> str:
+    """Return the sha256 of all a card says but its measured figures."""
+    return hashlib.sha256(card.model_dump_json(exclude=set(FIGURES), exclude_none=True).encode()).hexdigest()

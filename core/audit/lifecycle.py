@@ -40,7 +40,7 @@ WISHES = (State.PAUSING, State.CANCELLING)
 class Order:
     """What a user asks for: the inputs, the folder for the results, the model (None: the default, or the resumed one's).
 
-    `workers` is how many threads read and judge; None is one a core.
+    `workers` is how many threads read and judge; None is one a core. `audit_id` is for a new audit; None makes one.
     """
 
     inputs: tuple[Path, ...]
@@ -48,6 +48,7 @@ class Order:
     model: str | None = None
     resume: bool = False
     workers: int | None = None
+    audit_id: str | None = None
 
 
 @dataclass(frozen=True)
@@ -96,9 +97,32 @@ def carry_out(
         ):
             return _stopped(store, audit)
         store.set_look_alikes(audit.id, groups_of(*store.looks(audit.id)))
-        write_results(store, audit, order.output)
+        _write(store, audit, order.output)
         store.set_state(audit.id, State.FINISHED)
         return _outcome(store, audit)
+
+
+def write_again(output: Path, store: AuditStore) -> None:
+    """Write the results and reports of the finished audit in `output` again, with the latest rulings.
+
+    Raises:
+        AuditError: the folder holds no finished audit of this database, or another process runs it.
+        OutputError: the folder cannot be written.
+    """
+    if not (output / NOTE).exists():
+        raise AuditError(f"{output} holds no audit: name the --output of one.")
+    with _alone(output):
+        _, known = _found(Order((), output, resume=True), store)
+        if known is None or known.state is not State.FINISHED:
+            raise AuditError(f"The audit in {output} is not finished: go on with it by --resume first.")
+        _write(store, known, output)
+
+
+def _write(store: AuditStore, audit: Audit, folder: Path) -> None:
+    from core.audit.report.reports import write_reports  # noqa: PLC0415  (its libraries: only at the end)
+
+    write_results(store, audit, folder)
+    write_reports(store, audit, folder)
 
 
 def _prepare(
@@ -168,7 +192,7 @@ def _found(order: Order, store: AuditStore) -> tuple[str, Audit | None]:
     """Return the id of the folder's audit and what the store knows of it, or a new id and None."""
     note = order.output / NOTE
     if not note.exists():
-        return uuid.uuid4().hex, None
+        return order.audit_id or uuid.uuid4().hex, None
     if not order.resume:
         raise AuditError(
             f"{order.output} holds an audit already: add --resume to go on with it, or choose another --output."

@@ -5,8 +5,13 @@ Torch is loaded here and not before, so that nobody waits for it who only reads 
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from core.audit.configuration import Configuration
 from core.detectors.protocol import Detector
+
+if TYPE_CHECKING:
+    from core.detectors.card import Card
 
 
 def load_model(name: str | None) -> tuple[Detector, Configuration]:
@@ -22,3 +27,14 @@ def load_model(name: str | None) -> tuple[Detector, Configuration]:
     compute = best_compute()
     detector = load_detector(name, compute)
     return detector, Configuration.of(detector.card, compute)
+
+
+def load_card(name: str) -> Card:
+    """Read the card of the model called `name` without loading its weights.
+
+    Raises:
+        ModelError: if there is no such model or its card is damaged.
+    """
+    from core.detectors import store
+
+    return store.load_card(name)

@@ -62,11 +62,11 @@ def write_results(store: AuditStore, audit: Audit, folder: Path) -> None:
         OutputError: they cannot be written.
     """
     try:
-        with _whole(folder / CSV_FILE) as path:
-            _write_csv(path, COLUMNS, (_cells(audit, row) for row in store.all_rows(audit.id)))
-        with _whole(folder / PARQUET_FILE) as path:
-            _write_parquet(path, (_cells(audit, row) for row in store.all_rows(audit.id)))
-        with _whole(folder / NEAR_DUPLICATES_FILE) as path:
+        with whole(folder / CSV_FILE) as path:
+            _write_csv(path, COLUMNS, (cells_of(audit, row) for row in store.all_rows(audit.id)))
+        with whole(folder / PARQUET_FILE) as path:
+            _write_parquet(path, (cells_of(audit, row) for row in store.all_rows(audit.id)))
+        with whole(folder / NEAR_DUPLICATES_FILE) as path:
             _write_csv(path, ("group", "path", "sha256"), _look_alikes(store, audit))
     except OSError as error:
         raise OutputError(
@@ -74,7 +74,8 @@ def write_results(store: AuditStore, audit: Audit, folder: Path) -> None:
         ) from error
 
 
-def _cells(audit: Audit, row: Row) -> Cells:
+def cells_of(audit: Audit, row: Row) -> Cells:
+    """Return one row of the results under its columns."""
     known: Cells = {
         "path": row.path,
         "sha256": row.sha256 or None,
@@ -122,7 +123,7 @@ def _write_parquet(path: Path, rows: Iterator[Cells]) -> None:
 
 
 @contextmanager
-def _whole(target: Path) -> Iterator[Path]:
+def whole(target: Path) -> Iterator[Path]:
     """Give a path to write to; what was written there replaces `target` when the block ends well."""
     part = target.with_name(f".{target.name}.part")
     yield part

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from core import cli
-from core.audit import lifecycle
+from core.audit import lifecycle, model
 from core.audit.configuration import Configuration
+from core.errors import ModelError
 from core.verdict import Thresholds
 
 if TYPE_CHECKING:
@@ -44,6 +45,12 @@ def load_stand_in(_: str | None) -> tuple[Stub, Configuration]:
     return Stub(described), Configuration("stand-in", "", "", BAND.human_below, BAND.ai_above, "none")
 
 
+def no_card(name: str) -> Card:
+    """What `core.audit.model.load_card` gives: the stand-in has none, and torch is not needed to say so."""
+    raise ModelError(f"There is no model '{name}'.")
+
+
 if __name__ == "__main__":
+    model.load_card = no_card
     lifecycle.load_model = load_stand_in
     cli.main()

@@ -1,0 +1,1 @@
+"""The report of an audit: one page, one PDF and one workbook."""

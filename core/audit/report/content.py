@@ -1,0 +1,113 @@
+"""What a report says of an audit, before it is laid out."""
+
+from __future__ import annotations
+
+import hashlib
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from core.audit.configuration import Configuration, digest_of
+from core.audit.model import load_card
+from core.audit.report.figures import Expected, Rates, Share, expected_false_accusations, rates_of, share_of
+from core.audit.results import CSV_FILE
+from core.audit.store.audits import AuditStore
+from core.audit.store.records import Audit, Counts
+from core.errors import ModelError
+from core.verdict import Label
+
+if TYPE_CHECKING:
+    from core.detectors.card import Card
+
+EXPECT: Final = "ood"
+"""The split whose rates to expect: works of generators and sources the model never saw."""
+METHOD: Final = (
+    "Estimated share of AI = (share called ai - rate of human works called ai) / (rate of AI works called ai - rate of "
+    "human works called ai), held to 0 to 1 (Rogan and Gladen 1978). Expected false accusations = images judged × "
+    "(1 - estimated share of AI) × rate of human works called ai, at most the number called ai. The rates are those of "
+    f"the card's split '{EXPECT}'. This assumes that the works here are as hard for the model as those of that split; the "
+    "range comes from the 95% interval of the rate of human works called ai alone, so the true uncertainty is larger."
+)
+LIMITS: Final = (
+    "A verdict is a statistical judgement about one picture. Alone it proves nothing about a person.",
+    "Inconclusive means that the model does not know. It is no suspicion.",
+    "An interval of a count says what chance does to a count of this size; it does not contain the model's errors.",
+    "The model's error rates hold for works like those it was measured on; it can do worse on rare media or generators.",
+    "Exact duplicates are judged once and counted once. Shots of a video are listed and not counted.",
+    "This report holds no thumbnails, and an audit gathers no further evidence: open a picture in Review for that.",
+)
+
+
+@dataclass(frozen=True)
+class Content:
+    """All a report says but its rows. `card` is None where the card the audit was made with is not at hand."""
+
+    audit: Audit
+    card: Card | None
+    counts: Counts
+    unreadable: int
+    shares: dict[str, Share | None]
+    rates: tuple[Rates, ...]
+    expected: Expected | None
+    no_estimate: str
+    last_ruled: str
+    hashes: dict[str, str]
+
+
+def content_of(store: AuditStore, audit: Audit, folder: Path) -> Content:
+    """Gather what a report says of an audit whose results lie in `folder`."""
+    counts, card = store.counts(audit.id), _card(audit)
+    rates = tuple(rates_of(name, figures) for name, figures in card.splits.items()) if card else ()
+    of_ood = next((one for one in rates if one.split == EXPECT), None)
+    accused = counts.verdicts.get(Label.AI, 0)
+    expected = expected_false_accusations(counts.judged, accused, of_ood) if of_ood else None
+    return Content(
+        audit,
+        card,
+        counts,
+        store.unreadable(audit.id),
+        {label: share_of(counts.verdicts.get(label, 0), counts.judged) for label in Label},
+        rates,
+        expected,
+        "" if expected else _why_not(card, counts, of_ood),
+        store.results(audit).last_ruled(),
+        _hashes(audit.configuration, card, folder),
+    )
+
+
+def _card(audit: Audit) -> Card | None:
+    try:
+        card = load_card(audit.model)
+    except ModelError:  # the report says that it is not at hand
+        return None
+    return card if digest_of(card) == audit.configuration.card else None
+
+
+def _why_not(card: Card | None, counts: Counts, rates: Rates | None) -> str:
+    if not counts.judged:
+        return "No image was judged."
+    if card is None:
+        return "The card the audit was made with is not at hand: it was changed, or the model is gone."
+    if rates is None or rates.human_called_ai is None:
+        return f"The model's card states no error rates on split '{EXPECT}'."
+    return f"The card's split '{EXPECT}' does not say how often AI works are called ai, or not more often than human works."
+
+
+def _hashes(configuration: Configuration, card: Card | None, folder: Path) -> dict[str, str]:
+    with (folder / CSV_FILE).open("rb") as file:
+        results = hashlib.file_digest(file, "sha256").hexdigest()
+    about = tomllib.loads((Path(__file__).parents[3] / "pyproject.toml").read_text("utf-8"))
+    known = {
+        f"sha256 of {CSV_FILE}": results,
+        "sha256 of the model's weights": configuration.weights,
+        "sha256 of the model's card, measured figures aside": configuration.card,
+        "Arithmetic": configuration.compute,
+        "Verso": f"{about['project']['version']}, method {configuration.method}",
+    }
+    if card:
+        known |= {
+            "Corpus version (sha256 of the manifest)": card.corpus.version,
+            "Code that trained the model": f"{card.commit}, {card.trained}",
+        }
+    return known

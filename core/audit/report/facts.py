@@ -1,0 +1,120 @@
+"""The content of a report as titled tables of words, the same for page, PDF and workbook."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from core.audit.report.content import EXPECT, LIMITS, METHOD, Content
+from core.audit.store.records import Row
+
+if TYPE_CHECKING:
+    from core.detectors.card import Interval
+
+HEADINGS = ("Path", "Verdict", "p_ai", "Exact duplicate of", "Ruling", "Error or note")
+P_AI = "p_ai is the model's calibrated probability, 0 to 1, that a generator made the picture."
+
+
+@dataclass(frozen=True)
+class Section:
+    """A titled part of the report: pairs of a name and what is to say of it, then sentences."""
+
+    title: str
+    pairs: tuple[tuple[str, str], ...] = ()
+    sentences: tuple[str, ...] = ()
+
+
+def sections(content: Content) -> tuple[Section, ...]:
+    """Return all parts of the report but its rows."""
+    audit, counts, asked = content.audit, content.counts, content.audit.configuration
+    return (
+        Section(
+            "What was asked",
+            (
+                *((f"Input {number}", str(path)) for number, path in enumerate(audit.inputs, 1)),
+                ("Begun", _moment(audit.created)),
+                ("Newest ruling", _moment(content.last_ruled) if content.last_ruled else "none yet"),
+                ("Model", asked.model),
+                (
+                    "Thresholds",
+                    f"human below {asked.human_below}, ai above {asked.ai_above}, else inconclusive",
+                ),
+                ("Audit", audit.id),
+            ),
+        ),
+        Section(
+            "Verdicts",
+            (
+                ("Images judged", f"{counts.judged}"),
+                *(
+                    (
+                        label,
+                        f"{one.count} ({_percent(one.share)}, {_percent(one.low)} to {_percent(one.high)})",
+                    )
+                    for label, one in content.shares.items()
+                    if one
+                ),
+                ("Exact duplicates", f"{counts.duplicates}"),
+                ("Not readable, duplicates included", f"{content.unreadable}"),
+            ),
+            ("In brackets: the share of the images judged, then its 95% Wilson interval.",),
+        ),
+        _accusations(content),
+        Section(
+            "Error rates of the model",
+            tuple(
+                (
+                    f"Split {one.split}: {one.human} human, {one.ai} AI works",
+                    f"human called ai {_interval(one.human_called_ai)}; AI called human {_interval(one.ai_called_human)}",
+                )
+                for one in content.rates
+            ),
+            (
+                "With 95% intervals, from the model's card. Thresholds were chosen on 'val'; 'test' was kept apart. Expect "
+                f"the rates of '{EXPECT}': works of generators and sources the model never saw."
+                if content.rates
+                else "There are no error rates of this model at hand.",
+            ),
+        ),
+        Section("To reproduce it", tuple(content.hashes.items())),
+        Section("Limits", sentences=LIMITS),
+    )
+
+
+def cells(row: Row) -> tuple[str, ...]:
+    """Return what a table shows of one row, under `HEADINGS`."""
+    ruled = f"{row.ruling} by {row.ruled_by}, {_moment(row.ruled_at or '')}" if row.ruling else ""
+    said = "; ".join(text for text in (row.error, row.note) if text)
+    p_ai = "" if row.p_ai is None else f"{row.p_ai:.3f}"
+    return row.path, row.verdict or "not readable", p_ai, row.duplicate_of or "", ruled, said
+
+
+def _accusations(content: Content) -> Section:
+    title, found = "Expected false accusations", content.expected
+    if found is None:
+        return Section(title, sentences=(f"This cannot be estimated. {content.no_estimate}",))
+    return Section(
+        title,
+        (
+            (
+                "Works by people among those called ai",
+                f"{found.accused:.1f} ({found.low:.1f} to {found.high:.1f})",
+            ),
+            ("Estimated share of AI works among the images judged", _percent(found.ai_share)),
+        ),
+        (METHOD,),
+    )
+
+
+def _moment(moment: str) -> str:
+    return moment.replace("T", " ").replace("+00:00", " UTC")
+
+
+def _percent(share: float) -> str:
+    return f"{share:.1%}"
+
+
+def _interval(rate: Interval | None) -> str:
+    if rate is None:
+        return "not stated"
+    return f"{_percent(rate.value)} ({_percent(rate.low)} to {_percent(rate.high)})"

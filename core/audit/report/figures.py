@@ -1,0 +1,99 @@
+"""What the counts of an audit mean, given the error rates on the model's card."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from scipy.stats import binomtest
+
+if TYPE_CHECKING:
+    from core.detectors.card import Interval, SplitFigures
+
+
+@dataclass(frozen=True)
+class Share:
+    """A count with its share of the judged files and the 95% Wilson interval of that share, in [0, 1]."""
+
+    count: int
+    share: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Rates:
+    """Error rates of the model on one split at the audit's thresholds, all in [0, 1].
+
+    `ai_called_ai` is None where the card's groups do not cover all ai works of the split.
+    """
+
+    split: str
+    human: int
+    ai: int
+    human_called_ai: Interval | None
+    ai_called_human: Interval | None
+    ai_called_ai: float | None
+
+
+@dataclass(frozen=True)
+class Expected:
+    """Estimated share of ai works in [0, 1], and false accusations: how many files, and the range of that."""
+
+    ai_share: float
+    accused: float
+    low: float
+    high: float
+
+
+def share_of(count: int, judged: int) -> Share | None:
+    """Return a count as a share of the judged files, or None if none was judged."""
+    if not judged:
+        return None
+    interval = binomtest(count, judged).proportion_ci(0.95, method="wilson")
+    return Share(count, count / judged, float(interval.low), float(interval.high))
+
+
+def rates_of(split: str, figures: SplitFigures) -> Rates:
+    """Return the error rates of one split of a card."""
+    groups = [group for group in figures.groups if group.label == "ai"]
+    images = sum(group.images for group in groups)
+    called = sum(group.images * (1 - group.wrong - group.inconclusive) for group in groups)
+    known = figures.figures
+    return Rates(
+        split,
+        figures.human,
+        figures.ai,
+        known.get("human_called_ai"),
+        known.get("ai_called_human"),
+        called / images if images and images == figures.ai else None,
+    )
+
+
+def ai_share(judged: int, called_ai: int, human_called_ai: float, ai_called_ai: float) -> float | None:
+    """Estimate the share of ai works from how many were called ai (Rogan and Gladen 1978), held to [0, 1].
+
+    Returns:
+        The share, or None where nothing was judged or the model does not call ai works ai more often than others.
+    """
+    if not judged or ai_called_ai <= human_called_ai:
+        return None
+    estimate = (called_ai / judged - human_called_ai) / (ai_called_ai - human_called_ai)
+    return min(1.0, max(0.0, estimate))
+
+
+def expected_false_accusations(judged: int, called_ai: int, rates: Rates) -> Expected | None:
+    """Estimate how many works by people are among those called ai; never more than were called ai.
+
+    The range is that from the 95% interval of the card's rate of human works called ai.
+    """
+    rate, found = rates.human_called_ai, rates.ai_called_ai
+    if rate is None or found is None:
+        return None
+    at = {}
+    for value in (rate.value, rate.low, rate.high):
+        share = ai_share(judged, called_ai, value, found)
+        if share is None:
+            return None
+        at[value] = share, min(float(called_ai), judged * (1 - share) * value)
+    return Expected(*at[rate.value], at[rate.low][1], at[rate.high][1])

@@ -1,0 +1,50 @@
+"""Writes the reports of an audit: `report.html`, `report.pdf` and `results.xlsx`, each whole or not at all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+
+from core.audit.report.content import content_of
+from core.audit.report.document import MOST_ROWS, write_document
+from core.audit.report.facts import sections
+from core.audit.report.page import write_page
+from core.audit.report.workbook import write_workbook
+from core.audit.results import cells_of, whole
+from core.audit.store.audits import AuditStore
+from core.audit.store.records import Audit, Row
+from core.errors import OutputError
+from core.verdict import Label
+
+HTML_FILE = "report.html"
+PDF_FILE = "report.pdf"
+XLSX_FILE = "results.xlsx"
+
+
+def write_reports(store: AuditStore, audit: Audit, folder: Path) -> None:
+    """Write all reports of an audit, with the latest rulings, beside its results in `folder`.
+
+    Raises:
+        OutputError: they cannot be written, or `results.csv` is not there.
+    """
+    try:
+        parts = sections(content_of(store, audit, folder))
+        with whole(folder / HTML_FILE) as path:
+            write_page(path, audit.id, parts, store.all_rows(audit.id))
+        with whole(folder / XLSX_FILE) as path:
+            rows = (cells_of(audit, row) for row in store.all_rows(audit.id))
+            write_workbook(path, audit.created, parts, rows)
+        total = sum(1 for _ in store.all_rows(audit.id))
+        with whole(folder / PDF_FILE) as path:
+            shown = islice(_gravest_first(store, audit), MOST_ROWS)
+            write_document(path, audit.created, parts, shown, total)
+    except OSError as error:
+        raise OutputError(
+            f"The reports cannot be written to {folder} ({error.strerror}): make room or choose another --output."
+        ) from error
+
+
+def _gravest_first(store: AuditStore, audit: Audit) -> Iterator[Row]:
+    for verdict in (Label.AI, Label.INCONCLUSIVE, None, Label.HUMAN):
+        yield from (row for row in store.all_rows(audit.id) if row.verdict == verdict)
