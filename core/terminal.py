@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from threading import Event
+from types import FrameType
+
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -39,3 +45,26 @@ def progress_bar() -> Progress:
         TimeRemainingColumn(),
         console=console,
     )
+
+
+@contextmanager
+def interruptible() -> Iterator[Callable[[], None]]:
+    """Give a check that raises `KeyboardInterrupt` if Ctrl-C was pressed since; in the main thread only.
+
+    Python drops a `KeyboardInterrupt` that comes while it clears up an object: the work would go on unasked.
+    """
+    pressed = Event()
+
+    def note(number: int, frame: FrameType | None) -> None:
+        pressed.set()
+        signal.default_int_handler(number, frame)
+
+    def check() -> None:
+        if pressed.is_set():
+            raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGINT, note)
+    try:
+        yield check
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -1,9 +1,11 @@
 import io
+import signal
 
+import pytest
 from rich.console import Console
 from rich.progress import Progress
 
-from core.terminal import RateColumn
+from core.terminal import RateColumn, interruptible
 
 
 def test_the_rate_is_how_many_are_done_a_second():
@@ -17,3 +19,20 @@ def test_the_rate_is_how_many_are_done_a_second():
     shown = RateColumn().render(task).plain
     assert shown.endswith("/s")
     assert 0 < float(shown.removesuffix("/s")) <= 10
+
+
+class PressesWhileClearedUp:
+    def __del__(self):
+        signal.raise_signal(signal.SIGINT)
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_ctrl_c_is_heard_even_where_python_drops_it():
+    before = signal.getsignal(signal.SIGINT)
+    with interruptible() as check:
+        check()
+        pressed = PressesWhileClearedUp()
+        del pressed
+        with pytest.raises(KeyboardInterrupt):
+            check()
+    assert signal.getsignal(signal.SIGINT) is before

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from core.terminal import console, progress_bar
+from core.terminal import console, interruptible, progress_bar
 
 if TYPE_CHECKING:
     from core.audit.progress import Progress
@@ -45,10 +45,11 @@ def audit(
         from core.audit.store.records import State
 
         order = Order(tuple(inputs), output, model, resume, workers)
-        with AuditStore.open() as store, progress_bar() as bar:
+        with interruptible() as check, AuditStore.open() as store, progress_bar() as bar:
             task = bar.add_task("preparing", total=None)
 
             def show(progress: Progress) -> None:
+                check()
                 counts = progress.counts
                 done, total = (counts.done, counts.total) if counts else (progress.planned, None)
                 bar.update(task, description=_described(progress), completed=done, total=total)

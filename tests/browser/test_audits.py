@@ -26,17 +26,25 @@ def auditing(tmp_path_factory, tiny_model):
         yield url
 
 
-def test_an_audit_of_a_zip_from_its_start_to_a_ruling(auditing, page, drawings, tmp_path):
+def entries(path, drawings):
+    """A zip of twelve pictures, one of them twice, and a truncated one."""
     works = [
         (f"works/{number:02}.jpg", drawings.file(drawings.painting((320, 240), number), "JPEG"))
         for number in range(12)
     ]
-    crafted = write_zip(
-        tmp_path / "entries.zip",
-        *works,
-        ("works/again.jpg", works[3][1]),
-        ("works/cut.jpg", works[4][1][:700]),
-    )
+    return write_zip(path, *works, ("works/again.jpg", works[3][1]), ("works/cut.jpg", works[4][1][:700]))
+
+
+def examine_and_come_back(page):
+    page.get_by_role("link", name="Examine in Review").click()
+    expect(page.get_by_test_id("verdict")).to_be_visible(timeout=WAIT)
+    page.get_by_role("link", name="Back to the audit").click()
+    expect(page.get_by_text("1 of 12 not ruled yet")).to_be_visible(timeout=WAIT)
+    expect(page.get_by_placeholder("who rules")).to_have_value("Ada")
+
+
+def test_an_audit_of_a_zip_from_its_start_to_a_ruling(auditing, page, drawings, tmp_path):
+    crafted = entries(tmp_path / "entries.zip", drawings)
     page.goto(f"{auditing}/audits?model=tiny")
     page.set_input_files("input[type=file]", crafted, timeout=WAIT)
     page.complaints.clear()  # Streamlit asks for its own files below a page's address first
@@ -55,11 +63,7 @@ def test_an_audit_of_a_zip_from_its_start_to_a_ruling(auditing, page, drawings, 
     page.wait_for_timeout(1000)
     expect_whole(page)
     shoot(page, "audits-queue")
-    page.get_by_role("link", name="Examine in Review").click()
-    expect(page.get_by_test_id("verdict")).to_be_visible(timeout=WAIT)
-    page.get_by_role("link", name="Back to the audit").click()
-    expect(page.get_by_text("1 of 12 not ruled yet")).to_be_visible(timeout=WAIT)
-    expect(page.get_by_placeholder("who rules")).to_have_value("Ada")
+    examine_and_come_back(page)
     name = page.get_by_text(re.compile(r"^\d\d\.jpg$")).first.inner_text()
     page.get_by_placeholder("who rules").blur()
     page.keyboard.press("o")
