@@ -17,8 +17,15 @@ THRESHOLD_STEP = 0.001
 """Thresholds are rounded to this step, always to the side that accuses fewer people."""
 
 
+LEAST_SLOPE = 0.01
+"""Smallest slope of a calibration, in log-odds per unit of margin: none turns a model's order round."""
+
+
 def fit_platt(margins: NDArray[np.floating], labels: pd.Series, fitted_on: str) -> PlattScaling:
     """Fit Platt scaling, both classes weighted alike so that p_ai assumes as many works of each.
+
+    Where higher margins do not speak for `ai` on these images, what they say is worth nothing: the slope is then
+    `LEAST_SLOPE`, which puts every p_ai near one half.
 
     Args:
         margins: uncalibrated scores `[N]`, higher means `ai`.
@@ -31,10 +38,13 @@ def fit_platt(margins: NDArray[np.floating], labels: pd.Series, fitted_on: str) 
     if set(labels) != {"human", "ai"}:
         raise EvaluationError(f"Calibration needs images of both classes, found only {set(labels)}.")
     model = LogisticRegression(C=np.inf, class_weight="balanced")
-    model.fit(margins.reshape(-1, 1), (labels == "ai").to_numpy())
-    return PlattScaling(
-        slope=float(model.coef_[0, 0]), intercept=float(model.intercept_[0]), fitted_on=fitted_on
-    )
+    is_ai = (labels == "ai").to_numpy()
+    model.fit(margins.reshape(-1, 1), is_ai)
+    slope, intercept = float(model.coef_[0, 0]), float(model.intercept_[0])
+    if slope < LEAST_SLOPE:
+        between = (margins[is_ai].mean() + margins[~is_ai].mean()) / 2
+        slope, intercept = LEAST_SLOPE, -LEAST_SLOPE * float(between)
+    return PlattScaling(slope=slope, intercept=intercept, fitted_on=fitted_on)
 
 
 @dataclass(frozen=True)

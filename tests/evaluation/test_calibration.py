@@ -28,6 +28,14 @@ def test_platt_scaling_assumes_even_odds_whatever_the_mix():
     assert platt(np.zeros(1))[0] == pytest.approx(0.5, abs=0.03)
 
 
+def test_platt_scaling_never_turns_the_order_round():
+    chance = np.random.default_rng(0)
+    margins = np.concatenate([chance.normal(51, 1, 500), chance.normal(49, 1, 500)])
+    platt = fit_platt(margins, pd.Series(["human"] * 500 + ["ai"] * 500), "drawn numbers")
+    assert (np.diff(platt(np.sort(margins))) >= 0).all()
+    assert platt(margins) == pytest.approx(0.5, abs=0.02)
+
+
 def test_platt_scaling_needs_both_classes():
     with pytest.raises(EvaluationError, match="both classes"):
         fit_platt(np.arange(3.0), pd.Series(["ai"] * 3), "drawn numbers")
