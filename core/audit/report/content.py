@@ -27,7 +27,7 @@ METHOD: Final = (
     "human works called ai), held to 0 to 1 (Rogan and Gladen 1978). Expected false accusations = images judged × "
     "(1 - estimated share of AI) × rate of human works called ai, at most the number called ai. The rates are those of "
     f"the card's split '{EXPECT}'. This assumes that the works here are as hard for the model as those of that split; the "
-    "range comes from the 95% interval of the rate of human works called ai alone, so the true uncertainty is larger."
+    "range takes the 95% intervals of that rate and of the share called ai here; the true uncertainty is larger."
 )
 LIMITS: Final = (
     "A verdict is a statistical judgement about one picture. Alone it proves nothing about a person.",

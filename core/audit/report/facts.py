@@ -70,8 +70,8 @@ def sections(content: Content) -> tuple[Section, ...]:
                 for one in content.rates
             ),
             (
-                "With 95% intervals, from the model's card. Thresholds were chosen on 'val'; 'test' was kept apart. Expect "
-                f"the rates of '{EXPECT}': works of generators and sources the model never saw."
+                "With 95% intervals, from the model's card. Expect the rates of "
+                f"'{EXPECT}': works of generators and sources the model never saw. {_how_thresholds_were_chosen(content)}"
                 if content.rates
                 else "There are no error rates of this model at hand.",
             ),
@@ -87,6 +87,11 @@ def cells(row: Row) -> tuple[str, ...]:
     said = "; ".join(text for text in (row.error, row.note) if text)
     p_ai = "" if row.p_ai is None else f"{row.p_ai:.3f}"
     return row.path, row.verdict or "not readable", p_ai, row.duplicate_of or "", ruled, said
+
+
+def _how_thresholds_were_chosen(content: Content) -> str:
+    band = content.card.thresholds if content.card else None
+    return f"How the thresholds were chosen: {band.policy}." if band else ""
 
 
 def _accusations(content: Content) -> Section:

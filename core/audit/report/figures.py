@@ -70,30 +70,25 @@ def rates_of(split: str, figures: SplitFigures) -> Rates:
     )
 
 
-def ai_share(judged: int, called_ai: int, human_called_ai: float, ai_called_ai: float) -> float | None:
-    """Estimate the share of ai works from how many were called ai (Rogan and Gladen 1978), held to [0, 1].
+def ai_share(called_ai: float, human_called_ai: float, ai_called_ai: float) -> float:
+    """Estimate the share of ai works from the share called ai (Rogan and Gladen 1978), held to [0, 1].
 
-    Returns:
-        The share, or None where nothing was judged or the model does not call ai works ai more often than others.
+    All are shares in [0, 1]; `ai_called_ai` must be above `human_called_ai`.
     """
-    if not judged or ai_called_ai <= human_called_ai:
-        return None
-    estimate = (called_ai / judged - human_called_ai) / (ai_called_ai - human_called_ai)
+    estimate = (called_ai - human_called_ai) / (ai_called_ai - human_called_ai)
     return min(1.0, max(0.0, estimate))
 
 
 def expected_false_accusations(judged: int, called_ai: int, rates: Rates) -> Expected | None:
     """Estimate how many works by people are among those called ai; never more than were called ai.
 
-    The range is that from the 95% interval of the card's rate of human works called ai.
+    The range takes the 95% intervals of the card's rate of human works called ai and of the share called ai here.
     """
-    rate, found = rates.human_called_ai, rates.ai_called_ai
-    if rate is None or found is None:
+    rate, found, share = rates.human_called_ai, rates.ai_called_ai, share_of(called_ai, judged)
+    if rate is None or found is None or share is None or found <= rate.high:
         return None
-    at = {}
-    for value in (rate.value, rate.low, rate.high):
-        share = ai_share(judged, called_ai, value, found)
-        if share is None:
-            return None
-        at[value] = share, min(float(called_ai), judged * (1 - share) * value)
-    return Expected(*at[rate.value], at[rate.low][1], at[rate.high][1])
+    accused = [
+        min(float(called_ai), judged * (1 - ai_share(called, wrongly, found)) * wrongly)
+        for called, wrongly in ((share.share, rate.value), (share.high, rate.low), (share.low, rate.high))
+    ]
+    return Expected(ai_share(share.share, rate.value, found), *accused)
