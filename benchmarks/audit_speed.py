@@ -3,8 +3,8 @@
 Usage: PYTHONPATH=. python benchmarks/audit_speed.py [--images 48] [--rounds 5] [--val 48] [--few 1000] [--many 10000]
            [--fast resnet18-finetune] [--memory-model stand-in]
 
-1. An audit of drawn JPEGs of 1 024 px with the fast model, against a loop that opens, transforms and judges one
-   picture at a time with a ResNet-18 in float32. The models are loaded before; the audit's plan, database and result
+1. An audit of drawn JPEGs of 1 024 px with the fast model, against the naive loop of `speed.py` with a
+   ResNet-18 in float32. The models are loaded before; the audit's plan, database and result
    files are in its time.
 2. Audits of pictures of `val` with `cascade` and with `verso`.
 3. Memory high-water marks of audits of few and of many small pictures, each in a process of its own.
@@ -28,9 +28,8 @@ from pathlib import Path
 import numpy as np
 import torch
 from PIL import Image
+from speed import naive_loop
 from sqlalchemy import URL
-from torchvision import transforms
-from torchvision.models import resnet18
 
 from core import images
 from core.audit import lifecycle
@@ -60,27 +59,6 @@ def draw_files(folder: Path, count: int, side: int) -> None:
         picture = np.asarray(coarse.resize((side, side), Image.Resampling.BICUBIC))
         noisy = np.clip(picture + chance.normal(0, 12, (side, side, 1)), 0, 255).astype(np.uint8)
         Image.fromarray(noisy).save(folder / f"{number:05}.jpg", quality=90)
-
-
-def naive(folder: Path) -> Work:
-    """Return the loop a student would write."""
-    network = resnet18().eval()
-    prepare = transforms.Compose(
-        [
-            transforms.Resize(256),
-            transforms.CenterCrop(224),
-            transforms.ToTensor(),
-            transforms.Normalize([0.485, 0.456, 0.406], [0.229, 0.224, 0.225]),
-        ]
-    )
-    paths = sorted(folder.iterdir())
-
-    def run() -> None:
-        with torch.no_grad():
-            for path in paths:
-                network(prepare(Image.open(path).convert("RGB"))[None]).softmax(dim=1)
-
-    return run
 
 
 def audit(folder: Path, model: str, scratch: Path) -> Work:
@@ -166,8 +144,14 @@ def main() -> None:
         draw_files(drawn, given.images, SIDE)
 
         print(f"Audit against a naive loop, {given.images} JPEGs of {SIDE} px:", flush=True)
-        names = ("naive ResNet-18, one at a time", f"audit with {given.fast}")
-        compare(naive(drawn), audit(drawn, given.fast, scratch), names, given.images, given.rounds)
+        names = ("naive ResNet-18", f"audit with {given.fast}")
+        compare(
+            naive_loop(sorted(drawn.iterdir())),
+            audit(drawn, given.fast, scratch),
+            names,
+            given.images,
+            given.rounds,
+        )
 
         val = scratch / "val"
         count = lay_val(val, given.val)
