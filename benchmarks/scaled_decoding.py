@@ -3,8 +3,8 @@
 Usage: PYTHONPATH=. python benchmarks/scaled_decoding.py [--model resnet18-finetune] [--images 134]
 
 Audits do not decode at scale: over 134 pictures `p_ai` of resnet18-finetune moved by up to 0.0145 (99.9th percentile
-0.0144, median 0.0001), more than 0.001, the least a reader sees (a tolerance set after this was seen). Enlarged pictures hold no detail of
-their own; real ones may move more.
+0.0144, median 0.0001), more than 0.001, the least a reader sees (a tolerance set after this was seen). Enlarged
+pictures hold no detail of their own; real ones may move more.
 """
 
 from __future__ import annotations
