@@ -7,6 +7,8 @@ import streamlit as st
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from dashboard.libraries import import_what_pages_need
+
 HERE = Path(__file__).parent
 PAGES = HERE / "app_pages"
 
@@ -25,4 +27,5 @@ page = st.navigation(
     ],
     position="top",
 )
+import_what_pages_need()
 page.run()

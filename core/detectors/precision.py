@@ -10,6 +10,10 @@ BF16_TOLERANCE = 0.03
 """Largest accepted difference in `p_ai` between bfloat16 and float32 (absolute)."""
 
 
+NATIVE_BF16 = ("amx_bf16", "avx512_bf16")
+"""Instruction sets that multiply bfloat16 without turning it into float32 first, as torch names them."""
+
+
 @dataclass(frozen=True)
 class Compute:
     """Where and in which precision to run."""
@@ -28,5 +32,6 @@ def best_compute() -> Compute:
     if torch.cuda.is_available():
         dtype = torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float32
         return Compute(torch.device("cuda"), dtype)
-    native = torch.cpu.get_capabilities().get("amx_bf16", False)
+    capabilities = torch.cpu.get_capabilities()
+    native = any(capabilities.get(name, False) for name in NATIVE_BF16)
     return Compute(torch.device("cpu"), torch.bfloat16 if native else torch.float32)
