@@ -6,7 +6,7 @@ import json
 import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -15,7 +15,10 @@ from core.corpus.commands import app as corpus
 from core.detectors.commands import app as encoder
 from core.errors import OutputError, VersoError
 from core.terminal import console, progress_bar
-from core.training.commands import cascade
+from core.training.commands import cascade, refit
+
+if TYPE_CHECKING:
+    from core.evaluation.selection import Joined
 
 app = typer.Typer(
     name="python -m core",
@@ -108,7 +111,7 @@ def explain(
 
 
 @app.command()
-def train(
+def train(  # noqa: PLR0917  (one option, one argument)
     recipe: Annotated[str, typer.Argument(help="A recipe that comes with Verso, or a .toml file.")],
     corpus: Annotated[Path, typer.Option(help="The manifest to train on.")],
     output: Annotated[Path, typer.Option(help="The model's folder, for example models/mine.")],
@@ -116,10 +119,23 @@ def train(
         Path | None, typer.Option(help="Initial ResNet-18 weights (safetensors); default: torchvision's.")
     ] = None,
     workers: Annotated[int, typer.Option(min=0, help="Processes that prepare images.")] = 2,
+    own: Annotated[
+        Path | None,
+        typer.Option(
+            help="Refit a model on embeddings with your own images too: a folder or zip with human and ai."
+        ),
+    ] = None,
+    own_weight: Annotated[
+        float, typer.Option(min=0, help="How many images of the corpus one of your own counts for.")
+    ] = 1.0,
 ) -> None:
-    """Train a network or fit a classical model; the same command again goes on where it stopped."""
+    """Train a network or fit a classical model; the same command again goes on where it stopped.
+
+    With --own, also say what is better and worse than with the shipped model: on your images, and on the corpus.
+    """
     from core.corpus import manifest
     from core.corpus.cache import ImageCache
+    from core.errors import RecipeError
     from core.training import run
     from core.training.fit import Epoch
     from core.training.fit import Progress as Callbacks
@@ -128,6 +144,14 @@ def train(
 
     declared = load_recipe(recipe)
     rows, files = manifest.read(corpus), ImageCache.default(corpus)
+    if own is not None:
+        if not isinstance(declared, HeadRecipe):
+            raise RecipeError(
+                f"Only a model on embeddings can be refitted with your own images, and {declared.name} is none: take "
+                "verso."
+            )
+        refit(declared, rows, files, own, output, own_weight)
+        return
     with progress_bar() as bar:
         task = bar.add_task(f"{declared.name}: preparing", total=None)
         if isinstance(declared, HeadRecipe):
@@ -215,17 +239,32 @@ def evaluate(
             help="Measure robustness too, under a perturbation such as jpeg-50, or under 'all'; may be repeated.",
         ),
     ] = None,
+    own: Annotated[
+        Path | None,
+        typer.Option(
+            help="Instead: print the figures on a folder or zip of your own, with human and ai in it."
+        ),
+    ] = None,
 ) -> None:
     """Judge every validation, test and ood image; write predictions.csv and the figures on the card.
 
-    With --perturb also robustness.csv; the same command again goes on where it stopped.
+    With --perturb also robustness.csv; the same command again goes on where it stopped. With --own nothing is written:
+    the figures on your images are printed.
     """
     from core.corpus import manifest
     from core.corpus.cache import ImageCache
     from core.detectors.store import find_model, load_detector
+    from core.evaluation import comparison_report
     from core.evaluation import evaluate as whole
+    from core.evaluation.comparison import Comparison
     from core.evaluation.perturbations import chosen
+    from core.evaluation.rules import shipped
 
+    if own is not None:
+        if perturb:
+            raise typer.BadParameter("--own measures your images as they are; leave --perturb out")
+        typer.echo(comparison_report.as_markdown(Comparison(_judged([model], own)), shipped([model])))
+        return
     conditions = chosen(perturb or ())
     rows = manifest.read(corpus)
     detector, folder = load_detector(model), find_model(model)
@@ -272,10 +311,8 @@ def compare(  # noqa: PLR0913, PLR0917  (one option, one argument)
     as_csv: Annotated[bool, typer.Option("--csv", help="Write the figures as CSV.")] = False,
 ) -> None:
     """Print models side by side on the same images: figures with 95 % intervals, paired tests, matrices."""
-    from core.detectors.store import load_detector
     from core.evaluation import comparison_report, rules
     from core.evaluation.comparison import Comparison
-    from core.evaluation.own_set import score_own
     from core.evaluation.selection import Selection, load
     from core.verdict import Thresholds
 
@@ -296,16 +333,7 @@ def compare(  # noqa: PLR0913, PLR0917  (one option, one argument)
             for name in split or ("test", "ood")
         ]
     else:
-        with progress_bar() as bar:
-            task = bar.add_task("judging your images", total=None)
-            judged = score_own(
-                own,
-                [load_detector(model) for model in models],
-                lambda done, total: bar.update(task, completed=done, total=total),
-            )
-        for path, reason in judged.refused.itertuples(index=False):
-            console.print(f"{path}: {reason}", markup=False, highlight=False)
-        joined = [judged.joined]
+        joined = [_judged(models, own)]
     comparisons = [Comparison(each) for each in joined]
     if as_json:
         typer.echo(comparison_report.as_json(comparisons, at))
@@ -313,6 +341,23 @@ def compare(  # noqa: PLR0913, PLR0917  (one option, one argument)
         typer.echo(comparison_report.as_csv(comparisons, at), nl=False)
     else:
         typer.echo("\n\n".join(comparison_report.as_markdown(each, at) for each in comparisons))
+
+
+def _judged(models: list[str], own: Path) -> Joined:
+    """Let models judge an own set, and print which files were refused."""
+    from core.detectors.store import load_detector
+    from core.evaluation.own_set import score_own
+
+    with progress_bar() as bar:
+        task = bar.add_task("judging your images", total=None)
+        judged = score_own(
+            own,
+            [load_detector(model) for model in models],
+            lambda done, total: bar.update(task, completed=done, total=total),
+        )
+    for path, reason in judged.refused.itertuples(index=False):
+        console.print(f"{path}: {reason}", markup=False, highlight=False)
+    return judged.joined
 
 
 def main() -> None:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 from pydantic_core import PydanticCustomError
+from torch import Tensor
 
 from core import images
 from core.corpus.cache import ImageCache
@@ -93,8 +94,15 @@ class EncoderFeatures:
 
     def of(self, artworks: Sequence[Artwork], preprocessing: Preprocessing) -> NDArray[np.float32]:
         """Return float32 `[N, size]`."""
-        embeddings = self.encoder.embed(artworks, preprocessing, self.taps)
-        return embeddings.astype(np.float16).astype(np.float32)
+        return _as_remembered(self.encoder.embed(artworks, preprocessing, self.taps))
+
+    def of_windows(self, windows: Sequence[Tensor]) -> NDArray[np.float32]:
+        """Return the same for pictures given as their windows, each float32 `[n, 3, side, side]`."""
+        return _as_remembered(self.encoder.embed_each(windows, self.taps))
+
+
+def _as_remembered(embeddings: NDArray[np.float32]) -> NDArray[np.float32]:
+    return embeddings.astype(np.float16).astype(np.float32)
 
 
 def load_features(

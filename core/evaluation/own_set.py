@@ -14,6 +14,7 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from core import images
 from core.archives import DEFAULT_ARCHIVE_LIMITS, Archive, ArchiveLimits
@@ -39,6 +40,19 @@ class OwnSet:
     refused: pd.DataFrame
 
 
+@dataclass(frozen=True, eq=False)
+class Looked:
+    """What was found in an own set.
+
+    `images` has the columns `FACTS` and `path`, `refused` the columns `path`, `reason`; `found` is float32 `[N, k]`,
+    in the order of `images`.
+    """
+
+    images: pd.DataFrame
+    refused: pd.DataFrame
+    found: NDArray[np.float32]
+
+
 @dataclass(frozen=True)
 class _File:
     path: str
@@ -62,17 +76,43 @@ def score_own(
         limits: what a zip may hold.
 
     Raises:
-        EvaluationError: if `place` is neither, has no such folders, breaks a limit, or holds no readable image.
-        EvaluationError: if a model is named twice, or the same image lies in `human` and in `ai`.
+        EvaluationError: as `look_at_own`; if a model is named twice.
     """
     names = [detector.card.name for detector in detectors]
     if not names or len(set(names)) < len(names):
         raise EvaluationError(
             f"Name each model once, and at least one; named were {', '.join(names) or 'none'}."
         )
+
+    def judged(batch: Sequence[Artwork]) -> NDArray[np.float32]:
+        return np.stack([detector.predict(batch) for detector in detectors], axis=1)
+
+    looked = look_at_own(place, judged, progress, limits)
+    p_ai = pd.DataFrame(looked.found.astype(np.float64), columns=names)
+    return OwnSet(joined_of_own(place, looked.images, p_ai), looked.refused)
+
+
+def look_at_own(
+    place: Path,
+    look: Callable[[Sequence[Artwork]], NDArray[np.float32]],
+    progress: Progress = lambda done, total: None,  # noqa: ARG005
+    limits: ArchiveLimits = DEFAULT_ARCHIVE_LIMITS,
+) -> Looked:
+    """Show `look` every image of an own set, some at a time; one that lies there twice is shown once.
+
+    Args:
+        place: a folder or a zip that holds the folders `human` and `ai` (or one of the two).
+        look: returns float32 `[n, k]` for n artworks.
+        progress: told (files done, files in all).
+        limits: what a zip may hold.
+
+    Raises:
+        EvaluationError: if `place` is neither, has no such folders, breaks a limit, or holds no readable image;
+            if the same image lies in `human` and in `ai`.
+    """
     facts: list[dict[str, str]] = []
     refused: list[dict[str, str]] = []
-    said: list[np.ndarray] = []
+    found: list[NDArray[np.float32]] = []
     labels: dict[str, _File] = {}
     with _files(place, limits) as files:
         for start in range(0, len(files), BATCH):
@@ -94,17 +134,22 @@ def score_own(
                 batch.append(artwork)
                 facts.append(_facts(file, artwork))
             if batch:
-                said.append(np.stack([detector.predict(batch) for detector in detectors], axis=1))
+                found.append(look(batch))
             progress(min(start + BATCH, len(files)), len(files))
     if not facts:
         raise EvaluationError(f"None of the {len(files)} files in {place} is an image that Verso reads.")
-    p_ai = pd.DataFrame(np.concatenate(said).astype(np.float64), columns=names)
-    frame = pd.DataFrame(facts)[[*FACTS, "path"]]
+    return Looked(
+        pd.DataFrame(facts)[[*FACTS, "path"]],
+        pd.DataFrame(refused, columns=["path", "reason"]),
+        np.concatenate(found),
+    )
+
+
+def joined_of_own(place: Path, frame: pd.DataFrame, p_ai: pd.DataFrame) -> Joined:
+    """Join the images of an own set to what models say of them: a float64 column per model."""
     human = int((frame["label"] == "human").sum())
     title = f"your images in {place.name} ({human} human, {len(frame) - human} AI)"
-    return OwnSet(
-        Joined(title, "your images", frame, p_ai), pd.DataFrame(refused, columns=["path", "reason"])
-    )
+    return Joined(title, "your images", frame, p_ai)
 
 
 def read_own(place: Path, path: str, limits: ArchiveLimits = DEFAULT_ARCHIVE_LIMITS) -> bytes:

@@ -1,13 +1,18 @@
-"""`python -m core cascade`: a thin layer over `core.training.cascade`."""
+"""`python -m core cascade` and `train --own`: thin layers over `core.training.cascade` and `core.training.own`."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from core.terminal import console
+from core.terminal import console, progress_bar
+
+if TYPE_CHECKING:
+    from core.corpus.cache import ImageCache
+    from core.corpus.manifest import Manifest
+    from core.training.recipe import HeadRecipe
 
 
 def cascade(
@@ -26,3 +31,36 @@ def cascade(
         f"{choice.human_below:.6f} to {choice.ai_above:.6f}); {choice.different:.2%} get another verdict than "
         f"{thorough}'s, {choice.called_ai} of them 'ai'. Next: python -m core evaluate {output}"
     )
+
+
+def refit(
+    recipe: HeadRecipe, corpus: Manifest, files: ImageCache, own: Path, output: Path, weight: float
+) -> None:
+    """Carry out `train --own`."""
+    from core.corpus import atomic
+    from core.detectors.store import load_detector
+    from core.evaluation.evaluate import evaluate as measure
+    from core.training.own import CHANGES_FILE, refit_head, what_changed
+
+    with progress_bar() as bar:
+        task = bar.add_task("", total=None)
+
+        def show(doing: str, done: int, total: int) -> None:
+            bar.update(task, description=f"{recipe.name}: {doing}", completed=done, total=total)
+
+        refitted = refit_head(
+            recipe,
+            corpus,
+            files,
+            own,
+            output,
+            weight=weight,
+            progress=lambda done, total: show("embedding", done, total),
+        )
+        measure(load_detector(str(output)), output, corpus, files, progress=show)
+    for path, reason in refitted.refused.itertuples(index=False):
+        console.print(f"{path}: {reason}", markup=False, highlight=False)
+    changes = what_changed(refitted, output, corpus)
+    atomic.write(output / CHANGES_FILE, changes.encode())
+    typer.echo(changes)
+    console.print(f"Wrote {output}; what changed is in {output / CHANGES_FILE} too.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from sklearn.tree import DecisionTreeClassifier
 from core.corpus.cache import ImageCache
 from core.corpus.manifest import Manifest
 from core.detectors.calibration import PlattScaling
-from core.detectors.card import CLASSES, Band, Card, Initialisation, Weights, write_card
+from core.detectors.card import CLASSES, Band, Card, Corpus, Initialisation, Weights, write_card
 from core.detectors.classical import PIPELINE_FILE, pipeline_margins, save_pipeline
 from core.detectors.embeddings import EmbeddingMemory
 from core.detectors.features import (
@@ -45,6 +46,18 @@ NOTHING = Initialisation(origin="none: fitted from the images alone", license="n
 CALIBRATED_ON = "out-of-fold predictions of held-out families and sources of train and val"
 
 Margins = NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
+class Gathered:
+    """What a head is fitted on: rows of a manifest `[N]`, their features `[N, size]`, and those of their views.
+
+    If the rows have a column `weight`, a row counts that many times (not with nearest neighbours).
+    """
+
+    frame: pd.DataFrame
+    clean: Matrix
+    views: Sequence[Matrix]
 
 
 def seen_rows(manifest: Manifest) -> pd.DataFrame:
@@ -171,11 +184,11 @@ def _pixel_estimator(recipe: HeadRecipe) -> object:
 
 def _weights(recipe: HeadRecipe, frame: pd.DataFrame) -> NDArray[np.float64]:
     """Return a weight per row, 1 on average, that sums to the same for both classes unless all weigh alike."""
+    weights = frame["weight"] if "weight" in frame else pd.Series(1.0, index=frame.index)
     if recipe.balance == "none":
-        return np.ones(len(frame))
-    weights = pd.Series(1.0, index=frame.index)
+        return np.asarray(weights, np.float64)
     if recipe.balance == "source":
-        weights = frame.groupby("source")["source"].transform("size") ** -0.5
+        weights = weights * frame.groupby("source")["source"].transform("size") ** -0.5
     of_class = weights.groupby(frame["label"]).transform("sum")
     return (weights / of_class * len(frame) / len(CLASSES)).to_numpy(dtype=np.float64)
 
@@ -233,7 +246,19 @@ def train_head(
     """
     frame = seen_rows(manifest)
     features = load_features(recipe.features)
-    clean, views = gather(recipe, features, frame, files, progress)
+    gathered = Gathered(frame, *gather(recipe, features, frame, files, progress))
+    return write_head(recipe, features, gathered, corpus_of(manifest), output)
+
+
+def write_head(
+    recipe: HeadRecipe, features: Features, gathered: Gathered, corpus: Corpus, output: Path
+) -> Card:
+    """Fit a head on split `train` of what was gathered, calibrate it, write card and pipeline into `output`.
+
+    Raises:
+        TrainingError: if there are too few families, sources or classes.
+    """
+    frame, clean, views = gathered.frame, gathered.clean, gathered.views
     folds = by_family_and_source(frame, recipe.folds, recipe.seed)
     calibration, band = calibrate(out_of_fold_margins(recipe, clean, frame, folds, views), frame)
     pipeline = fit_on(recipe, clean, frame, np.flatnonzero(frame["split"] == "train"), views)
@@ -252,7 +277,7 @@ def train_head(
         features=recipe.features,
         calibration=calibration,
         thresholds=band,
-        corpus=corpus_of(manifest),
+        corpus=corpus,
         initialisation=ENCODER if isinstance(features, EncoderFeatures) else NOTHING,
         weights=Weights(file=PIPELINE_FILE, sha256=save_pipeline(pipeline, output)),
     )

@@ -1,0 +1,172 @@
+"""A model refitted with an analyst's own images: better on those, and honest about what it cost elsewhere."""
+
+import json
+import re
+
+import pandas as pd
+import pytest
+from PIL import ImageOps
+from safetensors import safe_open
+
+from core.corpus import manifest
+from core.corpus.cache import ImageCache
+from core.detectors import encoder
+from core.detectors.card import read_card
+from core.detectors.store import load_detector
+from core.errors import RecipeError, TrainingError
+from core.training.own import CHANGES_FILE, refit_head
+from core.training.recipe import load_recipe
+from tests.commands import invoke, run_cli
+
+pytestmark = pytest.mark.filterwarnings("ignore::core.errors.EncoderWarning")
+
+EACH = 12
+
+
+def pale(picture):
+    return picture.point(lambda value: 128 + value // 2)
+
+
+def write_own(folder, drawings, each=EACH):
+    """People here paint in pale tones, as the corpus' generators do; the generator paints in negative."""
+    for label, changed in (("human", pale), ("ai", ImageOps.invert)):
+        place = folder / label / "series"
+        place.mkdir(parents=True)
+        for number in range(each):
+            picture = changed(drawings.painting((64, 48), 1000 + number))
+            (place / f"{number}.png").write_bytes(drawings.file(picture))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def models(studio, encoder_file, tmp_path_factory):
+    """The folder of models, with one called as its recipe, trained and evaluated."""
+    folder = tmp_path_factory.mktemp("models")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("VERSO_ENCODER", str(encoder_file))
+        patch.setenv("VERSO_CACHE", str(tmp_path_factory.mktemp("cache")))
+        encoder._shared.cache_clear()
+        shipped = folder / "tiny-head"
+        run_cli(
+            "train",
+            str(studio.recipes["logistic-regression"]),
+            "--corpus",
+            str(studio.manifest),
+            "--output",
+            str(shipped),
+        )
+        run_cli("evaluate", str(shipped), "--corpus", str(studio.manifest))
+    return folder
+
+
+@pytest.fixture
+def shipped(models, monkeypatch, tiny_encoder):  # noqa: ARG001  (makes the tiny encoder this computer's)
+    monkeypatch.setenv("VERSO_MODELS", str(models))
+    return models / "tiny-head"
+
+
+def refit(studio, own, output, *options, recipe="logistic-regression"):
+    return run_cli(
+        "train",
+        str(studio.recipes[recipe]),
+        *("--corpus", str(studio.manifest), "--own", str(own), "--output", str(output)),
+        *options,
+    )
+
+
+@pytest.mark.usefixtures("shipped")
+def test_a_refitted_model_is_right_about_own_images_it_was_not_fitted_on(studio, drawings, tmp_path):
+    own = write_own(tmp_path / "mine", drawings)
+    recipe = load_recipe(str(studio.recipes["logistic-regression"]))
+    refitted = refit_head(
+        recipe,
+        manifest.read(studio.manifest),
+        ImageCache.default(studio.manifest),
+        own,
+        tmp_path / "refitted",
+        weight=10,
+    )
+    is_human = refitted.own.images["label"] == "human"
+    before, after = refitted.own.p_ai["tiny-head"], refitted.own.p_ai["refitted"]
+    assert before[is_human].mean() > before[~is_human].mean(), "the corpus alone teaches the opposite"
+    assert after[is_human].mean() < after[~is_human].mean()
+
+
+@pytest.mark.usefixtures("shipped")
+def test_the_report_tells_of_the_own_images_and_of_every_split(studio, drawings, tmp_path):
+    said = refit(studio, write_own(tmp_path / "mine", drawings), tmp_path / "refitted", "--own-weight", "10")
+    assert "refitted with your images in mine (12 human, 12 AI)" in said
+    for part in ("on your images", "on val", "on test", "on ood"):
+        assert re.search(rf"refitted.* {part}", said), part
+    assert (tmp_path / "refitted" / CHANGES_FILE).read_text() in said
+    card = read_card(tmp_path / "refitted")
+    assert card.corpus.train_human == 24 + EACH
+    assert card.corpus.version != manifest.read(studio.manifest).version
+    assert set(card.splits) == {"val", "test", "ood"}
+    load_detector(str(tmp_path / "refitted"))
+
+
+@pytest.mark.usefixtures("shipped")
+def test_own_images_are_not_remembered(studio, drawings, tmp_path, tiny_encoder):
+    refit(studio, write_own(tmp_path / "mine", drawings), tmp_path / "refitted")
+    rows = len(pd.read_csv(studio.manifest))
+    shards = list((tiny_encoder / "embeddings").glob("*/*.safetensors"))
+    keys = {key for shard in shards for key in keys_of(shard)}
+    assert len(keys) == rows
+
+
+def keys_of(shard):
+    with safe_open(shard, "numpy") as file:
+        return json.loads(file.metadata()["keys"])
+
+
+@pytest.mark.usefixtures("shipped")
+def test_views_of_own_images_are_fitted_on_too(studio, drawings, tmp_path):
+    text = studio.recipes["logistic-regression"].read_text()
+    text = text.replace("folds = 2", "folds = 2\naugmented_views = 1").replace("windows = 2", "windows = 1")
+    recipe = tmp_path / "with-views.toml"
+    recipe.write_text(
+        text.replace(
+            "[head]", '[[augmentation]]\nop = "random-square"\nsize = 32\narea = [0.5, 1.0]\n\n[head]'
+        )
+    )
+    own = write_own(tmp_path / "mine", drawings)
+    arguments = ("--corpus", str(studio.manifest), "--own", str(own), "--output", str(tmp_path / "refitted"))
+    assert "refitted" in run_cli("train", str(recipe), *arguments)
+
+
+@pytest.mark.usefixtures("shipped")
+def test_too_few_own_images_are_refused_before_the_corpus_is_read(studio, drawings, tmp_path):
+    own = write_own(tmp_path / "mine", drawings, each=1)
+    with pytest.raises(TrainingError, match="mine needs at least 2 images in human and 2 in ai"):
+        refit(studio, own, tmp_path / "refitted")
+    assert not (tmp_path / "refitted").exists()
+
+
+@pytest.mark.usefixtures("shipped")
+def test_the_refitted_model_needs_a_name_of_its_own(studio, drawings, tmp_path):
+    with pytest.raises(TrainingError, match="cannot be called tiny-head"):
+        refit(studio, write_own(tmp_path / "mine", drawings), tmp_path / "tiny-head")
+
+
+def test_a_network_is_not_refitted(workshop, tmp_path):
+    result = invoke(
+        "train",
+        str(workshop.recipe),
+        "--corpus",
+        str(workshop.manifest),
+        "--own",
+        str(tmp_path),
+        "--output",
+        "x",
+    )
+    assert isinstance(result.exception, RecipeError)
+    assert "take verso" in str(result.exception)
+
+
+def test_figures_on_own_images_are_printed_and_leave_the_model_as_it_is(shipped, drawings, tmp_path):
+    before = {path: path.read_bytes() for path in shipped.iterdir()}
+    said = run_cli("evaluate", str(shipped), "--own", str(write_own(tmp_path / "mine", drawings)))
+    assert "your images in mine (12 human, 12 AI)" in said
+    assert "AUC" in said
+    assert {path: path.read_bytes() for path in shipped.iterdir()} == before
