@@ -14,8 +14,9 @@ from core.audit.commands import audit, report
 from core.corpus.commands import app as corpus
 from core.detectors.commands import app as encoder
 from core.errors import OutputError, VersoError
+from core.provenance.commands import evidence
 from core.terminal import console, progress_bar
-from core.training.commands import cascade, refit
+from core.training.commands import bands, cascade, refit
 
 if TYPE_CHECKING:
     from core.evaluation.selection import Joined
@@ -29,7 +30,9 @@ app = typer.Typer(
 )
 app.command()(audit)
 app.command()(report)
+app.command()(bands)
 app.command()(cascade)
+app.command()(evidence)
 app.add_typer(corpus)
 app.add_typer(encoder)
 

@@ -1,4 +1,4 @@
-"""`python -m core cascade` and `train --own`: thin layers over `core.training.cascade` and `core.training.own`."""
+"""`python -m core cascade`, `bands` and `train --own`: thin layers over `core.training`."""
 
 from __future__ import annotations
 
@@ -31,6 +31,29 @@ def cascade(
         f"{choice.human_below:.6f} to {choice.ai_above:.6f}); {choice.different:.2%} get another verdict than "
         f"{thorough}'s, {choice.called_ai} of them 'ai'. Next: python -m core evaluate {output}"
     )
+
+
+def bands(
+    recipe: Annotated[str, typer.Argument(help="A recipe of a classical model.")],
+    corpus: Annotated[Path, typer.Option(help="The manifest; only train and val are used.")],
+    output: Annotated[Path, typer.Option(help="The Markdown file that gets the table.")] = Path(
+        "models/EXPERIMENTS.md"
+    ),
+) -> None:
+    """Compare ways to choose the inconclusive band, conformal prediction among them, on works held out."""
+    from core.corpus import manifest
+    from core.corpus.cache import ImageCache
+    from core.errors import RecipeError
+    from core.training.bands import write_bands
+    from core.training.recipe import HeadRecipe, load_recipe
+
+    declared = load_recipe(recipe)
+    if not isinstance(declared, HeadRecipe):
+        raise RecipeError(
+            f"Bands are compared for classical models only, and {declared.name} is a network: take verso."
+        )
+    write_bands(declared, manifest.read(corpus), ImageCache.default(corpus), output)
+    console.print(f"Wrote {output}.")
 
 
 def refit(

@@ -140,10 +140,19 @@ def write_experiments(
         f"Cross-validated on train and val ({len(frame)} images)",
         pd.DataFrame(rows).rename_axis("figure"),
     )
+    put_between(path, BEGIN, END, markdown(table))
+
+
+def put_between(path: Path, begin: str, end: str, text: str) -> None:
+    """Put text between two marks of a Markdown file; a file without them gets them at its end.
+
+    Raises:
+        OutputError: if the file cannot be read or written.
+    """
     try:
         before = path.read_text(encoding="utf-8") if path.exists() else "# Experiments\n\n"
-        head, _, rest = before.partition(BEGIN)
-        tail = rest.partition(END)[2] or "\n"
-        atomic.write(path, f"{head}{BEGIN}\n\n{markdown(table)}\n\n{END}{tail}".encode())
+        head, _, rest = before.partition(begin)
+        tail = rest.partition(end)[2] or "\n"
+        atomic.write(path, f"{head}{begin}\n\n{text}\n\n{end}{tail}".encode())
     except OSError as error:
         raise OutputError(f"{path} cannot be written ({error.strerror}); choose another --output.") from error
