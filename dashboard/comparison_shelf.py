@@ -11,7 +11,7 @@ import streamlit as st
 from core.corpus.manifest import Manifest
 from core.detectors.card import CARD_FILE
 from core.detectors.library import Entry
-from core.detectors.store import find_model, load_card
+from core.detectors.store import find_model
 from core.evaluation import curves
 from core.evaluation.comparison import Comparison
 from core.evaluation.predictions import PREDICTIONS_FILE
@@ -87,9 +87,9 @@ def after_conditions(models: Sequence[str], selection: Selection) -> Mapping[str
     return _after_conditions(tuple(models), selection, _stamp(models), corpus.version, corpus)
 
 
-def own_bands(models: Sequence[str]) -> Mapping[str, Rule]:
+def own_bands(entries: Sequence[Entry]) -> Mapping[str, Rule]:
     """Return the band each model ships with, by the name on its card."""
-    return {card.name: card.band for card in (load_card(name) for name in models)}
+    return {entry.card.name: entry.card.band for entry in entries if entry.card is not None}
 
 
 def _stamp(models: Sequence[str]) -> Stamp:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import combinations
 
 import numpy as np
@@ -33,6 +33,8 @@ from core.evaluation.undefined import NotDefined
 from core.evaluation.wording import sentence
 
 PARTED_BY = {"human": "medium", "ai": "family"}
+KEPT = 16
+"""So many thresholds' figures and tests are kept: coming back to a threshold costs nothing."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,9 +75,26 @@ class Comparison:
         self._truth = joined.truth
         self._p_ai = {model: joined.p_ai[model].to_numpy(dtype=np.float64) for model in joined.models}
         self._draws = Draws.of(self._truth, joined.images["source"], rounds, seed)
+        self._figures_at = lru_cache(KEPT)(self._rows)
+        self._pairs_at = lru_cache(KEPT)(self._tests)
 
     def figures(self, rules: Rules) -> tuple[FigureRow, ...]:
         """Return the figures of `FIGURES` and `AT_THRESHOLDS` at the rule of each model."""
+        return self._figures_at(self._in_order(rules))
+
+    def pairs(self, rules: Rules) -> tuple[Pair, ...]:
+        """Test every pair of models, in the order of the models, at the rule of each."""
+        return self._pairs_at(self._in_order(rules))
+
+    def sentences(self, rules: Rules) -> tuple[str, ...]:
+        """Say of every pair in plain words which model is better and where they cannot be told apart."""
+        return tuple(sentence(pair, self.joined.short) for pair in self.pairs(rules))
+
+    def _in_order(self, rules: Rules) -> tuple[Rule, ...]:
+        return tuple(rules[model] for model in self.joined.models)
+
+    def _rows(self, ordered: tuple[Rule, ...]) -> tuple[FigureRow, ...]:
+        rules = dict(zip(self.joined.models, ordered, strict=True))
         with threadpool_limits(1):  # many small products: more threads only wait for each other
             rows = []
             for figure in (*FIGURES.values(), *AT_THRESHOLDS.values()):
@@ -85,9 +104,10 @@ class Comparison:
                     rows.append(self._fixed_rows[figure.name])
             return tuple(rows)
 
-    def pairs(self, rules: Rules) -> tuple[Pair, ...]:
-        """Test every pair of models, in the order of the models, at the rule of each."""
-        right = {model: self._right(model, rules[model]) for model in self.joined.models}
+    def _tests(self, ordered: tuple[Rule, ...]) -> tuple[Pair, ...]:
+        right = {
+            model: self._right(model, rule) for model, rule in zip(self.joined.models, ordered, strict=True)
+        }
         with threadpool_limits(1):
             differences = self._auc_differences
         pairs = list(combinations(self.joined.models, 2))
@@ -115,10 +135,6 @@ class Comparison:
             )
             for number, (first, second) in enumerate(pairs)
         )
-
-    def sentences(self, rules: Rules) -> tuple[str, ...]:
-        """Say of every pair in plain words which model is better and where they cannot be told apart."""
-        return tuple(sentence(pair, self.joined.short) for pair in self.pairs(rules))
 
     def _right(self, model: str, rule: Rule) -> NDArray[np.bool_]:
         right: NDArray[np.bool_] = codes(self._p_ai[model], rule) == self._truth

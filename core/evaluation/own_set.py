@@ -1,7 +1,8 @@
 """The analyst's own labelled images, a folder or zip with `human` and `ai` in it, judged on the spot.
 
-What lies below those two counts, at any depth; a subfolder is a generator (of ai) and a source of its own. A zip
-is read in place and never unpacked to disk, within `ArchiveLimits`.
+What lies below those two counts, at any depth; a subfolder is a generator (of ai) and a source of its own. The two
+may lie in one folder more, as in a zip that a file manager makes of a folder. A zip is read in place and never
+unpacked to disk, within `ArchiveLimits`.
 """
 
 from __future__ import annotations
@@ -25,6 +26,9 @@ from core.errors import ArchiveError, EvaluationError, ImageError, UnreadableFil
 from core.evaluation.predictions import BATCH
 from core.evaluation.selection import FACTS, NOT_STATED, Joined
 from core.images import Artwork
+
+CLUTTER = frozenset({"__MACOSX"})
+"""Folders that archivers add."""
 
 Progress = Callable[[int, int], None]
 
@@ -57,6 +61,7 @@ class Looked:
 class _File:
     path: str
     label: str
+    below: tuple[str, ...]
     open: Callable[[], Artwork]
     read: Callable[[], bytes]
 
@@ -167,15 +172,14 @@ def read_own(place: Path, path: str, limits: ArchiveLimits = DEFAULT_ARCHIVE_LIM
 
 
 def _facts(file: _File, artwork: Artwork) -> dict[str, str]:
-    below = PurePosixPath(file.path).parts[1:-1]
-    generator = (below[0] if below else UNKNOWN) if file.label == "ai" else ""
+    generator = (file.below[0] if file.below else UNKNOWN) if file.label == "ai" else ""
     return {
         "sha256": artwork.sha256,
         "label": file.label,
         "generator": generator,
         "family": generator,
         "medium": NOT_STATED if file.label == "human" else "",
-        "source": "/".join((file.label, *below)),
+        "source": "/".join((file.label, *file.below)),
         "path": file.path,
     }
 
@@ -202,13 +206,15 @@ def _expect_labelled(files: list[_File], place: Path) -> list[_File]:
 
 def _of_folder(root: Path) -> list[_File]:
     """Every file below human and ai in path order; links are refused one by one, as the files they are."""
-    found = []
-    for path in sorted(root.rglob("*")):
-        inside = path.relative_to(root).as_posix()
-        label = _label(inside)
-        if label and (path.is_symlink() or not path.is_dir()):
-            found.append(_File(inside, label, partial(_open_file, path), partial(_read_file, path)))
-    return found
+    paths = {
+        path.relative_to(root).as_posix(): path
+        for path in sorted(root.rglob("*"))
+        if path.is_symlink() or not path.is_dir()
+    }
+    return [
+        _File(inside, label, below, partial(_open_file, paths[inside]), partial(_read_file, paths[inside]))
+        for inside, label, below in _labelled(list(paths))
+    ]
 
 
 def _open_file(path: Path) -> Artwork:
@@ -229,16 +235,29 @@ def _expect_no_link(path: Path) -> Path:
 
 
 def _of_zip(archive: Archive) -> list[_File]:
-    found = []
-    for member in sorted(archive.members, key=lambda member: member.filename):
-        label = _label(member.filename)
-        if label and not member.is_dir():
-            found.append(
-                _File(member.filename, label, partial(archive.artwork, member), partial(archive.read, member))
-            )
-    return found
+    members = {
+        member.filename: member
+        for member in sorted(archive.members, key=lambda member: member.filename)
+        if not member.is_dir()
+    }
+    return [
+        _File(
+            inside,
+            label,
+            below,
+            partial(archive.artwork, members[inside]),
+            partial(archive.read, members[inside]),
+        )
+        for inside, label, below in _labelled(list(members))
+    ]
 
 
-def _label(inside: str) -> str:
-    top, *below = PurePosixPath(inside).parts
-    return top.lower() if below and top.lower() in LABELS else ""
+def _labelled(paths: Sequence[str]) -> Iterator[tuple[str, str, tuple[str, ...]]]:
+    """Yield path, label, and the folders below that of the label, of each file that lies in human or ai."""
+    split = {path: PurePosixPath(path).parts for path in paths}
+    tops = {parts[0] for parts in split.values() if len(parts) > 1 and parts[0] not in CLUTTER}
+    wrapped = len(tops) == 1 and not {top.lower() for top in tops} & set(LABELS)
+    for path, parts in split.items():
+        inner = parts[1:] if wrapped and parts[0] in tops else parts
+        if len(inner) > 1 and inner[0].lower() in LABELS:
+            yield path, inner[0].lower(), inner[1:-1]

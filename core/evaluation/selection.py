@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import pandas as pd
@@ -82,7 +83,7 @@ class Joined:
         """The names of the models."""
         return tuple(self.p_ai.columns)
 
-    @property
+    @cached_property
     def truth(self) -> Truth:
         """Is it ai, `[N]`."""
         return (self.images["label"] == "ai").to_numpy(dtype=bool)

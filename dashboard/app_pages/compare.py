@@ -142,11 +142,10 @@ try:
     if wanted is None:
         st.stop()
     shown = judged(wanted) if wanted.own else compared(wanted.models, wanted.selection)
-    bands = own_bands(wanted.models)
 except VersoError as error:
     st.error(escaped(str(error)), icon=":material/error:")
     st.stop()
 if shown is not None:
     st.markdown(f"**{escaped(shown.joined.title)}**")
     names = {entry.card.name: entry.name for entry in entries if entry.card is not None}
-    results(shown, wanted, bands, names)
+    results(shown, wanted, own_bands(entries), names)

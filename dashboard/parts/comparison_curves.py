@@ -18,7 +18,7 @@ AROUND_ROWS = 110
 SYMBOLS = {"cut": "circle", "ai_above": "diamond", "human_below": "square"}
 EDGES = {"cut": "AI above", "ai_above": "AI above", "human_below": "human below"}
 TICKS = (0.0, 0.25, 1.0)
-CLASS_COLOURS = {"human": "#0a78b8", "ai": "#d55e00"}
+CLASS_COLOURS = {"ai": "#d55e00", "human": "#0a78b8"}
 
 
 def comparison_curves(held: Held, rules: Rules) -> None:
@@ -153,29 +153,32 @@ def _reliability(frame: pd.DataFrame) -> go.Figure:
 def _histograms(frame: pd.DataFrame, rules: Rules) -> go.Figure:
     models = list(dict.fromkeys(frame["model"]))
     figure = make_subplots(rows=max(1, len(models)), cols=1, shared_xaxes=True, subplot_titles=models)
-    for number, model in enumerate(models, start=1):
-        for label, sign in (("ai", 1), ("human", -1)):
-            rows = frame[(frame["model"] == model) & (frame["label"] == label)]
-            figure.add_bar(
-                x=(rows["low"] + rows["high"]) / 2,
-                y=sign * rows["share"] ** 0.5,
-                width=0.048,
-                customdata=list(zip(rows["low"], rows["high"], rows["images"], rows["share"], strict=True)),
-                name=WORDS[label],
-                legendgroup=label,
-                showlegend=number == 1,
-                marker_color=CLASS_COLOURS[label],
-                hovertemplate=(
-                    "%{customdata[0]:.2f} to %{customdata[1]:.2f}: %{customdata[2]} images, %{customdata[3]:.1%}"
-                    "<extra>%{fullData.name}</extra>"
-                ),
-                row=number,
-                col=1,
-            )
-        for at in _edges(rules, model):
-            figure.add_vline(at, line_dash="dot", line_width=1.5, line_color=GREY, row=number, col=1)
+    bars = [
+        _bars(frame[(frame["model"] == model) & (frame["label"] == label)], number, label)
+        for number, model in enumerate(models, start=1)
+        for label in CLASS_COLOURS
+    ]
+    # All shapes at once: plotly looks through the whole figure for every line that is added by itself.
+    thresholds = [
+        {
+            "type": "line",
+            "xref": _axis("x", number),
+            "yref": f"{_axis('y', number)} domain",
+            "x0": at,
+            "x1": at,
+            "y0": 0,
+            "y1": 1,
+            "line": {"dash": "dot", "width": 1.5, "color": GREY},
+        }
+        for number, model in enumerate(models, start=1)
+        for at in _edges(rules, model)
+    ]
+    figure.add_traces(bars)
     figure.update_layout(
-        barmode="relative", bargap=0, height=max(HEIGHT, AROUND_ROWS + ROW_HEIGHT * len(models))
+        barmode="relative",
+        bargap=0,
+        height=max(HEIGHT, AROUND_ROWS + ROW_HEIGHT * len(models)),
+        shapes=thresholds,
     )
     figure.update_annotations(font_size=13)
     figure.update_xaxes(range=[-0.01, 1.01])
@@ -186,6 +189,33 @@ def _histograms(frame: pd.DataFrame, rules: Rules) -> go.Figure:
         range=[-1.05, 1.05],
     )
     return figure
+
+
+def _bars(rows: pd.DataFrame, number: int, label: str) -> dict[str, object]:
+    """The histogram of one class of a model, which stands in the row `number`, counted from 1."""
+    sign = 1 if label == "ai" else -1
+    return {
+        "type": "bar",
+        "xaxis": _axis("x", number),
+        "yaxis": _axis("y", number),
+        "x": (rows["low"] + rows["high"]) / 2,
+        "y": sign * rows["share"] ** 0.5,
+        "width": 0.048,
+        "customdata": list(zip(rows["low"], rows["high"], rows["images"], rows["share"], strict=True)),
+        "name": WORDS[label],
+        "legendgroup": label,
+        "showlegend": number == 1,
+        "marker": {"color": CLASS_COLOURS[label]},
+        "hovertemplate": (
+            "%{customdata[0]:.2f} to %{customdata[1]:.2f}: %{customdata[2]} images, %{customdata[3]:.1%}"
+            "<extra>%{fullData.name}</extra>"
+        ),
+    }
+
+
+def _axis(letter: str, number: int) -> str:
+    """Return plotly's name of the axis of a row of drawings, counted from 1: the first has no number."""
+    return letter if number == 1 else f"{letter}{number}"
 
 
 def _edges(rules: Rules, model: str) -> list[float]:

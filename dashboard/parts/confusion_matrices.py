@@ -1,8 +1,8 @@
 """Confusion matrices side by side; a click on a cell opens its images."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
 import pandas as pd
 import plotly.graph_objects as go
@@ -132,75 +132,111 @@ def _clicked(key: str) -> None:
 
 
 def _figure(model: str, matrix: Confusion, chosen: tuple[str, str] | None) -> go.Figure:
+    # Everything in one call: plotly takes ten times as long for a figure that grows by `add_` and `update_`.
     says = [str(said) for said in matrix.counts.columns]
-    places = [(row, column) for row in range(len(LABELS)) for column in range(len(says))]
-    counts: list[list[int]] = matrix.counts.to_numpy().tolist()
     shares = [[_share(rate) for rate in row] for row in matrix.rates.to_numpy()]
-    figure = go.Figure()
-    figure.add_heatmap(
-        z=shares, zmin=0, zmax=1, colorscale=SCALE, showscale=False, hoverinfo="skip", xgap=2, ygap=2
-    )
-    # plotly reports no click on a heat map: unseen markers over it take the clicks.
-    spread = (0.0,) if len(says) > len(LABELS) else (-0.22, 0.22)
-    targets = [(row, column, column + offset) for row, column in places for offset in spread]
-    figure.add_scatter(
-        x=[x for _, _, x in targets],
-        y=[row for row, _, _ in targets],
-        mode="markers",
-        marker={"size": TARGET, "symbol": "square", "opacity": 0},
-        selected_marker_opacity=0,
-        unselected_marker_opacity=0,
-        customdata=[[cell_name(model, LABELS[row], says[column])] for row, column, _ in targets],
-        text=[
-            f"{WORDS[LABELS[row]]} works the model calls {WORDS[says[column]]}: {counts[row][column]:,}"
-            for row, column, _ in targets
+    axis = {
+        "fixedrange": True,
+        "automargin": True,
+        "showgrid": False,
+        "zeroline": False,
+        "ticks": "",
+        "tickfont": {"size": FONT_SIZE},
+    }
+    return go.Figure(
+        data=[
+            {
+                "type": "heatmap",
+                "z": shares,
+                "zmin": 0,
+                "zmax": 1,
+                "colorscale": SCALE,
+                "showscale": False,
+                "hoverinfo": "skip",
+                "xgap": 2,
+                "ygap": 2,
+            },
+            _targets(model, matrix, says),
         ],
-        hovertemplate="%{text}<br>select to list them<extra></extra>",
-        showlegend=False,
+        layout={
+            "annotations": _numbers(matrix, shares),
+            "shapes": [_frame(LABELS.index(chosen[0]), says.index(chosen[1]))] if chosen else [],
+            "height": HEIGHT,
+            "margin": {"t": 50, "l": 4, "r": 4, "b": 4},
+            "font": {"size": FONT_SIZE},
+            "dragmode": False,
+            "hovermode": "closest",
+            "xaxis": {
+                **axis,
+                "side": "top",
+                "tickvals": list(range(len(says))),
+                "ticktext": [WORDS[said] for said in says],
+                "range": [-0.5, len(says) - 0.5],
+            },
+            "yaxis": {
+                **axis,
+                "tickvals": list(range(len(LABELS))),
+                "ticktext": [WORDS[label] for label in LABELS],
+                "range": [len(LABELS) - 0.5, -0.5],
+            },
+        },
     )
-    for row, column in places:
-        share = shares[row][column]
-        figure.add_annotation(
-            x=column,
-            y=row,
-            text=f"<b>{counts[row][column]:,}</b><br>{_rate(share)}",
-            showarrow=False,
-            font={"size": FONT_SIZE + 1, "color": ink(share)},
-        )
-    if chosen:
-        row, column = LABELS.index(chosen[0]), says.index(chosen[1])
-        figure.add_shape(
-            type="rect",
-            x0=column - 0.49,
-            x1=column + 0.49,
-            y0=row - 0.49,
-            y1=row + 0.49,
-            line={"color": MARK, "width": 3},
-        )
-    figure.update_layout(
-        height=HEIGHT,
-        margin={"t": 50, "l": 4, "r": 4, "b": 4},
-        font_size=FONT_SIZE,
-        dragmode=False,
-        hovermode="closest",
-    )
-    ticks = {"fixedrange": True, "automargin": True, "showgrid": False, "zeroline": False, "ticks": ""}
-    figure.update_xaxes(
-        side="top",
-        tickvals=list(range(len(says))),
-        ticktext=[WORDS[said] for said in says],
-        range=[-0.5, len(says) - 0.5],
-        tickfont_size=FONT_SIZE,
-        **ticks,
-    )
-    figure.update_yaxes(
-        tickvals=[0, 1],
-        ticktext=[WORDS[label] for label in LABELS],
-        range=[1.5, -0.5],
-        tickfont_size=FONT_SIZE,
-        **ticks,
-    )
-    return figure
+
+
+def _targets(model: str, matrix: Confusion, says: Sequence[str]) -> dict[str, Any]:
+    """Unseen markers over the cells, which take the clicks: plotly reports none on a heat map."""
+    counts: list[list[int]] = matrix.counts.to_numpy().tolist()
+    spread = (0.0,) if len(says) > len(LABELS) else (-0.22, 0.22)
+    places = [
+        (row, column, column + offset)
+        for row in range(len(LABELS))
+        for column in range(len(says))
+        for offset in spread
+    ]
+    return {
+        "type": "scatter",
+        "x": [x for _, _, x in places],
+        "y": [row for row, _, _ in places],
+        "mode": "markers",
+        "marker": {"size": TARGET, "symbol": "square", "opacity": 0},
+        "selected": {"marker": {"opacity": 0}},
+        "unselected": {"marker": {"opacity": 0}},
+        "customdata": [[cell_name(model, LABELS[row], says[column])] for row, column, _ in places],
+        "text": [
+            f"{WORDS[LABELS[row]]} works the model calls {WORDS[says[column]]}: {counts[row][column]:,}"
+            for row, column, _ in places
+        ],
+        "hovertemplate": "%{text}<br>select to list them<extra></extra>",
+        "showlegend": False,
+    }
+
+
+def _numbers(matrix: Confusion, shares: Sequence[Sequence[float | None]]) -> list[dict[str, Any]]:
+    """The count and the share in each cell."""
+    counts: list[list[int]] = matrix.counts.to_numpy().tolist()
+    return [
+        {
+            "x": column,
+            "y": row,
+            "text": f"<b>{counts[row][column]:,}</b><br>{_rate(share)}",
+            "showarrow": False,
+            "font": {"size": FONT_SIZE + 1, "color": ink(share)},
+        }
+        for row, of_row in enumerate(shares)
+        for column, share in enumerate(of_row)
+    ]
+
+
+def _frame(row: int, column: int) -> dict[str, Any]:
+    """The line around the chosen cell."""
+    return {
+        "type": "rect",
+        "x0": column - 0.49,
+        "x1": column + 0.49,
+        "y0": row - 0.49,
+        "y1": row + 0.49,
+        "line": {"color": MARK, "width": 3},
+    }
 
 
 def _share(rate: object) -> float | None:

@@ -1,3 +1,5 @@
+import json
+import re
 import shutil
 import zipfile
 from dataclasses import replace
@@ -12,6 +14,7 @@ from streamlit.testing.v1 import AppTest
 
 from core.corpus import manifest
 from core.evaluation.confusion import cell_images, confusion
+from core.evaluation.metrics import AT_THRESHOLDS, FIGURES
 from core.evaluation.predictions import predictions_frame, write_predictions
 from core.evaluation.rules import Cut, shipped, the_same
 from core.evaluation.selection import Selection, load
@@ -20,6 +23,7 @@ from dashboard.parts.confusion_matrices import CELL, cell_name
 from dashboard.parts.figure_download import as_csv
 from dashboard.review_desk import KEY
 from tests.cards import head_card, lay, network_card
+from tests.commands import run_cli
 
 APP = Path(__file__).resolve().parents[2] / "dashboard" / "app.py"
 NAMES = ["good", "fair", "head"]
@@ -132,6 +136,29 @@ def test_the_address_reproduces_the_view():
     assert chosen[CELL] == "head · ai called human"
     assert {slider.key: slider.value for slider in app.slider} == {"cut-good": 0.5, "cut-head": 0.25}
     assert "Recall by generator family" in text_of(app)
+
+
+@pytest.mark.usefixtures("models")
+def test_the_command_line_gives_the_numbers_of_the_page(corpus):
+    app = opened(images="val", models=["good", "fair"], thresholds="one for all", cut="0.3")
+    (table,) = [each.proto.body for each in app.get("html") if "data-testid='figures'" in each.proto.body]
+    arguments = ["--split", "val", "--threshold", "0.3", "--corpus", str(corpus), "--json"]
+    (facts,) = json.loads(run_cli("compare", "good", "fair", *arguments))
+    for name, figure in {**FIGURES, **AT_THRESHOLDS}.items():
+        shown = table.partition(f"<th scope='row'>{figure.title}<br>")[2].partition("</tr>")[0]
+        expected = [
+            f"{value[part]:.3f}"
+            for value in facts["figures"][name]["values"].values()
+            if "not_defined" not in value
+            for part in ("value", "low", "high")
+        ]
+        assert re.findall(r"\d\.\d{3}", shown) == expected, name
+    (pair,) = facts["pairs"]
+    assert pair["sentence"] in text_of(app)
+    for model, rows in facts["confusion"].items():
+        (said,) = [each for each in matrices(app) if f"matrix of {model}:" in each]
+        for true, row in rows.items():
+            assert all(f"{true} works called {called}: {count}" in said for called, count in row.items())
 
 
 @pytest.mark.usefixtures("models")

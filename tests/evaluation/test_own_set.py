@@ -54,6 +54,17 @@ def test_a_zip_gives_what_the_folder_gives(own, detector, tmp_path):
     np.testing.assert_allclose(from_zip.p_ai, from_folder.p_ai, atol=1e-5)
 
 
+def test_one_folder_around_human_and_ai_does_not_matter(own, detector, tmp_path):
+    plain = score_own(own, [detector]).joined
+    wrapper = tmp_path / "wrapper"
+    wrapper.mkdir()
+    own.rename(wrapper / "mine")
+    for place in (wrapper, zipped(wrapper, tmp_path / "wrapped.zip")):
+        wrapped = score_own(place, [detector]).joined
+        assert wrapped.images.drop(columns="path").equals(plain.images.drop(columns="path"))
+        assert all(path.startswith("mine/") for path in wrapped.images["path"])
+
+
 def test_the_same_file_twice_counts_once_and_a_contradiction_is_refused(own, detector):
     (own / "human" / "again.png").write_bytes((own / "human" / "a.png").read_bytes())
     result = score_own(own, [detector])
