@@ -22,12 +22,20 @@ def corpus_of(manifest: Manifest) -> Corpus:
 
 
 def code_commit() -> str:
-    """Return the commit of the code, '-dirty' if files differ from it, or 'unknown' outside a checkout."""
-    answer = subprocess.run(
-        ["git", "describe", "--always", "--abbrev=12", "--dirty"],  # noqa: S607  (git is found on the path)
-        cwd=Path(__file__).parent,
+    """Return the commit of the code, '-dirty' if files of `core` differ from it, or 'unknown' outside a checkout."""
+    core = Path(__file__).resolve().parents[1]
+    commit = _git(core, "rev-parse", "--short=12", "HEAD")
+    if commit.returncode:
+        return "unknown"
+    changed = _git(core, "status", "--porcelain", "--", ".").stdout
+    return f"{commit.stdout.strip()}{'-dirty' if changed else ''}"
+
+
+def _git(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(  # noqa: S603  (its own arguments)
+        ["git", *arguments],  # noqa: S607  (git is found on the path)
+        cwd=folder,
         capture_output=True,
         text=True,
         check=False,
     )
-    return answer.stdout.strip() if answer.returncode == 0 else "unknown"
