@@ -36,6 +36,8 @@ MAX_PARTS: Final = {"JPEG": 1_000, "PNG": 1_000, "TIFF": 200_000}
 
 _JPEG_MARKER: Final = re.compile(rb"\xff([^\x00\x01\xd0-\xd8\xff])", re.DOTALL)
 _JPEG_END: Final = b"\xd9"
+_PNG_HEADER: Final = 33  # signature and IHDR
+_PNG_TEXTS: Final = {b"tEXt", b"zTXt", b"iTXt", b"eXIf"}
 _WEBP_HEADER: Final = 30
 _TIFF_BYTES_TYPES: Final = {1, 2, 6, 7}
 
@@ -75,6 +77,20 @@ def count_parts(data: bytes, kind: str) -> int:
     counters = {"JPEG": _jpeg_segments, "PNG": _png_chunks, "TIFF": _tiff_longest_table}
     counter = counters.get(kind)
     return counter(data) if counter else 0
+
+
+def png_texts_first(data: bytes) -> bytes:
+    """A PNG's signature, header and every chunk of text and EXIF, wherever it stands; and a place for pixels.
+
+    A reader then finds them all without decoding the picture.
+    """
+    chunks, at = [data[:_PNG_HEADER]], _PNG_HEADER
+    while (name := data[at + 4 : at + 8]) not in {b"", b"IEND"}:
+        end = at + 12 + int.from_bytes(data[at : at + 4], "big")
+        if name in _PNG_TEXTS:
+            chunks.append(data[at:end])
+        at = end
+    return b"".join([*chunks, b"\0\0\0\0IDAT"])
 
 
 def _jpeg_segments(data: bytes) -> int:

@@ -5,7 +5,7 @@ Nothing else in Verso opens an image. The door
 - decides the format by the bytes, never by the file name, and hands the bytes to that one decoder only;
 - checks the size on disk before reading, and the picture's size from the header before pixels are allocated;
 - decodes the first picture only (animation frame, page), and turns it upright as its orientation tag asks;
-- converts to 8-bit sRGB by the rules below, and keeps nothing of the metadata.
+- converts to 8-bit sRGB by the rules below, and keeps nothing of the metadata in the picture; `metadata` hands it over.
 
 Conversions: alpha, from whichever source, is laid over white. Deep pixels are scaled to 8 bits, never
 clipped (`_to_8_bit`). An embedded colour profile that is not sRGB is honoured; one that is broken or does not
@@ -16,9 +16,9 @@ import hashlib
 import io
 import stat
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -69,6 +69,7 @@ class Artwork:
     `image` is upright, mode RGB, 8 bits a channel, sRGB, without metadata. `sha256` is the hex digest of the
     file's bytes. `format` is what the bytes are: one of `FORMATS`. `width` and `height` are pixels of
     `image`. `name` is the original file name, printable, "" if unknown: for display, never a path to open.
+    `file` is the file's bytes, for readers of provenance; empty for a frame of a video.
     """
 
     image: Image.Image
@@ -78,6 +79,7 @@ class Artwork:
     height: int
     size_bytes: int
     name: str
+    file: bytes = field(default=b"", repr=False)
 
     def preview(self, max_side: int) -> Image.Image:
         """A copy whose longer side is at most `max_side` pixels; a smaller picture keeps its size."""
@@ -103,6 +105,19 @@ class Header:
     quantisation: tuple[tuple[int, ...], ...]
     has_exif: bool
     has_profile: bool
+
+
+@dataclass(frozen=True)
+class Metadata:
+    """What a file carries beside its picture, as its writer left it: untrusted, and as long as the file allows.
+
+    `texts` are a PNG's by their keywords. `exif` holds the tags of its first and its Exif directory that are text
+    or bytes, by number (`PIL.ExifTags`), or is None where the EXIF is damaged. `xmp` is a packet of XML, "" if none.
+    """
+
+    texts: Mapping[str, str]
+    exif: Mapping[int, str | bytes] | None
+    xmp: bytes
 
 
 def open(  # noqa: A001 - read as `images.open`
@@ -139,7 +154,27 @@ def open(  # noqa: A001 - read as `images.open`
         height=rgb.height,
         size_bytes=len(data),
         name=shown,
+        file=data,
     )
+
+
+def metadata(data: bytes, *, limits: Limits = DEFAULT_LIMITS) -> Metadata:
+    """Read what a file carries beside its picture, without decoding its pixels.
+
+    Raises:
+        ImageError: as `open`, save for damage that only decoding would show.
+    """
+    texts_first = image_headers.png_texts_first(data) if image_headers.recognise(data) == "PNG" else data
+    with _opened(texts_first, "", limits) as (file, kind):
+        texts = {
+            key: text for key, text in file.info.items() if isinstance(key, str) and isinstance(text, str)
+        }
+        xmp = file.info.get("xmp", b"")
+        return Metadata(
+            texts=texts if kind == "PNG" else {},
+            exif=_exif(file) if kind == "TIFF" or "exif" in file.info else {},
+            xmp=xmp if isinstance(xmp, bytes) else b"",
+        )
 
 
 def decode(data: bytes, *, name: str = "", limits: Limits = DEFAULT_LIMITS) -> Image.Image:
@@ -446,6 +481,15 @@ def _orientation(file: ImageFile.ImageFile) -> int:
     except _DECODER_FAILURES:
         return 1
     return value if isinstance(value, int) else 1
+
+
+def _exif(file: ImageFile.ImageFile) -> dict[int, str | bytes] | None:
+    try:
+        exif = file.getexif()
+        found = {**exif, **exif.get_ifd(ExifTags.IFD.Exif)}
+    except _DECODER_FAILURES:
+        return None
+    return {tag: value for tag, value in found.items() if isinstance(value, str | bytes)}
 
 
 def _to_srgb(image: Image.Image) -> Image.Image:

@@ -19,6 +19,8 @@ from core.detectors.protocol import Detector
 from core.errors import ExplanationError, ImageError
 from core.explain import MAX_SIDE, Saliency, grad_cam
 from core.images import Artwork
+from core.provenance.evidence import Evidence
+from core.provenance.readers import evidence_of
 from core.verdict import Verdict
 
 CAPACITY = 24
@@ -49,6 +51,7 @@ class Reviewed:
     card: Card
     verdict: Verdict
     saliency: dict[str, Saliency]
+    evidence: tuple[Evidence, ...] = ()
     unexplained: str = ""
 
     @property
@@ -124,6 +127,7 @@ def _examined(detector: Detector, data: bytes, name: str) -> Item:
         card=detector.card,
         verdict=verdict,
         saliency=saliency,
+        evidence=evidence_of(artwork),
         unexplained=unexplained,
     )
 

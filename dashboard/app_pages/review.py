@@ -8,6 +8,7 @@ import streamlit as st
 from core.errors import VersoError
 from core.images import FORMATS
 from dashboard.audit_desk import AUDIT
+from dashboard.parts.evidence_table import evidence_table
 from dashboard.parts.model_choice import model_choice
 from dashboard.parts.saliency_view import saliency_view
 from dashboard.parts.verdict_card import verdict_card
@@ -45,6 +46,7 @@ def draw(item: Item) -> None:
                     icon=":material/badge:",
                     query_params={"model": item.verdict.model},
                 )
+                evidence_table(item.evidence)
                 with st.expander("Facts of the file"):
                     st.table(item.facts, border="horizontal")
 

@@ -4,6 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import streamlit as st
+from PIL.PngImagePlugin import PngInfo
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
@@ -19,6 +20,7 @@ from dashboard.parts.model_choice import KEY as MODEL
 from dashboard.review_desk import CAPACITY, KEY, Refused, Reviewed
 from tests.cards import head_card
 from tests.encoders import SIDE, SIZE
+from tests.provenance.test_generators import A1111
 
 APP = Path(__file__).resolve().parents[2] / "dashboard" / "app.py"
 
@@ -57,6 +59,21 @@ def test_good_files_are_judged_and_a_bad_one_says_why(app, drawings):
     assert len(app.error) == 1
     assert "truncated" in app.error[0].value
     assert len(app.segmented_control) == len(app.slider) == 2
+
+
+def test_what_a_file_says_of_itself_stands_beside_the_verdict(app, drawings):
+    words = PngInfo()
+    words.add_text("parameters", A1111.replace("a heron", "<b>a heron"))
+    drop(app, ("made.png", drawings.file(drawings.painting((80, 60), 1), pnginfo=words)))
+    (shown,) = (each.proto.body for each in app.get("html") if "evidence" in each.proto.body)
+    assert "Settings as AUTOMATIC1111 writes them" in shown
+    assert "&lt;b&gt;a heron" in shown
+    assert "does not take it into account" in " ".join(each.value for each in app.caption)
+
+
+def test_a_file_that_says_nothing_is_no_finding(app, drawings):
+    drop(app, ("plain.png", drawings.file(drawings.painting((80, 60), 1))))
+    assert "That means nothing" in " ".join(each.value for each in app.caption)
 
 
 def test_no_upload_stays_in_memory_once_judged(app, drawings):

@@ -1,0 +1,140 @@
+"""The settings that generators leave in a file: as texts of a PNG, or as the EXIF UserComment of other formats.
+
+The parsers are those of sd-parsers. Its own reading of files is not used: it decodes whole pictures, and keeps the last
+comment in a variable that all threads share.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any, Final
+
+from sd_parsers.data import PromptInfo
+from sd_parsers.exceptions import ParserError
+from sd_parsers.parsers import (
+    AUTOMATIC1111Parser,
+    ComfyUIParser,
+    FooocusParser,
+    InvokeAIParser,
+    NovelAIParser,
+)
+
+from core.images import Metadata
+from core.provenance.evidence import Evidence, Kind, Says, plain
+from core.provenance.exif import user_comment
+from core.provenance.makers import generator_named
+
+PARSERS: Final = (FooocusParser, AUTOMATIC1111Parser, ComfyUIParser, InvokeAIParser, NovelAIParser)
+WRITTEN: Final = {
+    "parameters": 50_000,
+    "Dream": 10_000,
+    "Description": 50_000,
+    "Source": 1_000,
+    "Comment": 50_000,
+}
+"""Keywords of PNG texts that are read letter by letter, and the most characters of each: some parsers take their square."""
+STRUCTURED: Final = dict.fromkeys(
+    ("prompt", "workflow", "sd-metadata", "invokeai_metadata", "invokeai_graph"), 1_000_000
+)
+"""Keywords of PNG texts that are JSON, and the most characters of each."""
+COMPANIONS: Final = {"Description", "Source", "Comment"}
+"""Keywords that hold settings only together."""
+TOOLS: Final = ("Software", "Creation Tool")
+"""Keywords of PNG texts in which programs name themselves."""
+MOST_NODES: Final = 500
+"""Nodes and links of a ComfyUI workflow that are followed to its model and prompt."""
+QUOTED: Final = 120
+COMMENT: Final = "EXIF UserComment"
+
+
+def read_generators(metadata: Metadata) -> list[Evidence]:
+    """Return which generator left its settings in a file, with the model and the beginning of the prompt."""
+    limits = WRITTEN | STRUCTURED
+    present = {key: metadata.texts[key] for key in limits if key in metadata.texts}
+    where = "PNG text " + ", ".join(f"'{key}'" for key in present)
+    if not present and (comment := user_comment(metadata)):
+        present, where = {"parameters": comment}, COMMENT
+    texts = {key: text for key, text in present.items() if len(text) <= limits[key]}
+    if parsed := _parsed(texts):
+        return [Evidence(Kind.GENERATOR, where, _settings(parsed), parsed.generator.value, Says.AI)]
+    return _workflow(texts) or _named(metadata.texts) or _not_parsed(present, texts, where)
+
+
+def _parsed(texts: Mapping[str, str]) -> PromptInfo | None:
+    for parser in PARSERS:
+        if parser is ComfyUIParser and not _small_workflow(texts):
+            continue
+        try:
+            found = parser(debug=False).parse(dict(texts))
+        except (ParserError, ValueError, TypeError, AttributeError, LookupError, RecursionError):
+            continue  # the settings are another generator's, or damaged
+        if found.samplers:
+            return found
+    return None
+
+
+def _settings(parsed: PromptInfo) -> str:
+    said = [f"Settings as {parsed.generator.value} writes them"]
+    models = [sampler.model.name for sampler in parsed.samplers if sampler.model]
+    names = sorted({name for name in models if isinstance(name, str) and name})
+    prompts = [prompt.value for sampler in parsed.samplers for prompt in sampler.prompts if prompt.value]
+    if names:
+        said.append("model " + plain(", ".join(names), QUOTED))
+    if prompts:
+        said.append(f"prompt '{plain(str(prompts[0]), QUOTED)}'")
+    return "; ".join(said) + "."
+
+
+def _small_workflow(texts: Mapping[str, str]) -> bool:
+    prompt, workflow = _object(texts.get("prompt", "")), _object(texts.get("workflow", ""))
+    links = workflow.get("links")
+    return bool(prompt) and isinstance(links, list) and len(prompt) + len(links) <= MOST_NODES
+
+
+def _workflow(texts: Mapping[str, str]) -> list[Evidence]:
+    """Tell a workflow of ComfyUI by its nodes alone, where its model and prompt could not be followed."""
+    nodes = [
+        node["class_type"]
+        for node in _object(texts.get("prompt", "")).values()
+        if isinstance(node, dict) and isinstance(node.get("class_type"), str)
+    ]
+    if not nodes:
+        return []
+    where, word = "PNG text 'prompt'", "ComfyUI"
+    if any("sampler" in name.lower() for name in nodes):
+        said = f"A workflow of {len(nodes):,} nodes as ComfyUI writes it; it generates."
+        return [Evidence(Kind.GENERATOR, where, said, word, Says.AI)]
+    said = f"A workflow of {len(nodes):,} nodes as ComfyUI writes it, none of which is known to generate."
+    return [Evidence(Kind.GENERATOR, where, said, f"{word}, editing")]
+
+
+def _object(text: str) -> dict[str, Any]:
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _named(texts: Mapping[str, str]) -> list[Evidence]:
+    for key in TOOLS:
+        if tool := texts.get(key, "").strip():
+            generator = generator_named(tool)
+            says = Says.AI if generator else Says.NEUTRAL
+            said = f"Names '{plain(tool, QUOTED)}'."
+            return [Evidence(Kind.SOFTWARE, f"PNG text '{key}'", said, generator or plain(tool, 40), says)]
+    return []
+
+
+def _not_parsed(present: Mapping[str, str], texts: Mapping[str, str], where: str) -> list[Evidence]:
+    """Say what stands where generators leave their settings and reads like none of them.
+
+    A UserComment is passed over: cameras and people write there as well.
+    """
+    if len(texts) < len(present):
+        return [Evidence.unreadable(Kind.GENERATOR, where, "the text is too long")]
+    if where == COMMENT or not set(present) - COMPANIONS:
+        return []
+    said = "Text where generators leave their settings, in no form that Verso knows."
+    return [Evidence(Kind.GENERATOR, where, said, "unknown form")]

@@ -1,0 +1,125 @@
+"""Content Credentials: what they say, whether they are intact, and that nothing is fetched."""
+
+import io
+import socket
+from datetime import UTC, datetime, timedelta
+from time import sleep
+
+import c2pa
+import numpy as np
+import pytest
+from PIL import Image
+
+from core import images
+from core.provenance import credentials
+from core.provenance.credentials import MIME
+from core.provenance.evidence import Kind, Says, Trust
+from core.provenance.readers import evidence_of
+from tests.provenance.signing import Studio
+
+
+@pytest.fixture(scope="module")
+def studio():
+    return Studio()
+
+
+def told(data):
+    return [each for each in evidence_of(images.open(data)) if each.kind is Kind.CREDENTIALS]
+
+
+@pytest.mark.parametrize("kind", MIME)
+def test_a_signed_picture_says_that_a_generator_made_it(studio, drawings, kind):
+    data = studio.sign(drawings.file(drawings.painting(), kind), MIME[kind], "trainedAlgorithmicMedia")
+    (found,) = told(data)
+    assert (found.says, found.trust) == (Says.AI, Trust.INTACT)
+    assert "Studio of nobody" in found.finding
+    assert found.word == "trainedAlgorithmicMedia, intact"
+
+
+@pytest.mark.parametrize(
+    ("source_type", "says"),
+    [
+        ("compositeWithTrainedAlgorithmicMedia", Says.AI),
+        ("digitalCapture", Says.HUMAN),
+        ("digitalCreation", Says.HUMAN),
+        ("screenCapture", Says.NEUTRAL),
+        ("somethingNew", Says.NEUTRAL),
+    ],
+)
+def test_source_types_speak_for_what_they_mean(studio, drawings, source_type, says):
+    data = studio.sign(drawings.file(drawings.painting(), "JPEG"), "image/jpeg", source_type)
+    assert [each.says for each in told(data)] == [says]
+
+
+def test_a_picture_altered_after_signing_is_told_from_an_intact_one(studio, drawings):
+    data = studio.sign(drawings.file(drawings.painting(), "JPEG"), "image/jpeg", "digitalCapture")
+    (found,) = told(data[:-2] + b"\0" + data[-2:])
+    assert found.trust is Trust.BROKEN
+    assert found.word == "digitalCapture, broken"
+
+
+def test_an_expired_certificate_changes_nothing(drawings):
+    """The same file must say the same next year: whether its signer may still sign is a question of trust."""
+    passing = Studio(lasting=timedelta(seconds=3))
+    data = passing.sign(drawings.file(drawings.painting(), "PNG"), "image/png", "trainedAlgorithmicMedia")
+    before = told(data)
+    while datetime.now(UTC) <= passing.ends + timedelta(seconds=1):
+        sleep(0.1)
+    with c2pa.Reader("image/png", io.BytesIO(data)) as reader:
+        assert "expired" in reader.json()
+    assert told(data) == before
+    assert before[0].trust is Trust.INTACT
+
+
+def test_credentials_that_say_nothing_of_the_making_are_neutral():
+    edited = {"label": "c2pa.actions.v2", "data": {"actions": [{"action": "c2pa.color_adjustments"}]}}
+    store = {"active_manifest": "one", "manifests": {"one": {"assertions": [edited]}}}
+    (found,) = credentials._told(store)
+    assert (found.says, found.trust) == (Says.NEUTRAL, Trust.INTACT)
+
+
+def test_a_generated_part_is_told_as_a_part():
+    made = {"actions": [{"action": "c2pa.created", "digitalSourceType": "x/trainedAlgorithmicMedia"}]}
+    part = {"assertions": [{"label": "c2pa.actions", "data": made}]}
+    (found,) = credentials._told({"active_manifest": "whole", "manifests": {"whole": {}, "part": part}})
+    assert found.says is Says.AI
+    assert "An earlier version or a part" in found.finding
+
+
+def test_credentials_kept_elsewhere_are_named_and_not_fetched(studio, drawings):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = f"http://127.0.0.1:{server.getsockname()[1]}/manifest.c2pa"
+        data = studio.sign(
+            drawings.file(drawings.painting(), "JPEG"), "image/jpeg", "digitalCapture", remote=address
+        )
+        (found,) = told(data)
+        server.settimeout(0.2)
+        with pytest.raises(TimeoutError):
+            server.accept()
+    assert found.word == "kept elsewhere"
+    assert found.says is Says.NEUTRAL
+
+
+def test_damaged_credentials_are_one_finding(studio, drawings):
+    data = studio.sign(drawings.file(drawings.painting(), "JPEG"), "image/jpeg", "digitalCapture")
+    at = data.index(b"c2pa.assertions")
+    (found,) = told(data[:at] + b"\xff" * 9 + data[at + 9 :])
+    assert found.trust is Trust.UNREADABLE
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF"])
+def test_huge_credentials_are_left_alone(studio, drawings, kind, monkeypatch):
+    data = studio.sign(
+        drawings.file(drawings.painting(), kind), MIME[kind], "digitalCapture", extra=["x" * 50] * 4_000
+    )
+    assert told(data)[0].trust is Trust.INTACT
+    monkeypatch.setattr(credentials, "MOST_BYTES", 200_000)
+    assert told(data)[0].trust is Trust.UNREADABLE
+
+
+@pytest.mark.parametrize(("kind", "options"), [("JPEG", {}), ("PNG", {}), ("WEBP", {"lossless": True})])
+def test_a_large_picture_does_not_hide_its_small_credentials(studio, drawings, kind, options, monkeypatch):
+    noise = np.random.default_rng(0).integers(0, 256, (800, 900, 3), np.uint8)
+    data = studio.sign(drawings.file(Image.fromarray(noise), kind, **options), MIME[kind], "digitalCapture")
+    monkeypatch.setattr(credentials, "MOST_BYTES", len(data) - 10_000)
+    assert told(data)[0].trust is Trust.INTACT

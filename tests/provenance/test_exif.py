@@ -1,0 +1,54 @@
+"""Cameras, software and artists that EXIF names."""
+
+import pytest
+from PIL import Image
+from PIL.ExifTags import Base
+
+from core import images
+from core.provenance.evidence import Kind, Says, Trust, strongest, summary
+from core.provenance.readers import evidence_of
+
+
+@pytest.fixture
+def told(drawings):
+    def read(tags, kind="JPEG"):
+        exif = Image.Exif()
+        for tag, value in tags.items():
+            exif[tag] = value
+        return evidence_of(images.open(drawings.file(drawings.painting(), kind, exif=exif)))
+
+    return read
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF", "AVIF"])
+def test_a_camera_speaks_for_a_capture(told, kind):
+    (found,) = told({Base.Make: "Canon", Base.Model: "EOS R5"}, kind)
+    assert (found.kind, found.says, found.trust) == (Kind.CAMERA, Says.HUMAN, Trust.CLAIM)
+    assert "Canon EOS R5" in found.finding
+
+
+@pytest.mark.parametrize(
+    ("software", "says"),
+    [
+        ("Midjourney 6", Says.AI),
+        ("DALL·E 3", Says.AI),
+        ("Adobe Firefly 3", Says.AI),
+        ("GIMP 2.10", Says.NEUTRAL),
+        ("Grokking Paint", Says.NEUTRAL),
+    ],
+)
+def test_software_that_is_a_generator_speaks_for_ai(told, software, says):
+    (found,) = told({Base.Software: software})
+    assert found.says is says
+
+
+def test_an_artist_is_named_and_speaks_for_nothing(told):
+    found = told({Base.Artist: "Midjourney Smith"})
+    assert strongest(found) is Says.NEUTRAL
+    assert summary(found) == "neutral: artist (Midjourney Smith)"
+
+
+def test_damaged_exif_does_not_hide_the_rest(drawings):
+    broken = b"Exif\0\0II*\0\xff\xff\xff\xff"
+    data = drawings.file(drawings.painting(), "WEBP", exif=broken, xmp=b"<x/>")
+    assert all(each.trust is Trust.UNREADABLE for each in evidence_of(images.open(data)))

@@ -1,0 +1,95 @@
+"""XMP as the programs of the field write it."""
+
+import pytest
+from PIL.PngImagePlugin import PngInfo
+
+from core import images
+from core.provenance.evidence import LONGEST, Says, Trust
+from core.provenance.readers import evidence_of
+
+HEAD = (
+    '<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
+    '<rdf:Description xmlns:Iptc4xmpExt="http://iptc.org/std/Iptc4xmpExt/2008-02-29/" '
+    'xmlns:xmp="http://ns.adobe.com/xap/1.0/" xmlns:photoshop="http://ns.adobe.com/photoshop/1.0/"'
+)
+TAIL = "</rdf:Description></rdf:RDF></x:xmpmeta>"
+TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/"
+
+
+def packet(attributes="", inside=""):
+    return f"{HEAD} {attributes}>{inside}{TAIL}".encode()
+
+
+@pytest.fixture
+def told(drawings):
+    def read(xmp, kind="JPEG"):
+        return evidence_of(images.open(drawings.file(drawings.painting(), kind, xmp=xmp)))
+
+    return read
+
+
+@pytest.mark.parametrize(
+    "xmp",
+    [
+        packet(f'Iptc4xmpExt:DigitalSourceType="{TYPE}trainedAlgorithmicMedia"'),
+        packet(
+            inside=f"<Iptc4xmpExt:DigitalSourceType>{TYPE}trainedAlgorithmicMedia</Iptc4xmpExt:DigitalSourceType>"
+        ),
+        packet(inside=f'<Iptc4xmpExt:DigitalSourceType rdf:resource="{TYPE}trainedAlgorithmicMedia"/>'),
+    ],
+)
+def test_the_digital_source_type_is_read_however_it_is_written(told, xmp):
+    (found,) = told(xmp)
+    assert (found.word, found.says, found.trust) == ("trainedAlgorithmicMedia", Says.AI, Trust.CLAIM)
+
+
+@pytest.mark.parametrize("kind", ["PNG", "WEBP", "TIFF", "AVIF"])
+def test_xmp_is_found_in_every_format_that_has_it(drawings, kind):
+    xmp = packet(f'Iptc4xmpExt:DigitalSourceType="{TYPE}digitalCapture"')
+    options = {"xmp": xmp}
+    if kind == "TIFF":
+        options = {"tiffinfo": {700: xmp}}
+    elif kind == "PNG":
+        words = PngInfo()
+        words.add_itxt("XML:com.adobe.xmp", xmp.decode())
+        options = {"pnginfo": words}
+    (found,) = evidence_of(images.open(drawings.file(drawings.painting(), kind, **options)))
+    assert found.says is Says.HUMAN
+
+
+@pytest.mark.parametrize(
+    ("attribute", "says"),
+    [
+        ('xmp:CreatorTool="Adobe Firefly"', [Says.AI]),
+        ('xmp:CreatorTool="Adobe Photoshop 25.0"', [Says.NEUTRAL]),
+        ('photoshop:Credit="Made with Google AI"', [Says.AI]),
+        ('photoshop:Credit="Firefly Photography"', []),
+    ],
+)
+def test_programs_that_name_themselves(told, attribute, says):
+    assert [each.says for each in told(packet(attribute))] == says
+
+
+@pytest.mark.parametrize(
+    "xmp",
+    [
+        b"<x:xmpmeta",
+        b'<!DOCTYPE x [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;">]><x>&b;</x>',
+        b'<!DOCTYPE x [<!ENTITY a SYSTEM "file:///etc/passwd">]><x>&a;</x>',
+        b"\xff\xfe\x00",
+    ],
+)
+def test_damaged_and_hostile_xml_is_one_finding(told, xmp):
+    (found,) = told(xmp)
+    assert found.trust is Trust.UNREADABLE
+
+
+def test_too_much_xmp_is_left_alone(told):
+    (found,) = told(packet(inside=" " * 1_000_001), "WEBP")
+    assert found.trust is Trust.UNREADABLE
+
+
+def test_what_strangers_write_is_cut_and_printable(told):
+    (found,) = told(packet(f'xmp:CreatorTool="\u202egpj\u0007.{"x" * 5000}"'.replace("\u0007", "")))
+    assert len(found.finding) <= LONGEST
+    assert found.finding.isprintable()

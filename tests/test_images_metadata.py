@@ -1,0 +1,74 @@
+"""`images.metadata`: what a file carries beside its picture, read without decoding it."""
+
+import struct
+import zlib
+
+import pytest
+from PIL import Image
+from PIL.ExifTags import IFD, Base
+from PIL.PngImagePlugin import PngInfo
+
+from core import images
+from core.errors import CorruptImageError, ImageTooLargeError, UnsupportedImageError
+from core.images import Metadata
+
+
+def test_a_png_gives_every_text_wherever_it_stands(drawings):
+    words = PngInfo()
+    words.add_text("plain", "one")
+    words.add_text("zipped", "two", zip=True)
+    words.add_itxt("Übersicht", "drei \N{SNOWMAN}")
+    data = drawings.file(drawings.painting(), pnginfo=words)
+    late = b"tEXtlate\0four"
+    end = data.index(b"IEND") - 4
+    chunk = struct.pack(">I", len(late) - 4) + late + struct.pack(">I", zlib.crc32(late))
+    found = images.metadata(data[:end] + chunk + data[end:])
+    assert found.texts == {"plain": "one", "zipped": "two", "Übersicht": "drei \N{SNOWMAN}", "late": "four"}
+
+
+def test_damaged_pixels_hide_no_text(drawings):
+    words = PngInfo()
+    words.add_text("plain", "one")
+    data = bytearray(drawings.file(drawings.painting(), pnginfo=words))
+    data[data.index(b"IDAT") + 8] ^= 0xFF
+    with pytest.raises(CorruptImageError):
+        images.open(bytes(data))
+    assert images.metadata(bytes(data)).texts == {"plain": "one"}
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "AVIF"])
+def test_exif_of_both_directories_is_given(drawings, kind):
+    exif = Image.Exif()
+    exif[Base.Software] = "Brush"
+    exif.get_ifd(IFD.Exif)[Base.UserComment] = b"ASCII\0\0\0hello"
+    found = images.metadata(drawings.file(drawings.painting(), kind, exif=exif)).exif
+    assert (found[Base.Software], found[Base.UserComment]) == ("Brush", b"ASCII\0\0\0hello")
+
+
+@pytest.mark.parametrize("kind", images.FORMATS)
+def test_a_file_without_any_carries_nothing(drawings, kind):
+    found = images.metadata(drawings.file(drawings.painting(), kind))
+    assert (found.texts, found.xmp) == ({}, b"")
+    assert not {Base.Software, Base.Make, Base.UserComment} & set(found.exif)
+
+
+def test_a_text_that_unpacks_to_too_much_is_refused(drawings):
+    words = PngInfo()
+    words.add_text("bomb", "x" * 30_000_000, zip=True)
+    with pytest.raises(CorruptImageError):
+        images.metadata(drawings.file(drawings.painting(), pnginfo=words))
+
+
+def test_what_the_door_refuses_has_no_metadata(drawings):
+    with pytest.raises(UnsupportedImageError):
+        images.metadata(b"no picture at all")
+    with pytest.raises(ImageTooLargeError):
+        images.metadata(drawings.file(drawings.painting()), limits=images.Limits(max_pixels=3000))
+
+
+def test_an_artwork_keeps_its_file_and_does_not_print_it(drawings):
+    data = drawings.file(drawings.painting())
+    artwork = images.open(data)
+    assert artwork.file == data
+    assert len(repr(artwork)) < 500
+    assert isinstance(images.metadata(artwork.file), Metadata)
