@@ -47,6 +47,6 @@ $(VENV)/app: requirements.txt
 	@$(PIP) -r requirements.txt
 	@touch $@
 
-$(VENV)/dev: requirements-dev.txt $(VENV)/app
+$(VENV)/dev: requirements-dev.txt requirements-addresses.txt requirements-ray.txt $(VENV)/app
 	@$(PIP) -r requirements-dev.txt
 	@touch $@

@@ -1,11 +1,12 @@
 """Kill audits with SIGKILL at random moments, resume them, and compare every result with an uninterrupted run.
 
-Usage: PYTHONPATH=. python benchmarks/audit_kills.py [--kills 1000] [--minutes 10] [--pictures 48] [--model NAME]
+Usage: PYTHONPATH=. python benchmarks/audit_kills.py [--kills 1000] [--minutes 10] [--pictures 48] [--model NAME] [--reports]
 
-Each run is a process of its own, and some audits are killed again while they go on. The moments are drawn from the
+Each run is a process of its own, and most audits are killed again while they go on. The moments are drawn from the
 audit itself, not from the loading of libraries before it. By default a stand-in judges, which needs no torch: its
 processes come from a fork server, which is a fresh process too and has no threads, so that many are affordable.
-With a model each process is spawned and loads all anew.
+With a model each process is spawned and loads all anew. Reports are left out unless asked for: drawing them takes
+many times as long as the whole of a small audit, and nearly every kill would fall there.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ from sqlalchemy import URL
 from core.audit import lifecycle
 from core.audit.lifecycle import NOTE, Order
 from core.audit.model import load_model
-from core.audit.report import content
+from core.audit.report import content, reports
 from core.audit.report.reports import HTML_FILE, PDF_FILE, XLSX_FILE
 from core.audit.store.audits import AuditStore
 from core.audit.store.records import State
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
     from multiprocessing.process import BaseProcess
     from multiprocessing.synchronize import Event
 
-AGAIN = 0.3
+AGAIN = 0.7
 """Share of the killed audits that are killed again while they go on."""
 WORKERS = 2
 REPEATED = 10
@@ -51,8 +52,10 @@ PRELOADED = [
     "core.audit.lifecycle",
     "core.audit.report.reports",
     "sqlalchemy.dialects.sqlite",
+    "sqlite3.dbapi2",
+    "pandas",
 ]
-"""What the fork server holds: all that a run with the stand-in imports."""
+"""What the fork server holds: all that a run with the stand-in imports, pandas for pyarrow."""
 REPORTS = frozenset({HTML_FILE, PDF_FILE, XLSX_FILE})
 """They name the audit and when it began, so that of two audits they differ: they have to be there, no more."""
 LONGEST = 600.0
@@ -61,10 +64,11 @@ LONGEST = 600.0
 
 @dataclass(frozen=True)
 class Run:
-    """One run of an audit: what is asked for, and the file of the database that keeps it."""
+    """One run of an audit: what is asked for, the file of the database that keeps it, and whether reports are written."""
 
     order: Order
     database: Path
+    reports: bool
 
 
 def draw_files(folder: Path, count: int) -> None:
@@ -85,6 +89,8 @@ def carry_out(run: Run, ready: Event) -> None:
     lifecycle.load_model = lambda _: loaded
     if not run.order.model:
         content.load_card = no_card
+    if not run.reports:
+        reports.write_reports = lambda *_: None
     ready.set()
     with AuditStore.open(_url(run.database)) as store:
         lifecycle.carry_out(run.order, store)
@@ -164,6 +170,7 @@ def main() -> None:
     parser.add_argument("--pictures", type=int, default=48)
     parser.add_argument("--model")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--reports", action="store_true", help="write the reports too")
     parser.add_argument("--minutes", type=float, help="stop then, however many kills there were")
     options = parser.parse_args()
     context: BaseContext = multiprocessing.get_context("spawn")
@@ -179,10 +186,13 @@ def main() -> None:
         folder = Path(name)
         (folder / "works").mkdir()
         draw_files(folder / "works", options.pictures)
+        with AuditStore.open(_url(folder / "empty" / "audits.db")):
+            pass  # every audit gets a copy: making the tables would take a fifth of its time
 
         def new(called: str) -> Run:
             order = Order((folder / "works",), folder / called / "out", options.model, workers=WORKERS)
-            return Run(order, folder / called / "store" / "audits.db")
+            shutil.copytree(folder / "empty", folder / called / "store")
+            return Run(order, folder / called / "store" / "audits.db", options.reports)
 
         finish(context, new("first"))
         whole = new("whole")

@@ -13,13 +13,13 @@ import streamlit as st
 from filelock import FileLock
 
 from core import images
+from core.audit.inputs.address import Input
 from core.audit.inputs.listing import Source
 from core.audit.inputs.roots import Roots
 from core.audit.inputs.sources import sources_of
-from core.audit.lifecycle import write_again
+from core.audit.lifecycle import NOTE, is_run, write_files
 from core.audit.pictures import input_sources, picture_bytes
 from core.audit.queue import PICTURES, Queue, Request, Wish
-from core.audit.results import NEAR_DUPLICATES_FILE
 from core.audit.store.audits import AuditStore
 from core.audit.store.database import open_database
 from core.audit.store.pages import ResultPages
@@ -32,8 +32,7 @@ POSITION: Final = "position"
 ROOT: Final = Path(__file__).resolve().parents[1]
 MOVING: Final = ("waiting", "planning", "running", "pausing", "cancelling")
 """States in which an audit changes by itself."""
-
-
+INTERRUPTED: Final = "interrupted"
 _RUNS: Final = {Wish.PAUSE: "pausing", Wish.CANCEL: "cancelling"}
 _RESTS: Final = {Wish.RUN: "waiting", Wish.PAUSE: "paused", Wish.CANCEL: "cancelled"}
 
@@ -42,7 +41,8 @@ _RESTS: Final = {Wish.RUN: "waiting", Wish.PAUSE: "paused", Wish.CANCEL: "cancel
 class Standing:
     """One audit: as it was asked for here, as the store knows it (one of the two may be missing), and its state in a word.
 
-    The state is that of the store, or "waiting" (for its turn) or "failed".
+    The state is that of the store, or "waiting" (for its turn), "failed", or "interrupted" where the process of an audit
+    begun on the command line is gone.
     """
 
     id: str
@@ -59,7 +59,7 @@ class Standing:
         return ", ".join(names[:2]) + more
 
     @property
-    def audit_inputs(self) -> Sequence[Path]:
+    def audit_inputs(self) -> Sequence[Input]:
         """The inputs that the store knows."""
         return self.audit.inputs if self.audit else ()
 
@@ -119,8 +119,8 @@ def _standing(audit_id: str, request: Request | None, audit: Audit | None, curre
 def _state(request: Request | None, audit: Audit | None, current: str) -> str:
     kept = audit.state if audit else None
     if request is None:
-        return str(kept)
-    if request.failure:
+        return INTERRUPTED if audit and _was_left(audit) else str(kept)
+    if request.failure and request.wish is not Wish.PAUSE:
         return "failed"
     if kept in {State.FINISHED, State.CANCELLED}:
         return str(kept)
@@ -129,12 +129,30 @@ def _state(request: Request | None, audit: Audit | None, current: str) -> str:
     return (_RUNS if request.id == current else _RESTS)[request.wish]
 
 
+def _was_left(audit: Audit) -> bool:
+    """Whether an audit of the command line should be running and is not; False where its folder is out of reach."""
+    if audit.state not in MOVING or audit.output is None or not Roots.configured().hold(audit.output):
+        return False
+    return (audit.output / NOTE).is_file() and not is_run(audit.output)
+
+
+def why_not_resumed(what: Standing) -> str:
+    """Say why an audit that rests cannot go on here, or return "" if it can."""
+    return queue().why_not_adopted(what.audit) if what.request is None and what.audit else ""
+
+
 def ask(what: Standing, wish: Wish) -> None:
     """Ask an audit to pause, to go on or to be cancelled.
 
     Raises:
         AuditError: it cannot be asked that any more.
     """
+    if what.request is None and what.audit is not None and wish is Wish.RUN:
+        queue().adopt(what.audit)
+        return
+    if what.request is None and what.state == INTERRUPTED:
+        store().set_state(what.id, State.CANCELLED)
+        return
     if what.request is None:
         wanted: dict[Wish, Literal[State.PAUSING, State.CANCELLING]] = {
             Wish.PAUSE: State.PAUSING,
@@ -152,26 +170,32 @@ def results(audit: Audit) -> ResultPages:
     return store().results(audit)
 
 
-def files(what: Standing) -> list[Path]:
-    """Return the files of results and reports that lie in the folder of an audit."""
-    if what.request is None:
-        return []
-    folder = queue().folder(what.id)
-    return sorted([*folder.glob("report.*"), *folder.glob("results.*"), *folder.glob(NEAR_DUPLICATES_FILE)])
+def kept_file(audit: Audit, name: str) -> Path:
+    """Return where a file of results or a report lies for the page, whether it was written yet or not."""
+    return queue().folder(audit.id) / name
 
 
-def fresh_bytes(audit: Audit, path: Path) -> bytes:
-    """Read a file of results or a report; if a ruling is newer, all are written again first.
+def fresh_bytes(audit: Audit, name: str) -> bytes:
+    """Read a file of results or a report of a finished audit; if it is missing or a ruling is newer, all are written.
 
     Raises:
-        AuditError: the audit is not finished, or just now written again by another process.
         OutputError: they cannot be written.
     """
-    ruled = results(audit).last_ruled()
+    ruled, path = results(audit).last_ruled(), kept_file(audit, name)
+    path.parent.mkdir(exist_ok=True)
     with FileLock(path.parent / ".files.lock"):
-        if ruled and datetime.fromisoformat(ruled).timestamp() >= int(path.stat().st_mtime):
-            write_again(path.parent, store())
+        if not path.is_file() or (
+            ruled and datetime.fromisoformat(ruled).timestamp() >= int(path.stat().st_mtime)
+        ):
+            write_files(store(), audit, path.parent, _reachable(audit.id))
         return path.read_bytes()
+
+
+def _reachable(audit_id: str) -> list[Source]:
+    try:
+        return _sources(audit_id)
+    except AuditError:  # gone, or not offered here: the reports say that they have no small pictures
+        return []
 
 
 def file_of(audit_id: str, position: str) -> tuple[str, bytes]:

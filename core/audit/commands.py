@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from core.audit.engine import Engine
+from core.audit.inputs.address import input_of
 from core.terminal import console, interruptible, progress_bar
 
 if TYPE_CHECKING:
@@ -15,13 +17,22 @@ if TYPE_CHECKING:
 INTERRUPTED = 130
 
 
+def _that_exist(inputs: list[str]) -> list[str]:
+    for text in inputs:
+        named = input_of(text)
+        if isinstance(named, Path) and not named.exists():
+            raise typer.BadParameter(f"{text} is no file and no folder on this computer: check the path.")
+    return inputs
+
+
 def audit(
     inputs: Annotated[
-        list[Path],
+        list[str],
         typer.Argument(
             metavar="INPUT...",
-            help="Pictures, videos, folders, zip archives, or lists of files (.txt, or .csv with a column 'path').",
-            exists=True,
+            help="Pictures, videos, folders, zip archives, lists of files (.txt, or .csv with a column 'path'), or "
+            "addresses such as s3://bucket/folder.",
+            callback=_that_exist,
         ),
     ],
     output: Annotated[Path, typer.Option(help="The folder for the results.", file_okay=False)],
@@ -29,8 +40,12 @@ def audit(
     model: Annotated[str | None, typer.Option(help="A model's name or folder.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on where an audit stopped.")] = False,
     workers: Annotated[
-        int | None, typer.Option(min=1, help="Threads that read and judge; by default one per core.")
+        int | None,
+        typer.Option(min=1, help="Threads, of ray processes, that read and judge; by default one per core."),
     ] = None,
+    engine: Annotated[
+        Engine, typer.Option(help="Where: local on this machine, ray on the cluster of RAY_ADDRESS.")
+    ] = Engine.LOCAL,
 ) -> None:
     """Judge whole collections; exit 0 if all files were read, 1 if some were not, 2 for wrong usage.
 
@@ -44,7 +59,8 @@ def audit(
         from core.audit.store.audits import AuditStore
         from core.audit.store.records import State
 
-        order = Order(tuple(inputs), output, model, resume, workers)
+        named = tuple(input_of(text) for text in inputs)
+        order = Order(named, output, model, resume, workers, engine=engine)
         with interruptible() as check, AuditStore.open() as store, progress_bar() as bar:
             task = bar.add_task("preparing", total=None)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from itertools import islice
 
 from core.audit.inputs.listing import Entry, Source
@@ -12,9 +12,12 @@ from core.audit.inputs.videos import sampled, survey
 from core.audit.plan import CHUNK
 from core.audit.store.records import Finding, Planned
 from core.corpus.duplicates import perceptual_hash
+from core.detectors.judging import predict_naming
 from core.detectors.protocol import Detector
 from core.errors import CorruptImageError, ImageError, UnreadableVideoError
 from core.images import Artwork
+from core.provenance.evidence import strongest, summary
+from core.provenance.readers import evidence_of
 from core.verdict import decide
 
 DECIMALS = 6
@@ -24,7 +27,7 @@ LOOK_SIDE = 128
 MAX_PIXELS = 64_000_000
 """Pixels of all pictures held at once while a chunk is examined, one picture aside."""
 
-Opened = tuple[Planned, Artwork]
+Opened = tuple[Finding, Artwork]
 
 
 def examine(detector: Detector, sources: Sequence[Source], chunk: Sequence[Planned]) -> list[Finding]:
@@ -51,7 +54,7 @@ def examine(detector: Detector, sources: Sequence[Source], chunk: Sequence[Plann
         if held and pixels + artwork.width * artwork.height > MAX_PIXELS:
             findings += _judge(detector, held)
             held, pixels = [], 0
-        held.append((item, artwork))
+        held.append((_about(item, artwork), dataclasses.replace(artwork, file=b"")))
         pixels += artwork.width * artwork.height
     findings += _judge(detector, held)
     return sorted(findings, key=lambda finding: (finding.position, finding.part))
@@ -73,23 +76,27 @@ def _entry(item: Planned) -> Entry:
     return Entry(item.path, item.locator, item.size, item.stamp)
 
 
+def _about(item: Planned, artwork: Artwork) -> Finding:
+    """Return all there is to find about a picture but its verdict."""
+    evidence = evidence_of(artwork)
+    return Finding(
+        item.position,
+        width=artwork.width,
+        height=artwork.height,
+        format=artwork.format,
+        look=look(artwork),
+        evidence=summary(evidence) or None,
+        evidence_says=strongest(evidence),
+    )
+
+
 def _judge(detector: Detector, held: Sequence[Opened]) -> list[Finding]:
     if not held:
         return []
-    found = detector.predict([artwork for _, artwork in held])
+    found, models = predict_naming(detector, [artwork for _, artwork in held])
     return [
-        _judged(
-            detector,
-            float(p_ai),
-            Finding(
-                item.position,
-                width=artwork.width,
-                height=artwork.height,
-                format=artwork.format,
-                look=look(artwork),
-            ),
-        )
-        for (item, artwork), p_ai in zip(held, found, strict=True)
+        _judged(detector, float(p_ai), model, finding)
+        for (finding, _), p_ai, model in zip(held, found, models, strict=True)
     ]
 
 
@@ -98,10 +105,10 @@ def look(artwork: Artwork) -> int:
     return int(perceptual_hash(dataclasses.replace(artwork, image=artwork.preview(LOOK_SIDE))))
 
 
-def _judged(detector: Detector, p_ai: float, finding: Finding) -> Finding:
+def _judged(detector: Detector, p_ai: float, model: str, finding: Finding) -> Finding:
     rounded = round(p_ai, DECIMALS)
     verdict = decide(rounded, detector.card.band, detector.card.name)
-    return dataclasses.replace(finding, p_ai=rounded, verdict=verdict.label)
+    return dataclasses.replace(finding, p_ai=rounded, verdict=verdict.label, model=model)
 
 
 def _watch(detector: Detector, source: Source, item: Planned) -> list[Finding]:
@@ -115,17 +122,25 @@ def _watch(detector: Detector, source: Source, item: Planned) -> list[Finding]:
     with source.seekable(_entry(item)) as file:
         video = survey(file, item.video, name)
         sums, counts = [0.0] * len(video.shots), [0] * len(video.shots)
+        judges: list[set[str]] = [set() for _ in video.shots]
         frames = sampled(file, item.video, name, video)
         while batch := list(islice(frames, CHUNK)):
-            for (number, _), p_ai in zip(batch, detector.predict([frame for _, frame in batch]), strict=True):
+            found, models = predict_naming(detector, [frame for _, frame in batch])
+            for (number, _), p_ai, model in zip(batch, found, models, strict=True):
                 sums[number] += float(p_ai)
                 counts[number] += 1
+                judges[number].add(model)
     of_shots = [total / count for total, count in zip(sums, counts, strict=True)]
     lengths = [shot.frames for shot in video.shots]
     mean = sum(p_ai * length for p_ai, length in zip(of_shots, lengths, strict=True)) / sum(lengths)
     whole = Finding(item.position, width=video.width, height=video.height, format=item.video)
-    found = [_judged(detector, mean, whole)]
-    for part, (shot, p_ai) in enumerate(zip(video.shots, of_shots, strict=True), 1):
+    findings = [_judged(detector, mean, _together(set().union(*judges)), whole)]
+    for part, (shot, p_ai, of_shot) in enumerate(zip(video.shots, of_shots, judges, strict=True), 1):
         path = f"{item.path}#t={shot.start:.3f},{shot.end:.3f}"
-        found.append(_judged(detector, p_ai, dataclasses.replace(whole, part=part, path=path)))
-    return found
+        shown = dataclasses.replace(whole, part=part, path=path)
+        findings.append(_judged(detector, p_ai, _together(of_shot), shown))
+    return findings
+
+
+def _together(models: Collection[str]) -> str:
+    return " + ".join(sorted(models))

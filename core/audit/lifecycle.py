@@ -18,6 +18,8 @@ from filelock import FileLock, Timeout
 
 from core.audit import local
 from core.audit.configuration import Configuration
+from core.audit.engine import Engine
+from core.audit.inputs.address import Input
 from core.audit.inputs.listing import Source
 from core.audit.inputs.sources import sources_of
 from core.audit.look_alikes import groups_of
@@ -40,15 +42,17 @@ WISHES = (State.PAUSING, State.CANCELLING)
 class Order:
     """What a user asks for: the inputs, the folder for the results, the model (None: the default, or the resumed one's).
 
-    `workers` is how many threads read and judge; None is one a core. `audit_id` is for a new audit; None makes one.
+    `workers` is how many threads, or processes of a Ray cluster, read and judge; None is one a core. `audit_id` is for
+    a new audit; None makes one. An audit may be resumed by another engine than the one it was begun with.
     """
 
-    inputs: tuple[Path, ...]
+    inputs: tuple[Input, ...]
     output: Path
     model: str | None = None
     resume: bool = False
     workers: int | None = None
     audit_id: str | None = None
+    engine: Engine = Engine.LOCAL
 
 
 @dataclass(frozen=True)
@@ -97,7 +101,7 @@ def carry_out(
         ):
             return _stopped(store, audit)
         store.set_look_alikes(audit.id, groups_of(*store.looks(audit.id)))
-        _write(store, audit, order.output)
+        write_files(store, audit, order.output, sources)
         store.set_state(audit.id, State.FINISHED)
         return _outcome(store, audit)
 
@@ -115,14 +119,43 @@ def write_again(output: Path, store: AuditStore) -> None:
         _, known = _found(Order((), output, resume=True), store)
         if known is None or known.state is not State.FINISHED:
             raise AuditError(f"The audit in {output} is not finished: go on with it by --resume first.")
-        _write(store, known, output)
+        write_files(store, known, output, _sources_left(known))
 
 
-def _write(store: AuditStore, audit: Audit, folder: Path) -> None:
+def is_run(output: Path) -> bool:
+    """Whether a process runs the audit in `output` right now, on this computer."""
+    if not (output / LOCK).exists():
+        return False
+    try:
+        with FileLock(output / LOCK, timeout=0):
+            return False
+    except (Timeout, OSError):
+        return True
+
+
+def write_files(store: AuditStore, audit: Audit, folder: Path, sources: Sequence[Source]) -> None:
+    """Write the results and reports of an audit whose files are all judged, with the latest rulings, into `folder`.
+
+    Args:
+        store: keeps the audit.
+        audit: the audit.
+        folder: exists; what was written there before is replaced.
+        sources: the audit's inputs, for small pictures in the reports; none where they are out of reach.
+
+    Raises:
+        OutputError: they cannot be written.
+    """
     from core.audit.report.reports import write_reports  # noqa: PLC0415  (its libraries: only at the end)
 
     write_results(store, audit, folder)
-    write_reports(store, audit, folder)
+    write_reports(store, audit, folder, sources)
+
+
+def _sources_left(audit: Audit) -> Sequence[Source]:
+    try:
+        return sources_of(audit.inputs)
+    except AuditError:  # moved or removed since: the reports have no small pictures
+        return ()
 
 
 def _prepare(
@@ -155,6 +188,10 @@ def _run(
     watcher: Watcher,
 ) -> bool:
     store.set_state(audit.id, State.RUNNING)
+    if order.engine is Engine.RAY:
+        from core.audit import ray_engine  # noqa: PLC0415  (the model is loaded by others)
+
+        return ray_engine.run(store, audit, sources, order.workers, watcher)
     return local.run(store, audit.id, sources, detector, _workers(order), watcher)
 
 
@@ -222,6 +259,7 @@ def _begun(
         inputs=_absolute(order),
         model=model or configuration.model,
         configuration=configuration,
+        output=order.output.absolute(),
     )
     note = json.dumps({"audit": audit_id, "database": store.address})
     atomic.write(order.output / NOTE, note.encode())
@@ -246,5 +284,5 @@ def _check_same(known: Audit, order: Order, configuration: Configuration) -> Non
         )
 
 
-def _absolute(order: Order) -> tuple[Path, ...]:
-    return tuple(path.absolute() for path in order.inputs)
+def _absolute(order: Order) -> tuple[Input, ...]:
+    return tuple(each.absolute() if isinstance(each, Path) else each for each in order.inputs)

@@ -10,10 +10,10 @@ from collections.abc import Sequence
 
 from core.audit.examination import examine
 from core.audit.inputs.listing import Source
+from core.audit.keeping import keep
 from core.audit.pipeline import in_order
-from core.audit.progress import Pace, Watcher
+from core.audit.progress import Watcher
 from core.audit.store.audits import AuditStore
-from core.audit.store.records import State
 from core.detectors.protocol import Detector
 
 
@@ -25,21 +25,7 @@ def run(
     workers: int,
     watcher: Watcher,
 ) -> bool:
-    """Examine every file of the plan that waits; return whether all are done.
-
-    What was found in a chunk is durable before `watcher` hears of it. The run ends early, between two chunks, when
-    the store says that the audit is to pause or to be cancelled.
-    """
-    counts = store.counts(audit_id)
-    pace = Pace(counts.done)
-    watcher(pace.moment(State.RUNNING, counts))
+    """Examine every file of the plan that waits; return whether all are done, see `keep`."""
     planned = (store.chunk(audit_id, number) for number in store.waiting_chunks(audit_id))
     examined = in_order(lambda chunk: (chunk, examine(detector, sources, chunk)), planned, workers)
-    for chunk, findings in examined:
-        store.record(audit_id, chunk, findings)
-        counts = counts.after(findings)
-        watcher(pace.moment(State.RUNNING, counts))
-        if store.state(audit_id) in {State.PAUSING, State.CANCELLING}:
-            examined.close()
-            return False
-    return True
+    return keep(store, audit_id, examined, watcher)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice, zip_longest
 
-from core.audit.inputs.listing import Entry, Identity, Source, identify
+from core.audit.inputs.listing import NO_SIZE, Entry, Identity, Source, identify
 from core.audit.pipeline import in_order
 from core.audit.store.audits import AuditStore
 from core.audit.store.records import Planned
@@ -86,7 +86,7 @@ def make_plan(
 def check_unchanged(store: AuditStore, audit_id: str, sources: Sequence[Source]) -> None:
     """Compare the sources with the plan that was made of them.
 
-    Files whose size and time are as planned are taken for the same; the others are hashed.
+    Files whose size and time are known and as planned are taken for the same; the others are hashed.
 
     Raises:
         AuditError: a file was added, removed, renamed or changed since.
@@ -99,7 +99,8 @@ def check_unchanged(store: AuditStore, audit_id: str, sources: Sequence[Source])
             raise _changed(f"'{entry.path}' was not there")
         if (number, entry.locator) != (planned.source, planned.locator):
             raise _changed(f"in the place of '{planned.path}' is '{entry.path}'")
-        if (entry.size, entry.stamp, entry.refused) == (planned.size, planned.stamp, planned.refused):
+        same = (entry.size, entry.stamp, entry.refused) == (planned.size, planned.stamp, planned.refused)
+        if same and entry.size != NO_SIZE:
             continue
         identity = identify(source, entry)
         if (identity.sha256 if identity else "") != planned.sha256:

@@ -21,8 +21,10 @@ from filelock import FileLock
 
 from core.audit.inputs.roots import Roots
 from core.audit.inputs.sources import ZIP_START
+from core.audit.store.records import Audit
 from core.corpus import atomic
 from core.errors import AuditError
+from core.images import printable
 
 VARIABLE: Final = "VERSO_AUDITS"
 ID: Final = re.compile("[0-9a-f]{32}")
@@ -45,7 +47,11 @@ class Wish(StrEnum):
 
 @dataclass(frozen=True)
 class Request:
-    """An audit as it was asked for; `asked` is when (seconds since 1970), `failure` a sentence if it could not go on."""
+    """An audit as it was asked for; `asked` is when (seconds since 1970), `failure` a sentence if it could not go on.
+
+    `output` is the folder of an audit begun on the command line, "" for one whose results lie with its request.
+    `deaths` counts how often the worker died with it since `done` files were done.
+    """
 
     id: str
     inputs: tuple[str, ...]
@@ -53,6 +59,9 @@ class Request:
     asked: float
     wish: Wish = Wish.RUN
     failure: str = ""
+    output: str = ""
+    deaths: int = 0
+    done: int = 0
 
 
 @dataclass(frozen=True)
@@ -144,6 +153,47 @@ class Queue:
         self._write(Request(audit_id, tuple(str(path.absolute()) for path in inputs), model, time.time()))
         return audit_id
 
+    def why_not_adopted(self, audit: Audit) -> str:
+        """Say why an audit that was begun on the command line cannot go on here, or return "" if it can."""
+        there = "resume it on the command line with --resume"
+        if audit.output is None:
+            return f"This audit was begun by an earlier Verso: {there}."
+        if audit.planned is None:
+            return f"This audit was stopped while its files were listed: {there}."
+        roots = Roots.configured()
+        out = next((path for path in (audit.output, *audit.inputs) if not roots.hold(path)), None)
+        if out is not None:
+            return f"{printable(str(out))} lies outside the folders that may be used here, {roots}: {there}."
+        if not audit.output.is_dir():
+            return f"Its folder {printable(str(audit.output))} is not on this computer: {there}."
+        return ""
+
+    def adopt(self, audit: Audit) -> None:
+        """Ask for an audit to go on that was begun on the command line.
+
+        Raises:
+            AuditError: it cannot go on here.
+        """
+        if why := self.why_not_adopted(audit):
+            raise AuditError(why)
+        inputs = tuple(map(str, audit.inputs))
+        self._write(Request(audit.id, inputs, audit.model, time.time(), output=str(audit.output)))
+
+    def output(self, request: Request) -> Path:
+        """Return the folder for the results of an audit.
+
+        Raises:
+            AuditError: it is not among the folders that may be used here any more.
+        """
+        if not request.output:
+            return self.folder(request.id)
+        if not Roots.configured().hold(Path(request.output)):
+            raise AuditError(
+                f"Its folder {printable(request.output)} lies outside the folders that may be used here, "
+                f"{Roots.configured()}: resume it on the command line with --resume."
+            )
+        return Path(request.output)
+
     def find(self, audit_id: str) -> Request | None:
         """Return the request of this id, if there is one."""
         path = self.folder(audit_id) / REQUEST
@@ -159,11 +209,25 @@ class Queue:
 
     def wish(self, audit_id: str, wish: Wish) -> None:
         """Ask something else of an audit; asking it to run again takes its failure away."""
-        self._change(audit_id, wish=wish, failure="", **({"asked": time.time()} if wish is Wish.RUN else {}))
+        again = {"asked": time.time(), "deaths": 0} if wish is Wish.RUN else {}
+        self._change(audit_id, wish=wish, failure="", **again)
 
     def fail(self, audit_id: str, why: str) -> None:
         """Note why an audit cannot go on."""
         self._change(audit_id, failure=why)
+
+    def died(self, audit_id: str, done: int) -> int:
+        """Note that the worker died with an audit when `done` files were done; return how often it has there."""
+        known = self.find(audit_id)
+        if known is None:
+            return 0
+        deaths = known.deaths + 1 if known.done == done else 1
+        self._change(audit_id, deaths=deaths, done=done)
+        return deaths
+
+    def hold_back(self, audit_id: str, why: str) -> None:
+        """Pause an audit that had better not go on by itself, and note why."""
+        self._change(audit_id, wish=Wish.PAUSE, failure=why)
 
     def roots(self, audit_id: str) -> Roots:
         """Return where the files of an audit may lie: its uploads, and the folders that are offered here."""
@@ -195,6 +259,7 @@ class Queue:
             self._replace(replace(known, **changes))  # type: ignore[arg-type]
 
     def _write(self, request: Request) -> None:
+        self.folder(request.id).mkdir(exist_ok=True)
         with FileLock(self.home / ".requests.lock"):
             self._replace(request)
 

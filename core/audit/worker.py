@@ -28,6 +28,12 @@ TURN: Final = 60.0
 NOTED_EVERY: Final = 0.5
 IDLE: Final = 30.0
 """Seconds without anything to do after which the worker ends, and gives its memory back."""
+MOST_DEATHS: Final = 3
+"""Times the process may die with an audit, without one more chunk done, before that audit is paused."""
+HELD_BACK: Final = (
+    f"The system ended this audit {MOST_DEATHS} times before it could finish its next files, most likely because memory "
+    "ran out. Free memory, then resume it."
+)
 ENDED: Final = (State.FINISHED, State.CANCELLED)
 
 
@@ -43,6 +49,17 @@ class Worker:
         self._store = store
         self._served: dict[str, float] = {}
 
+    def recover(self) -> None:
+        """See to the audit that the process before this one died with, if one did."""
+        audit_id = self._queue.current()
+        self._queue.set_current("")
+        if not audit_id or self._queue.died(audit_id, self._store.counts(audit_id).done) < MOST_DEATHS:
+            return
+        self._queue.hold_back(audit_id, HELD_BACK)
+        known = self._store.find(audit_id)
+        if known is not None and known.state not in ENDED:
+            self._store.set_state(audit_id, State.PAUSED)
+
     def next(self) -> Request | None:
         """Return the audit whose turn it is."""
         waiting = [request for request in self._queue.all() if self._waits(request)]
@@ -53,7 +70,7 @@ class Worker:
         turn_of = _Turn(self._queue, self._store, request, turn, self.others_wait)
         self._queue.set_current(request.id)
         try:
-            folder = self._queue.folder(request.id)
+            folder = self._queue.output(request)
             order = Order(
                 tuple(map(Path, request.inputs)),
                 folder,
@@ -131,12 +148,12 @@ class _Turn:
 
 def main() -> None:
     """Work until nothing was left for `IDLE` seconds, or until whoever started this closes its end of stdin."""
-    threading.Thread(target=_end_with_parent, daemon=True).start()
     queue = Queue.of_this_computer()
+    threading.Thread(target=_end_with_parent, args=(queue,), daemon=True).start()
     with FileLock(queue.home / ".worker.lock"), AuditStore.open() as store:
-        queue.set_current("")
-        queue.discard_old()
         worker, busy = Worker(queue, store), time.monotonic()
+        worker.recover()
+        queue.discard_old()
         while time.monotonic() - busy < IDLE:
             request = worker.next()
             if request is None:
@@ -146,9 +163,12 @@ def main() -> None:
             busy = time.monotonic()
 
 
-def _end_with_parent() -> None:
+def _end_with_parent(queue: Queue) -> None:
     sys.stdin.buffer.read()
-    os._exit(1)  # as kill -9 would: audits are made for that
+    try:
+        queue.set_current("")  # nobody's fault: the audit at hand did not die of itself
+    finally:
+        os._exit(1)  # as kill -9 would: audits are made for that
 
 
 if __name__ == "__main__":

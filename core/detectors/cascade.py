@@ -115,6 +115,12 @@ class CascadeDetector:
             p_ai[unsure] = self.thorough.predict([artworks[i] for i in np.flatnonzero(unsure).tolist()])
         return p_ai, unsure
 
+    def predict_by_stage(self, artworks: Sequence[Artwork]) -> tuple[NDArray[np.float32], list[str]]:
+        """Return `p_ai` `[N]`, and the name of the stage that judged each artwork."""
+        p_ai, passed_on = self.judged(artworks)
+        names = self.fast.card.name, self.thorough.card.name
+        return p_ai, [names[was] for was in passed_on.astype(int).tolist()]
+
     def judge_of(self, artwork: Artwork) -> Detector:
         """Return the stage that judges an artwork."""
         passed_on = bool(self.stages.unsure(self.fast.predict([artwork]))[0])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,4 +28,13 @@ class Detector(Protocol):
 
     def predict(self, artworks: Sequence[Artwork]) -> NDArray[np.float32]:
         """Return `p_ai` of each artwork: float32 `[N]` in [0, 1], calibrated."""
+        ...
+
+
+@runtime_checkable
+class Staged(Protocol):
+    """What a detector made of several models offers besides: which of them judged."""
+
+    def predict_by_stage(self, artworks: Sequence[Artwork]) -> tuple[NDArray[np.float32], list[str]]:
+        """Return `predict` of the artworks, float32 `[N]`, and the name of the model that judged each."""
         ...

@@ -94,7 +94,7 @@ def one_audit(what: Standing) -> None:
             case "Distribution":
                 distribution(what.audit)
             case _:
-                downloads(what, what.audit)
+                downloads(what.audit)
 
 
 asked = st.query_params.get(AUDIT)

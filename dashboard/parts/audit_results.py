@@ -8,9 +8,10 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from core.audit.store.pages import BINS
-from core.audit.store.records import Audit
+from core.audit.store.records import Audit, State
 from core.verdict import Label
-from dashboard.audit_desk import Standing, files, fresh_bytes, results
+from dashboard.audit_desk import fresh_bytes, kept_file, queue, results
+from dashboard.parts.escaping import escaped
 from dashboard.parts.figure_download import downloadable
 from dashboard.parts.verdict_card import COLOURS
 
@@ -58,29 +59,28 @@ def distribution(audit: Audit) -> None:
     )
 
 
-def downloads(what: Standing, audit: Audit) -> None:
-    """Offer the files in the folder of an audit."""
-    if what.request is None:
-        st.info(
-            "This audit was begun on the command line: its files lie in the folder named there by `--output`."
-        )
-        return
-    found = files(what)
-    if not found:
+def downloads(audit: Audit) -> None:
+    """Offer the files of an audit's results and reports."""
+    if audit.state is not State.FINISHED:
         st.info("The files are written when the audit is finished.")
         return
     st.caption("Results carry every ruling made until you press the button.")
-    for path in found:
+    if audit.output not in {None, queue().folder(audit.id).absolute()}:
+        st.caption(
+            f"This audit was begun on the command line. Its folder {escaped(str(audit.output))} stays as it is; what you "
+            "download here is made from the database of audits."
+        )
+    for name, meaning in MEANINGS.items():
         line = st.container(horizontal=True, vertical_alignment="center")
         line.download_button(
-            path.name,
-            partial(fresh_bytes, audit, path),
-            path.name,
-            key=f"download-{path.name}",
+            name,
+            partial(fresh_bytes, audit, name),
+            name,
+            key=f"download-{name}",
             icon=":material/download:",
             on_click="ignore",
             width=220,
         )
-        line.markdown(
-            f"{MEANINGS.get(path.name, '')} :gray[{path.stat().st_size / 1000:,.0f} kB]", width="content"
-        )
+        path = kept_file(audit, name)
+        size = f" :gray[{path.stat().st_size / 1000:,.0f} kB]" if path.is_file() else ""
+        line.markdown(f"{meaning}{size}", width="content")

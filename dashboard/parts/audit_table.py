@@ -1,6 +1,7 @@
 """The files of an audit as a paged table with small pictures, filtered; the selected one can be ruled in place."""
 
 import base64
+from collections.abc import Sequence
 from math import ceil
 from typing import Final
 from zlib import crc32
@@ -23,8 +24,10 @@ ROW_HEIGHT: Final = 56
 @st.fragment
 def audit_table(audit: Audit) -> None:
     """Draw the filters, a page of the table, and the selected file."""
-    wanted = _filters()
     pages = results(audit)
+    judges = list(pages.judges())
+    staged = bool(set(judges) - {audit.configuration.model})
+    wanted = _filters(judges)
     count = pages.count(wanted)
     if not count:
         st.info("No file of this audit fits these filters.", icon=":material/filter_alt_off:")
@@ -46,6 +49,11 @@ def audit_table(audit: Audit) -> None:
         column_config={
             "picture": st.column_config.ImageColumn(" ", width=70),
             "file": st.column_config.TextColumn(width="medium"),
+            "judged by": st.column_config.TextColumn() if staged else None,
+            "evidence": st.column_config.TextColumn(
+                width="medium",
+                help="What the file says of itself. Anyone can write or remove such claims; silence means nothing.",
+            ),
             "p_ai": st.column_config.NumberColumn(
                 "p(AI)", format="%.3f", help="Calibrated probability of AI"
             ),
@@ -61,7 +69,7 @@ def audit_table(audit: Audit) -> None:
     ruling_panel(audit, here, "table")
 
 
-def _filters() -> Wanted:
+def _filters(judges: Sequence[str]) -> Wanted:
     line = st.container(horizontal=True, vertical_alignment="bottom")
     verdicts = line.multiselect(
         "Verdict", list(Label), key="audit-verdict", bind="query-params", placeholder="any", width=250
@@ -69,11 +77,18 @@ def _filters() -> Wanted:
     kinds = line.multiselect(
         "Only", list(Kind), key="audit-kind", bind="query-params", placeholder="all files", width=280
     )
+    models = []
+    if len(judges) > 1:
+        models = line.multiselect(
+            "Judged by", judges, key="audit-judge", bind="query-params", placeholder="any", width=250
+        )
     text = line.text_input(
         "Find", key="audit-find", bind="query-params", placeholder="in the path, or a sha256", width=240
     )
     order = line.toggle("Most uncertain first", key="audit-uncertain", bind="query-params")
-    return Wanted(tuple(map(Label, verdicts)), tuple(map(Kind, kinds)), (text or "").strip(), order)
+    return Wanted(
+        tuple(map(Label, verdicts)), tuple(map(Kind, kinds)), tuple(models), (text or "").strip(), order
+    )
 
 
 def _cells(audit: Audit, row: Row) -> dict[str, object]:
@@ -82,6 +97,8 @@ def _cells(audit: Audit, row: Row) -> dict[str, object]:
         "file": row.path,
         "verdict": row.verdict or ("error" if row.error else "not yet"),
         "p_ai": row.p_ai,
+        "judged by": row.model or "",
+        "evidence": row.evidence or "",
         "ruling": row.ruling or "",
         "ruled by": row.ruled_by or "",
         "size": f"{row.width} × {row.height}" if row.width else "",

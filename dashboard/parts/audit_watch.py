@@ -6,7 +6,18 @@ from core.audit.queue import Wish
 from core.audit.store.pages import Kind, Wanted
 from core.audit.store.records import Counts
 from core.errors import VersoError
-from dashboard.audit_desk import MOVING, Standing, ask, keep_working, queue, results, standing, store
+from dashboard.audit_desk import (
+    INTERRUPTED,
+    MOVING,
+    Standing,
+    ask,
+    keep_working,
+    queue,
+    results,
+    standing,
+    store,
+    why_not_resumed,
+)
 from dashboard.parts.escaping import escaped
 
 SAYS = {
@@ -15,6 +26,7 @@ SAYS = {
     "running": "Running.",
     "pausing": "Pausing after the pictures at hand.",
     "paused": "Paused. What is done is kept.",
+    "interrupted": "Interrupted: the process that ran it is gone. What is done is kept.",
     "cancelling": "Cancelling after the pictures at hand.",
     "cancelled": "Cancelled. What was judged before can be read below; it cannot go on.",
     "failed": "Could not go on.",
@@ -86,11 +98,13 @@ def _errors(now: Standing, counts: Counts) -> None:
 def _buttons(now: Standing) -> None:
     line = st.container(horizontal=True, vertical_alignment="center")
     offered = []
+    rests = now.state in {"paused", INTERRUPTED}
+    why_not = why_not_resumed(now) if rests else ""
     if now.state in {"waiting", "planning", "running"}:
         offered.append(("Pause", ":material/pause:", Wish.PAUSE))
-    if now.request and (now.state == "paused" or _can_retry(now)):
+    if (rests and not why_not) or (now.request and _can_retry(now)):
         offered.append(("Resume", ":material/play_arrow:", Wish.RUN))
-    if now.state in {"waiting", "planning", "running", "paused"}:
+    if rests or now.state in {"waiting", "planning", "running"}:
         offered.append(("Cancel", ":material/stop:", Wish.CANCEL))
     for label, icon, wish in offered:
         if line.button(label, icon=icon, key=f"audit-{wish}"):
@@ -100,8 +114,10 @@ def _buttons(now: Standing) -> None:
                 st.error(escaped(str(error)), icon=":material/error:")
             else:
                 st.rerun()
-    if now.request is None:
-        line.caption("Begun on the command line; it is resumed there, with `--resume`.")
+    if now.request is None and now.state in MOVING:
+        line.caption("A process of the command line runs it.")
+    if why_not:
+        st.caption(escaped(why_not))
 
 
 def _can_retry(now: Standing) -> bool:

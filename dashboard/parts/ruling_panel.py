@@ -94,9 +94,13 @@ def _verdict(audit: Audit, row: Row) -> None:
             f"<div data-testid='audit-verdict' style='border-left:6px solid {COLOURS[label]};padding-left:.8rem'>"
             f"<b style='font-size:1.2rem'>{TITLES[label]}</b><br>probability of AI <b>{row.p_ai:.3f}</b></div>"
         )
+        staged = row.model not in {None, band.model}
+        stage = f" Of its models, {html.escape(row.model or '')} judged here." if staged else ""
         st.caption(
-            f"{html.escape(audit.model)} says human below {band.human_below:.3f} and AI above {band.ai_above:.3f}."
+            f"{html.escape(audit.model)} says human below {band.human_below:.3f} and AI above {band.ai_above:.3f}.{stage}"
         )
+    if row.evidence:
+        st.caption(f"The file says of itself: {escaped(row.evidence)}.")
     if row.duplicate_of:
         st.caption(f"Same bytes as {escaped(row.duplicate_of)}: a ruling holds for both.")
     elif row.look_alike is not None:

@@ -41,11 +41,19 @@ def card(name: str = "stub", ai_above: float = 0.7) -> Card:
     )
 
 
+class Pair(Stub):
+    """Has a stage `quick`, which is sure of what is dark, and a stage `slow`."""
+
+    def predict_by_stage(self, artworks):
+        p_ai = self.predict(artworks)
+        return p_ai, ["quick" if p < 0.42 else "slow" for p in p_ai]
+
+
 @pytest.fixture
 def stub(monkeypatch: pytest.MonkeyPatch) -> Stub:
-    """The only model there is, called "stub"; `other` differs in its thresholds."""
+    """The model "stub"; `other` differs in its thresholds, `pair` has two stages."""
     only = Stub(card())
-    models = {"stub": only, "other": Stub(card("other", 0.9))}
+    models = {"stub": only, "other": Stub(card("other", 0.9)), "pair": Pair(card("pair"))}
 
     def load(name: str | None) -> tuple[Stub, Configuration]:
         if name not in {None, *models}:

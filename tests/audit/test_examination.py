@@ -11,7 +11,7 @@ from core.audit.examination import examine, look
 from core.audit.inputs.sources import sources_of
 from core.audit.store.records import Planned
 from core.corpus.duplicates import NEAR, perceptual_hash
-from tests.audit.conftest import Stub, card
+from tests.audit.conftest import Pair, Stub, card, film
 
 
 def planned(path, position=0):
@@ -49,3 +49,23 @@ def test_a_refused_entry_gets_its_sentence(folder):
 def test_the_quick_look_is_near_the_full_one(drawings, size):
     artwork = images.open(drawings.file(drawings.painting(size, 3)))
     assert (look(artwork) ^ int(perceptual_hash(artwork))).bit_count() <= NEAR
+
+
+def test_a_finding_names_the_stage_that_judged(folder):
+    paths = [folder / f"{number:02}.jpg" for number in range(20)]
+    chunk = [planned(path, number) for number, path in enumerate(paths)]
+    pair = Pair(card("pair"))
+    findings = examine(pair, sources_of([folder]), chunk)
+    stages = pair.predict_by_stage([images.open(path) for path in paths])[1]
+    assert [finding.model for finding in findings] == stages
+    assert set(stages) == {"quick", "slow"}
+    assert {finding.model for finding in examine(Stub(card()), sources_of([folder]), chunk)} == {"stub"}
+
+
+def test_a_video_names_every_stage_that_judged_its_frames(tmp_path):
+    path = film(tmp_path / "clip.mp4", ((10, 10, 10), (250, 250, 250)))
+    sources = sources_of([path])
+    (entry,) = sources[0].entries()
+    item = Planned(0, entry.path, 0, entry.locator, entry.size, entry.stamp, "", "0" * 64, "MP4", None, 0)
+    found = examine(Pair(card("pair")), sources, [item])
+    assert [finding.model for finding in found] == ["quick + slow", "quick", "slow"]

@@ -9,12 +9,25 @@ from pathlib import Path
 
 import pytest
 
+from core.audit.queue import Queue, Wish
 from core.audit.store.audits import AuditStore
+from core.audit.store.records import State
+from core.audit.worker import MOST_DEATHS, Worker
 from tests.commands import invoke
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 RESULTS = ("results.csv", "results.parquet", "near_duplicates.csv")
 KILLS = 6
+KILLED_WHILE_IT_JUDGES = """
+import os, signal
+from core.audit import lifecycle, worker
+from tests.audit.stand_in import load_stand_in
+
+model = load_stand_in(None)
+model[0].predict = lambda artworks: os.kill(os.getpid(), signal.SIGKILL)
+lifecycle.load_model = lambda _: model
+worker.main()
+"""
 
 
 @pytest.fixture(autouse=True)
@@ -24,7 +37,15 @@ def own_database(tmp_path, monkeypatch):
 
 
 def test_killed_audits_end_in_the_results_of_an_uninterrupted_one():
-    command = [sys.executable, "benchmarks/audit_kills.py", "--kills", str(KILLS), "--pictures", "24"]
+    command = [
+        sys.executable,
+        "benchmarks/audit_kills.py",
+        "--kills",
+        str(KILLS),
+        "--pictures",
+        "24",
+        "--reports",
+    ]
     result = subprocess.run(
         command, cwd=REPOSITORY, env=os.environ, capture_output=True, text=True, check=False
     )
@@ -58,3 +79,25 @@ def test_a_network_killed_while_it_judges_goes_on_with_the_same_results(
     assert invoke(*arguments, str(tmp_path / "whole")).exit_code == 1
     for name in RESULTS:
         assert (tmp_path / "killed" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
+
+
+def test_an_audit_that_its_worker_dies_of_is_paused_and_not_begun_for_ever(folder, tmp_path, monkeypatch):
+    monkeypatch.setenv("VERSO_AUDITS", str(tmp_path / "queue"))
+    monkeypatch.setenv("VERSO_AUDIT_ROOTS", str(folder))
+    queue = Queue.of_this_computer()
+    asked = queue.ask((folder,), "stand-in")
+    for _ in range(MOST_DEATHS):
+        assert not queue.find(asked).failure
+        command = [sys.executable, "-c", KILLED_WHILE_IT_JUDGES]
+        with subprocess.Popen(command, cwd=REPOSITORY, stdin=subprocess.PIPE) as process:
+            assert process.wait() == -signal.SIGKILL
+        assert queue.current() == asked
+    with AuditStore.open() as store:
+        worker = Worker(queue, store)
+        worker.recover()
+        assert worker.next() is None
+        assert store.state(asked) is State.PAUSED
+        assert "memory ran out" in queue.find(asked).failure
+        queue.wish(asked, Wish.RUN)
+        assert worker.next().id == asked
+        assert not worker.next().failure

@@ -1,10 +1,12 @@
 """What is asked of audits, and the worker that carries it out."""
 
 import io
+import os
 from pathlib import Path
 
 import pytest
 
+from core.audit.lifecycle import is_run
 from core.audit.pictures import input_sources, picture_bytes
 from core.audit.queue import Queue, Wish
 from core.audit.store.pages import BINS, QUEUE, Kind, Wanted
@@ -173,3 +175,50 @@ def test_the_review_queue_has_the_most_uncertain_first_and_loses_what_is_ruled(a
     assert pages.page(QUEUE, 0, 1) == waiting[1:2]
     assert pages.row(waiting[0].position).ruling == "unsure"
     assert pages.last_ruled()
+
+
+def test_deaths_are_counted_anew_once_more_files_are_done(queue, folder):
+    asked = queue.ask((folder,), "stub")
+    assert [queue.died(asked, done) for done in (0, 0, 16, 16, 32)] == [1, 2, 1, 2, 1]
+
+
+def paused(audit, store, folder, out="out"):
+    """Begin an audit as the command line does, and pause it after its first chunk."""
+
+    def pause(progress):
+        if progress.counts and progress.counts.done:
+            (running,) = store.all()
+            store.ask(running.id, State.PAUSING)
+
+    return store.find(audit(folder, name=out, watcher=pause).audit_id)
+
+
+def test_an_audit_of_the_command_line_goes_on_in_the_queue(
+    worker, audit, store, folder, tmp_path, monkeypatch
+):
+    begun = paused(audit, store, folder)
+    assert begun.state is State.PAUSED
+    monkeypatch.setenv("VERSO_AUDIT_ROOTS", os.pathsep.join([str(folder), str(tmp_path / "out")]))
+    worker._queue.adopt(begun)
+    finish(worker)
+    assert store.state(begun.id) is State.FINISHED
+    audit(folder, name="whole")
+    resumed, whole = (tmp_path / name / "results.csv" for name in ("out", "whole"))
+    assert resumed.read_bytes() == whole.read_bytes()
+
+
+def test_an_audit_whose_folder_is_not_offered_stays_on_the_command_line(
+    queue, audit, store, folder, tmp_path
+):
+    begun = paused(audit, store, folder)
+    with pytest.raises(AuditError, match=rf"{tmp_path / 'out'} lies outside the folders.*--resume"):
+        queue.adopt(begun)
+    assert queue.find(begun.id) is None
+
+
+def test_an_audit_knows_whether_it_is_run(audit, folder, tmp_path):
+    seen = []
+    audit(folder, watcher=lambda _: seen.append(is_run(tmp_path / "out")))
+    assert all(seen)
+    assert not is_run(tmp_path / "out")
+    assert not is_run(tmp_path / "nowhere")

@@ -5,6 +5,7 @@ import csv
 import pytest
 
 from core.audit.results import write_results
+from core.audit.store.pages import Wanted
 from core.audit.store.records import Choice
 from core.errors import AuditError, OutputError
 
@@ -48,3 +49,21 @@ def test_results_that_cannot_be_written_say_where(audit, store, folder, tmp_path
     audit_id = audit(folder).audit_id
     with pytest.raises(OutputError, match="cannot be written to"):
         write_results(store, store.find(audit_id), tmp_path / "gone")
+
+
+def test_each_row_names_the_stage_that_judged_and_can_be_chosen_by_it(audit, store, folder, tmp_path):
+    audit_id = audit(folder, model="pair").audit_id
+    with (tmp_path / "out" / "results.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert {row["model"] for row in rows if row["verdict"]} == {"quick", "slow"}
+    assert {row["model"] for row in rows if row["error"]} == {"pair"}
+    by_path = {row["path"]: row for row in rows}
+    (copy,) = (row for row in rows if row["duplicate_of"])
+    assert copy["model"] == by_path[copy["duplicate_of"]]["model"]
+    pages = store.results(store.find(audit_id))
+    listed = [row["path"] for row in rows if row["verdict"] and row["model"] == "slow"]
+    assert [row.path for row in pages.page(Wanted(models=("slow",)), 0, 100)] == listed
+    counted = {
+        name: sum(r["model"] == name and not r["duplicate_of"] for r in rows) for name in ("quick", "slow")
+    }
+    assert pages.judges() == counted

@@ -2,11 +2,14 @@ from pathlib import Path
 
 import pytest
 import streamlit as st
+from filelock import FileLock
 from sqlalchemy import URL
 from streamlit.testing.v1 import AppTest
 
+from core.audit.lifecycle import LOCK, Order, carry_out
 from core.audit.queue import Queue, Wish
 from core.audit.store.audits import AuditStore
+from core.audit.store.records import Choice, State
 from core.audit.worker import Worker
 from dashboard import audit_desk
 from tests.audit.conftest import folder, stub  # noqa: F401  (fixtures)
@@ -104,8 +107,63 @@ def test_a_ruling_takes_the_file_out_of_the_queue_and_is_in_the_results(finished
     assert "1 of 40 not ruled yet" in text_of(app)
     ruled = [row for row in desk.all_rows(finished) if row.ruling]
     assert [(row.ruling, row.ruled_by) for row in ruled] == [("override", "Ada")]
-    path = Queue.of_this_computer().folder(finished) / "results.csv"
-    assert b"override,Ada" in audit_desk.fresh_bytes(desk.find(finished), path)
+    assert b"override,Ada" in audit_desk.fresh_bytes(desk.find(finished), "results.csv")
+
+
+@pytest.fixture
+def of_the_command_line(desk, stub, folder, tmp_path):  # noqa: F811, ARG001
+    """Carries an audit out as the command line does, paused at once if `pause`; gives it back."""
+
+    def carried_out(*, pause=False):
+        def watch(progress):
+            if pause and progress.counts and not progress.counts.done:
+                desk.ask(next(iter(desk.all())).id, State.PAUSING)
+
+        outcome = carry_out(Order((folder,), tmp_path / "cli", "stub"), desk, watcher=watch)
+        return desk.find(outcome.audit_id)
+
+    return carried_out
+
+
+def test_an_audit_of_the_command_line_is_resumed_where_its_folder_is_offered(
+    of_the_command_line, desk, tmp_path, monkeypatch
+):
+    begun = of_the_command_line(pause=True)
+    app = opened(audit=begun.id)
+    assert f"{tmp_path / 'cli'} lies outside the folders" in text_of(app)
+    assert "Resume" not in [button.label for button in app.button]
+    monkeypatch.setenv("VERSO_AUDIT_ROOTS", str(tmp_path))
+    press(opened(audit=begun.id), "Resume")
+    queue = Queue.of_this_computer()
+    Worker(queue, desk).run(queue.find(begun.id))
+    assert desk.state(begun.id) is State.FINISHED
+    assert (tmp_path / "cli" / "results.csv").is_file()
+
+
+def test_an_audit_whose_process_is_gone_is_said_to_be_interrupted(
+    of_the_command_line, desk, tmp_path, monkeypatch
+):
+    begun = of_the_command_line(pause=True)
+    desk.set_state(begun.id, State.RUNNING)
+    monkeypatch.setenv("VERSO_AUDIT_ROOTS", str(tmp_path))
+    with FileLock(tmp_path / "cli" / LOCK):
+        assert audit_desk.standing(begun.id).state == "running"
+    app = opened(audit=begun.id)
+    assert audit_desk.standing(begun.id).state == "interrupted"
+    press(app, "Cancel")
+    assert desk.state(begun.id) is State.CANCELLED
+
+
+def test_an_audit_of_the_command_line_is_downloaded_wherever_its_folder_lies(
+    of_the_command_line, desk, tmp_path
+):
+    done = of_the_command_line()
+    assert f"{tmp_path / 'cli'} stays as it is" in text_of(opened(audit=done.id, audit_tab="Downloads"))
+    kept = (tmp_path / "cli" / "results.csv").read_bytes()
+    assert audit_desk.fresh_bytes(done, "results.csv") == kept
+    desk.rule(done.id, 0, Choice.AGREE, name="Ada")
+    assert b"agree,Ada" in audit_desk.fresh_bytes(done, "results.csv")
+    assert (tmp_path / "cli" / "results.csv").read_bytes() == kept
 
 
 def test_all_files_are_listed_and_filtered_by_the_address(finished):

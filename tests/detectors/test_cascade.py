@@ -18,6 +18,7 @@ from core.detectors.cascade import (
     load_cascade,
     write_stages,
 )
+from core.detectors.judging import predict_naming
 from core.errors import ModelError
 from tests.cards import lay, network_card
 
@@ -82,6 +83,13 @@ def test_only_what_the_fast_model_is_not_sure_of_is_passed_on(pair, pictures):
     assert p_ai.tolist() == pytest.approx([0.05, 0.7, 0.7, 0.95])
     assert passed_on.tolist() == [False, True, True, False]
     assert pair.thorough.asked == [pictures[1].sha256, pictures[2].sha256]
+
+
+def test_the_stage_that_judges_is_named(pair, pictures):
+    p_ai, names = predict_naming(pair, pictures)
+    assert p_ai.tolist() == pair.predict(pictures).tolist()
+    assert names == ["quick", "slow", "slow", "quick"]
+    assert predict_naming(pair.fast, pictures)[1] == ["quick"] * 4
 
 
 def test_the_calibrated_margin_is_the_probability(pair, pictures):

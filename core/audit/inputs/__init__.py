@@ -1,1 +1,1 @@
-"""What an audit can be given: files, folders, archives, lists of files; videos among any of them."""
+"""What an audit can be given: files, folders, archives, lists of files, addresses; videos among any of them."""

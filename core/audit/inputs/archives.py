@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import tempfile
 import zipfile
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import IO
 
 from core.archives import DEFAULT_ARCHIVE_LIMITS, Archive, ArchiveLimits
-from core.audit.inputs import video_formats
 from core.audit.inputs.files import CLUTTER
-from core.audit.inputs.listing import BLOCK, Entry
-from core.errors import UnreadableVideoError
+from core.audit.inputs.listing import Entry
+from core.audit.inputs.spooled import spooled
 from core.images import Artwork, printable
 
 
@@ -26,7 +24,12 @@ class ArchivedFiles:
 
     def __init__(self, path: Path, limits: ArchiveLimits = DEFAULT_ARCHIVE_LIMITS) -> None:
         self.path = path
+        self._limits = limits
         self._archive = Archive(path, limits)
+
+    def __reduce__(self) -> tuple[type[ArchivedFiles], tuple[Path, ArchiveLimits]]:
+        """Another process opens the archive anew."""
+        return ArchivedFiles, (self.path, self._limits)
 
     def entries(self) -> Iterator[Entry]:
         """List the members that are files."""
@@ -49,21 +52,9 @@ class ArchivedFiles:
         """Open a member; see `Archive.stream`."""
         return self._archive.stream(self._member(entry))
 
-    @contextmanager
-    def seekable(self, entry: Entry) -> Iterator[IO[bytes]]:
+    def seekable(self, entry: Entry) -> AbstractContextManager[IO[bytes]]:
         """Unpack one member, a video, into a temporary file that goes when it is closed."""
-        with tempfile.TemporaryFile() as copy:
-            left = video_formats.MAX_BYTES
-            with self.stream(entry) as stream:
-                while block := stream.read(BLOCK):
-                    left -= len(block)
-                    if left < 0:
-                        raise UnreadableVideoError(
-                            f"'{entry.path}' has more than {video_formats.MAX_BYTES / 1e9:.0f} GB: cut it into parts."
-                        )
-                    copy.write(block)
-            copy.seek(0)
-            yield copy
+        return spooled(self, entry)
 
     def artwork(self, entry: Entry) -> Artwork:
         """Open a member as a picture; see `Archive.artwork`."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from core.audit.inputs.address import Address, Input
+
 VARIABLE = "VERSO_AUDIT_ROOTS"
 
 
@@ -24,8 +26,10 @@ class Roots:
         """Return these folders and one more."""
         return Roots([*self._folders, folder])
 
-    def hold(self, path: Path) -> bool:
-        """Whether a path, its links followed, lies below one of the folders or is one."""
+    def hold(self, path: Input) -> bool:
+        """Whether a path, its links followed, lies below one of the folders or is one; an address never does."""
+        if isinstance(path, Address):
+            return False
         try:
             real = path.resolve()
         except (OSError, ValueError, RuntimeError):  # a null character, a circle of links

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from core.audit.inputs.address import Address, Input
 from core.audit.inputs.archives import ArchivedFiles
 from core.audit.inputs.files import Files, Folder
 from core.audit.inputs.listing import Source
 from core.audit.inputs.lists import SUFFIXES, ListOfFiles
+from core.audit.inputs.remote import RemoteFiles
 from core.audit.inputs.roots import Roots
 from core.errors import AuditError
 from core.images import printable
@@ -16,24 +18,28 @@ from core.images import printable
 ZIP_START = (b"PK\x03\x04", b"PK\x05\x06")
 
 
-def sources_of(inputs: Sequence[Path], roots: Roots | None = None) -> list[Source]:
-    """Return the source of each input: a folder, a zip archive, a list (.txt, .csv, .tsv) or a single file.
+def sources_of(inputs: Sequence[Input], roots: Roots | None = None) -> list[Source]:
+    """Return the source of each input: a folder, a zip archive, a list (.txt, .csv, .tsv), a single file, an address.
 
     Args:
-        inputs: paths, as the user gave them.
-        roots: the folders to stay in; None for anywhere.
+        inputs: as the user gave them.
+        roots: the folders to stay in, which no address does; None for anywhere.
 
     Raises:
         AuditError: an input does not exist, cannot be read or lies outside `roots`.
         ArchiveError: an archive is refused.
     """
-    return [_source_of(path, roots) for path in inputs]
+    return [_source_of(each, roots) for each in inputs]
 
 
-def _source_of(path: Path, roots: Roots | None) -> Source:
-    shown = printable(str(path))
-    if roots is not None and not roots.hold(path):
+def _source_of(named: Input, roots: Roots | None) -> Source:
+    shown = printable(str(named))
+    if roots is not None and not roots.hold(named):
         raise AuditError(f"{shown} lies outside the folders that may be read here: {roots}.")
+    return RemoteFiles(named) if isinstance(named, Address) else _on_this_computer(named, shown, roots)
+
+
+def _on_this_computer(path: Path, shown: str, roots: Roots | None) -> Source:
     if path.is_dir():
         return Folder(path)
     if not path.is_file():

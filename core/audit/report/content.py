@@ -35,19 +35,26 @@ LIMITS: Final = (
     "An interval of a count says what chance does to a count of this size; it does not contain the model's errors.",
     "The model's error rates hold for works like those it was measured on; it can do worse on rare media or generators.",
     "Exact duplicates are judged once and counted once. Shots of a video are listed and not counted.",
-    "This report holds no thumbnails, and an audit gathers no further evidence: open a picture in Review for that.",
+    "Evidence is what a file says of itself, and changes no verdict. Silence means nothing: most files lose their traces.",
+    "The evidence of videos is not read.",
 )
 
 
 @dataclass(frozen=True)
 class Content:
-    """All a report says but its rows. `card` is None where the card the audit was made with is not at hand."""
+    """All a report says but its rows. `card` is None where the card the audit was made with is not at hand.
+
+    `stages` counts the images by the stage that judged, where the model has stages; `evidence` those whose files say
+    something of where they come from, by what it speaks for at most.
+    """
 
     audit: Audit
     card: Card | None
     counts: Counts
     unreadable: int
     shares: dict[str, Share | None]
+    stages: dict[str, int]
+    evidence: dict[str, int]
     rates: tuple[Rates, ...]
     expected: Expected | None
     no_estimate: str
@@ -62,16 +69,20 @@ def content_of(store: AuditStore, audit: Audit, folder: Path) -> Content:
     of_ood = next((one for one in rates if one.split == EXPECT), None)
     accused = counts.verdicts.get(Label.AI, 0)
     expected = expected_false_accusations(counts.judged, accused, of_ood) if of_ood else None
+    results = store.results(audit)
+    judges = results.judges()
     return Content(
         audit,
         card,
         counts,
         store.unreadable(audit.id),
         {label: share_of(counts.verdicts.get(label, 0), counts.judged) for label in Label},
+        {} if set(judges) == {audit.configuration.model} else judges,
+        results.evidence(),
         rates,
         expected,
         "" if expected else _why_not(card, counts, of_ood),
-        store.results(audit).last_ruled(),
+        results.last_ruled(),
         _hashes(audit.configuration, card, folder),
     )
 

@@ -6,12 +6,19 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from core.audit.report.content import EXPECT, LIMITS, METHOD, Content
-from core.audit.store.records import Row
+from core.audit.store.records import Audit, Row
+from core.provenance.evidence import Says
 
 if TYPE_CHECKING:
     from core.detectors.card import Interval
 
-HEADINGS = ("Path", "Verdict", "p_ai", "Exact duplicate of", "Ruling", "Error or note")
+HEADINGS = ("Path", "Verdict", "p_ai", "Evidence", "Exact duplicate of", "Ruling", "Error or note")
+SAYS = {
+    Says.AI: "That a generator had a part in it",
+    Says.HUMAN: "That a camera or a person made it, and nothing of a generator",
+    Says.NEUTRAL: "Something else, or nothing that could be read",
+}
+"""What the files of a collection say, in words."""
 P_AI = "p_ai is the model's calibrated probability, 0 to 1, that a generator made the picture."
 
 
@@ -54,12 +61,21 @@ def sections(content: Content) -> tuple[Section, ...]:
                     for label, one in content.shares.items()
                     if one
                 ),
+                *((f"Judged by {model}", f"{count}") for model, count in content.stages.items()),
                 ("Exact duplicates", f"{counts.duplicates}"),
                 ("Not readable, duplicates included", f"{content.unreadable}"),
             ),
             ("In brackets: the share of the images judged, then its 95% Wilson interval.",),
         ),
         _accusations(content),
+        Section(
+            "What the files say of themselves",
+            tuple((said, f"{content.evidence[says]}") for says, said in SAYS.items()),
+            (
+                "Counted are the images judged whose files name a generator, camera, program or artist, or a source type.",
+                "Anyone can write or remove such claims. Only intact Content Credentials are signed, by whom is not verified.",
+            ),
+        ),
         Section(
             "Error rates of the model",
             tuple(
@@ -81,12 +97,15 @@ def sections(content: Content) -> tuple[Section, ...]:
     )
 
 
-def cells(row: Row) -> tuple[str, ...]:
-    """Return what a table shows of one row, under `HEADINGS`."""
+def cells(audit: Audit, row: Row) -> tuple[str, ...]:
+    """Return what a table shows of one row of an audit, under `HEADINGS`; a stage that judged stands with its verdict."""
     ruled = f"{row.ruling} by {row.ruled_by}, {_moment(row.ruled_at or '')}" if row.ruling else ""
     said = "; ".join(text for text in (row.error, row.note) if text)
     p_ai = "" if row.p_ai is None else f"{row.p_ai:.3f}"
-    return row.path, row.verdict or "not readable", p_ai, row.duplicate_of or "", ruled, said
+    verdict = row.verdict or "not readable"
+    if row.model and row.model != audit.configuration.model:
+        verdict += f" ({row.model})"
+    return row.path, verdict, p_ai, row.evidence or "", row.duplicate_of or "", ruled, said
 
 
 def _how_thresholds_were_chosen(content: Content) -> str:

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import base64
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from core.audit.report.facts import HEADINGS, P_AI, Section, cells
 from core.audit.report.text import visible
-from core.audit.store.records import Row
+from core.audit.report.thumbnails import WHICH
+from core.audit.store.records import Audit, Row
 
 
-def write_page(path: Path, audit_id: str, parts: tuple[Section, ...], rows: Iterable[Row]) -> None:
-    """Write `report.html`, a row at a time."""
+def write_page(
+    path: Path,
+    audit: Audit,
+    parts: tuple[Section, ...],
+    rows: Iterable[Row],
+    thumbnails: Mapping[int, bytes],
+) -> None:
+    """Write `report.html`, a row at a time; `thumbnails` are JPEGs by the position of their file."""
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
         autoescape=True,
@@ -22,8 +30,20 @@ def write_page(path: Path, audit_id: str, parts: tuple[Section, ...], rows: Iter
     )
     environment.filters["visible"] = visible
     stream = environment.get_template("page.html").stream(
-        audit=audit_id, parts=parts, headings=HEADINGS, p_ai=P_AI, rows=map(cells, rows)
+        audit=audit.id,
+        parts=parts,
+        headings=HEADINGS,
+        notes=(P_AI, WHICH),
+        rows=_drawn(audit, rows, thumbnails),
     )
     stream.enable_buffering(200)
     with path.open("wb") as file:
         stream.dump(file, encoding="utf-8")
+
+
+def _drawn(
+    audit: Audit, rows: Iterable[Row], thumbnails: Mapping[int, bytes]
+) -> Iterator[tuple[str, tuple[str, ...]]]:
+    for row in rows:
+        picture = b"" if row.part else thumbnails.get(row.position, b"")
+        yield base64.b64encode(picture).decode(), cells(audit, row)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 
+from core.audit.inputs.listing import Source
 from core.audit.report.content import content_of
 from core.audit.report.document import MOST_ROWS, write_document
 from core.audit.report.facts import sections
 from core.audit.report.page import write_page
+from core.audit.report.thumbnails import thumbnails_of
 from core.audit.report.workbook import write_workbook
 from core.audit.results import cells_of, whole
 from core.audit.store.audits import AuditStore
@@ -22,23 +24,30 @@ PDF_FILE = "report.pdf"
 XLSX_FILE = "results.xlsx"
 
 
-def write_reports(store: AuditStore, audit: Audit, folder: Path) -> None:
+def write_reports(store: AuditStore, audit: Audit, folder: Path, sources: Sequence[Source]) -> None:
     """Write all reports of an audit, with the latest rulings, beside its results in `folder`.
+
+    Args:
+        store: keeps the audit.
+        audit: the audit.
+        folder: holds its results.
+        sources: its inputs, for small pictures; none where they are out of reach.
 
     Raises:
         OutputError: they cannot be written, or `results.csv` is not there.
     """
     try:
         parts = sections(content_of(store, audit, folder))
+        thumbnails = thumbnails_of(store.results(audit), sources)
         with whole(folder / HTML_FILE) as path:
-            write_page(path, audit.id, parts, store.all_rows(audit.id))
+            write_page(path, audit, parts, store.all_rows(audit.id), thumbnails)
         with whole(folder / XLSX_FILE) as path:
             rows = (cells_of(audit, row) for row in store.all_rows(audit.id))
             write_workbook(path, audit.created, parts, rows)
         total = sum(1 for _ in store.all_rows(audit.id))
         with whole(folder / PDF_FILE) as path:
             shown = islice(_gravest_first(store, audit), MOST_ROWS)
-            write_document(path, audit.created, parts, shown, total)
+            write_document(path, audit, parts, shown, total, thumbnails)
     except OSError as error:
         raise OutputError(
             f"The reports cannot be written to {folder} ({error.strerror}): make room or choose another --output."

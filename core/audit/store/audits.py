@@ -27,6 +27,7 @@ from sqlalchemy import (
 from sqlalchemy import delete as delete_from
 
 from core.audit.configuration import Configuration
+from core.audit.inputs.address import Input, input_of
 from core.audit.store.database import open_database, writing
 from core.audit.store.pages import ResultPages, is_original, result_columns
 from core.audit.store.records import (
@@ -84,9 +85,10 @@ class AuditStore:
             "id": audit.id,
             "created": audit.created,
             "state": audit.state,
-            "inputs": json.dumps([quote(os.fsencode(path)) for path in audit.inputs]),
+            "inputs": json.dumps([_written(each) for each in audit.inputs]),
             "model": audit.model,
             "configuration": audit.configuration.write(),
+            "output": _written(audit.output) if audit.output else None,
         }
         with writing(self._engine) as connection:
             connection.execute(insert(audits).values(row))
@@ -348,12 +350,11 @@ class AuditStore:
                     id=row.id,
                     created=row.created,
                     state=State(row.state),
-                    inputs=tuple(
-                        Path(os.fsdecode(unquote_to_bytes(path))) for path in json.loads(row.inputs)
-                    ),
+                    inputs=tuple(input_of(_read(text)) for text in json.loads(row.inputs)),
                     model=row.model,
                     configuration=Configuration.read(row.configuration),
                     planned=row.planned,
+                    output=Path(_read(row.output)) if row.output else None,
                 )
                 for row in connection.execute(found)
             ]
@@ -362,6 +363,14 @@ class AuditStore:
 def now() -> str:
     """Return the time as the store keeps it: ISO 8601 in UTC, to the second."""
     return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def _written(place: Input) -> str:
+    return quote(os.fsencode(str(place)))
+
+
+def _read(text: str) -> str:
+    return os.fsdecode(unquote_to_bytes(text))
 
 
 def _planned(item: Planned) -> dict[str, Any]:
@@ -376,6 +385,9 @@ def _found(finding: Finding) -> dict[str, Any]:
         "format": finding.format,
         "verdict": finding.verdict,
         "p_ai": finding.p_ai,
+        "model": finding.model,
+        "evidence": finding.evidence,
+        "evidence_says": finding.evidence_says,
         "error": finding.error,
         "look": None if finding.look is None else int(np.uint64(finding.look).astype(np.int64)),
     }

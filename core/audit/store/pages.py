@@ -23,11 +23,23 @@ from sqlalchemy import (
 
 from core.audit.store.records import ItemState, Planned, Row
 from core.audit.store.tables import items, rulings
+from core.provenance.evidence import Says
 from core.verdict import Label
 
 BINS: Final = 20
 """Bars of the distribution of `p_ai`, each 0.05 wide."""
-_OF_THE_BYTES: Final = ("look_alike", "width", "height", "format", "verdict", "p_ai", "error")
+_OF_THE_BYTES: Final = (
+    "look_alike",
+    "width",
+    "height",
+    "format",
+    "verdict",
+    "p_ai",
+    "model",
+    "evidence",
+    "evidence_says",
+    "error",
+)
 _OF_THE_RULING: Final = ("ruling", "ruled_by", "ruled_at", "note")
 
 
@@ -39,11 +51,14 @@ class Kind(StrEnum):
     LOOK_ALIKE = "near-duplicate"
     RULED = "ruled"
     NOT_RULED = "not ruled"
+    AI_EVIDENCE = "evidence of AI"
+    EVIDENCE = "any evidence"
+    NO_EVIDENCE = "no evidence"
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """Which rows to show: all that have one of the verdicts (none: any), are of every kind and have `text` in their path.
+    """Which rows to show: of the verdicts and models named (none: any), of every kind, with `text` in their path.
 
     `uncertain_first` orders the judged by the distance of `p_ai` from the middle of the inconclusive band; else rows
     stand as in the results.
@@ -51,6 +66,7 @@ class Wanted:
 
     verdicts: tuple[Label, ...] = ()
     kinds: tuple[Kind, ...] = ()
+    models: tuple[str, ...] = ()
     text: str = ""
     uncertain_first: bool = False
 
@@ -124,6 +140,28 @@ class ResultPages:
                 counted[verdict, place] = count
         return {label: [counted[label, place] for place in range(BINS)] for label in Label}
 
+    def judges(self) -> dict[str, int]:
+        """Count the judged files, exact duplicates aside, by the model that judged: of a cascade the stage, by name."""
+        grouped = (
+            select(items.c.model, func.count())
+            .where(items.c.audit_id == self._audit_id, items.c.part == 0, items.c.model.is_not(None))
+            .group_by(items.c.model)
+            .order_by(items.c.model)
+        )
+        with self._engine.connect() as connection:
+            return {row.model: row[1] for row in connection.execute(grouped)}
+
+    def evidence(self) -> dict[str, int]:
+        """Count the judged pictures with evidence, exact duplicates aside, by what it speaks for at most."""
+        grouped = (
+            select(items.c.evidence_says, func.count())
+            .where(items.c.audit_id == self._audit_id, items.c.part == 0, items.c.evidence.is_not(None))
+            .group_by(items.c.evidence_says)
+        )
+        with self._engine.connect() as connection:
+            counted = {row.evidence_says: row[1] for row in connection.execute(grouped)}
+        return {says: counted.get(says, 0) for says in Says}
+
     def last_ruled(self) -> str:
         """Return when the newest ruling was made, ISO 8601 in UTC, or ""."""
         newest = select(func.max(rulings.c.ruled_at)).where(rulings.c.audit_id == self._audit_id)
@@ -139,10 +177,17 @@ class ResultPages:
             Kind.LOOK_ALIKE: columns["look_alike"].is_not(None),
             Kind.RULED: columns["ruling"].is_not(None),
             Kind.NOT_RULED: columns["ruling"].is_(None),
+            Kind.AI_EVIDENCE: columns["evidence_says"] == Says.AI,
+            Kind.EVIDENCE: columns["evidence"].is_not(None),
+            Kind.NO_EVIDENCE: and_(
+                columns["evidence"].is_(None), columns["verdict"].is_not(None), items.c.video == ""
+            ),
         }
         conditions = [items.c.audit_id == self._audit_id, *(kinds[kind] for kind in wanted.kinds)]
         if wanted.verdicts:
             conditions.append(columns["verdict"].in_(wanted.verdicts))
+        if wanted.models:
+            conditions.append(columns["model"].in_(wanted.models))
         if wanted.text:
             conditions.append(
                 or_(

@@ -9,6 +9,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from core.audit.configuration import Configuration
+from core.audit.inputs.address import Input
 
 
 class State(StrEnum):
@@ -42,18 +43,20 @@ class Choice(StrEnum):
 
 @dataclass(frozen=True)
 class Audit:
-    """One audit. `inputs` are absolute, `model` is what the user called the model, `created` ISO 8601 in UTC.
+    """One audit. `inputs` and `output` are absolute, `model` is what the user called it, `created` ISO 8601 in UTC.
 
-    `planned` counts the files of its plan, None until the plan is complete.
+    `planned` counts the files of its plan, None until the plan is complete. `output` is the folder of its results, None
+    in audits of an earlier Verso.
     """
 
     id: str
     created: str
     state: State
-    inputs: tuple[Path, ...]
+    inputs: tuple[Input, ...]
     model: str
     configuration: Configuration
     planned: int | None = None
+    output: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -77,8 +80,10 @@ class Planned:
 class Finding:
     """What was found about a file (`part` 0) or about a shot of a video (`part` 1...).
 
-    Either `error` is set, or `width`, `height` (pixels), `format`, `verdict` and `p_ai`. `look` is a picture's
-    perceptual hash. `path` names a shot.
+    Either `error` is set, or `width`, `height` (pixels), `format`, `verdict`, `p_ai` and `model`, which judged: of a
+    cascade the stage, of a video all that judged its frames, joined by " + ". `look` is a picture's perceptual hash.
+    `path` names a shot. `evidence` is what a picture's file says of its provenance, as `core.provenance.evidence.summary`
+    has it, and `evidence_says` what that speaks for at most; both None where the file says nothing, and of videos.
     """
 
     position: int
@@ -89,13 +94,19 @@ class Finding:
     format: str | None = None
     verdict: str | None = None
     p_ai: float | None = None
+    model: str | None = None
     error: str | None = None
     look: int | None = None
+    evidence: str | None = None
+    evidence_says: str | None = None
 
 
 @dataclass(frozen=True)
 class Row:
-    """One line of the results, columns as in contract 4.3, and where it stands in the store."""
+    """One line of the results, columns as in contract 4.3, and where it stands in the store.
+
+    `model` is None where nothing judged, and in audits of an earlier Verso.
+    """
 
     position: int
     part: int
@@ -107,6 +118,9 @@ class Row:
     format: str | None
     verdict: str | None
     p_ai: float | None
+    model: str | None
+    evidence: str | None
+    evidence_says: str | None
     duplicate_of: str | None
     error: str | None
     ruling: str | None

@@ -33,10 +33,11 @@ audits = Table(
     Column("id", String(32), primary_key=True),
     Column("created", String(32), nullable=False),  # ISO 8601, UTC
     Column("state", String(16), nullable=False),
-    Column("inputs", Text, nullable=False),  # JSON: absolute paths
+    Column("inputs", Text, nullable=False),  # JSON: absolute paths, addresses
     Column("model", Text, nullable=False),  # as the user named it
     Column("configuration", Text, nullable=False),  # JSON: what decides the results
     Column("planned", Integer),  # files in the plan, once it is complete
+    Column("output", Text),  # percent-encoded folder of the results; none in audits of an earlier Verso
 )
 
 items = Table(
@@ -63,6 +64,9 @@ items = Table(
     Column("format", String(16)),
     Column("verdict", String(16)),
     Column("p_ai", Float(53)),
+    Column("model", Text),  # which judged: of a cascade the stage
+    Column("evidence", Text),  # what the file says of its provenance, in a line; none if it says nothing
+    Column("evidence_says", String(16)),  # what that speaks for at most: ai, human, neutral
     Column("error", Text),
     Column("look", BigInteger),  # perceptual hash: its 64 bits as a signed number
     Column("look_alike", Integer),  # position of the first picture of its group

@@ -1,5 +1,6 @@
 """The reports of an audit as a reader finds them, where names are hostile."""
 
+import base64
 import csv
 import re
 import subprocess
@@ -7,13 +8,17 @@ import sys
 
 import openpyxl
 import pytest
+from PIL import Image, ImageChops
 from pypdf import PdfReader
 
+from core import images
 from core.audit.lifecycle import write_again
-from core.audit.report import content
+from core.audit.report import content, thumbnails
+from core.audit.store.pages import Wanted
 from core.audit.store.records import Choice
 from core.detectors.card import Group
 from core.errors import AuditError
+from core.verdict import Label
 from tests.cards import split_figures
 
 
@@ -121,3 +126,59 @@ def test_no_heading_of_the_pdf_stands_alone_at_the_foot_of_a_page(audit, folder,
 def test_reports_are_written_without_loading_torch():
     program = "import sys, core.audit.report.reports; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+
+
+def pictures_of(page):
+    """The small pictures of a report.html, by the path beside them."""
+    found = re.findall(r'<img src="data:image/jpeg;base64,([^"]+)" alt="">([^<]+)</td>', page)
+    return {path: images.open(base64.b64decode(data)) for data, path in found}
+
+
+def test_small_pictures_of_what_can_still_be_read_stand_in_page_and_pdf(audit, store, folder, tmp_path):
+    Image.effect_noise((400, 200), 80).convert("RGB").save(folder / "wide.jpg")
+    audit(folder)
+    out = tmp_path / "out"
+    shown = pictures_of((out / "report.html").read_text("utf-8"))
+    assert len(shown) == 42  # one of the 43 that were judged is an exact duplicate
+    assert (shown[f"{folder}/wide.jpg"].width, shown[f"{folder}/wide.jpg"].height) == (96, 48)
+    assert sum(len(page.images) for page in PdfReader(out / "report.pdf").pages) == 42
+    (folder / "wide.jpg").write_bytes((folder / "01.jpg").read_bytes())
+    (folder / "02.jpg").unlink()
+    write_again(out, store)
+    left = pictures_of((out / "report.html").read_text("utf-8"))
+    assert set(shown) - set(left) == {f"{folder}/wide.jpg", f"{folder}/02.jpg"}
+
+
+def test_pictures_are_few_and_of_what_matters_most(audit, store, folder, drawings, tmp_path, monkeypatch):
+    for number in range(3):
+        dark = drawings.painting((64, 48), number).point(lambda level: level // 4)
+        (folder / f"dark {number}.png").write_bytes(drawings.file(dark))
+        (folder / f"light {number}.png").write_bytes(drawings.file(ImageChops.invert(dark)))
+    audit_id = audit(folder).audit_id
+    pages = store.results(store.find(audit_id))
+    human = pages.page(Wanted((Label.HUMAN,)), 0, 1)[0]
+    called_ai = {row.path for row in pages.page(Wanted((Label.AI,)), 0, 50)}
+    assert len(called_ai) == 3
+    store.rule(audit_id, human.position, Choice.UNSURE, name="Ada")
+    monkeypatch.setattr(thumbnails, "MOST", len(called_ai) + 1)
+    write_again(tmp_path / "out", store)
+    page = (tmp_path / "out" / "report.html").read_text("utf-8")
+    assert set(pictures_of(page)) == {human.path, *called_ai}
+
+
+def test_a_report_is_written_when_the_inputs_are_gone(audit, store, folder, tmp_path):
+    audit(folder)
+    folder.rename(tmp_path / "elsewhere")
+    write_again(tmp_path / "out", store)
+    page = (tmp_path / "out" / "report.html").read_text("utf-8")
+    assert pictures_of(page) == {}
+    assert "moved since have none" in page
+
+
+def test_the_report_of_two_stages_says_how_many_each_judged(audit, folder, tmp_path):
+    audit(folder, model="pair")
+    page = (tmp_path / "out" / "report.html").read_text("utf-8")
+    counts = [int(said_of(page, f"Judged by {stage}")) for stage in ("quick", "slow")]
+    assert str(sum(counts)) == said_of(page, "Images judged")
+    assert said_of(page, "Model") == "pair"
+    assert len(re.findall(r">(?:ai|human|inconclusive) \((?:quick|slow)\)</td>", page)) == sum(counts) + 1

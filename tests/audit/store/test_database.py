@@ -66,14 +66,22 @@ def test_what_is_kept_is_on_the_disk_before_it_is_reported(engine):
 
 def test_a_reader_does_not_wait_for_a_writer(engine):
     with writing(engine) as connection:
-        connection.execute(text("INSERT INTO audits VALUES ('a', '', '', '', '', '', NULL)"))
+        connection.execute(
+            text(
+                "INSERT INTO audits (id, created, state, inputs, model, configuration) VALUES ('a', '', '', '', '', '')"
+            )
+        )
         with engine.connect() as reader:
             assert reader.scalar(text("SELECT count(*) FROM audits")) == 0
 
 
 def rule(engine: Engine) -> None:
     with writing(engine) as connection:
-        connection.execute(text("INSERT INTO audits VALUES ('a', '', '', '', '', '', NULL)"))
+        connection.execute(
+            text(
+                "INSERT INTO audits (id, created, state, inputs, model, configuration) VALUES ('a', '', '', '', '', '')"
+            )
+        )
         connection.execute(
             text(
                 "INSERT INTO items (audit_id, position, part, path, source, locator, size, stamp, refused, sha256, "

@@ -1,0 +1,188 @@
+"""Files at an address: in S3 or wherever fsspec has a file system for."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import IO, Any, Final
+from urllib.parse import urlsplit
+
+from fsspec import AbstractFileSystem, filesystem
+
+from core import images
+from core.audit.inputs.address import MARK, Address
+from core.audit.inputs.files import CLUTTER
+from core.audit.inputs.listing import NO_SIZE, Entry
+from core.audit.inputs.spooled import spooled
+from core.errors import AuditError, ImageTooLargeError, UnreadableFileError, VersoError
+from core.images import DEFAULT_LIMITS, Artwork, printable
+
+LIBRARIES: Final = "requirements-addresses.txt"
+LOCAL: Final = ("file", "local")
+ARCHIVES: Final = (".zip",)
+
+Info = dict[str, Any]
+
+
+class RemoteFiles:
+    """A file at an address, or all files below it, folder by folder, each sorted by name.
+
+    Hidden files and clutter are left out, as in a folder of this computer. Credentials come from the environment, as
+    the library of each kind of storage documents it. Safe to share between threads, and to send to another process.
+
+    Raises:
+        AuditError: there is no library for such addresses, or the address is of a kind that is not read here.
+    """
+
+    def __init__(self, address: Address) -> None:
+        self.address = address
+        self._shown = _shown(address)
+        self._files = _file_system(address, self._shown)
+
+    def entries(self) -> Iterator[Entry]:
+        """List the files.
+
+        Raises:
+            AuditError: the address does not answer, or nothing lies there.
+        """
+        path = self._files._strip_protocol(self.address.text)  # noqa: SLF001 - fsspec's own name for what others need too
+        if self.address.text.endswith("/"):
+            yield from self._below(path)
+            return
+        with self._answering(self._shown):
+            info = self._files.info(path)
+        if info["type"] == "directory":
+            yield from self._below(path)
+        else:
+            yield self._entry(info)
+
+    @contextmanager
+    def stream(self, entry: Entry) -> Iterator[IO[bytes]]:
+        """Open a file for reading once from start to end.
+
+        Raises:
+            UnreadableFileError: it is gone, or may not be read.
+            AuditError: its place does not answer; it may do so later.
+        """
+        try:
+            with self._files.open(entry.locator.decode(errors="surrogatepass"), "rb") as stream:
+                yield stream
+        except VersoError:
+            raise
+        except Exception as error:  # each kind of storage raises errors of its own
+            if _is_about_the_file(error):
+                raise UnreadableFileError(
+                    f"'{entry.path}' cannot be read ({error}): check that it is still there and may be read."
+                ) from error
+            raise _unanswered(entry.path, error) from error
+
+    def seekable(self, entry: Entry) -> AbstractContextManager[IO[bytes]]:
+        """Copy a video into a temporary file that goes when it is closed."""
+        return spooled(self, entry)
+
+    def artwork(self, entry: Entry) -> Artwork:
+        """Open a file as a picture."""
+        name = entry.path.rsplit("/", 1)[-1]
+        if entry.size > DEFAULT_LIMITS.max_bytes:
+            raise ImageTooLargeError(
+                f"'{name}' has {entry.size / 1e6:,.1f} MB, over the limit of {DEFAULT_LIMITS.max_bytes / 1e6:,.1f} MB a "
+                "file: save a smaller copy and try that."
+            )
+        with self.stream(entry) as stream:
+            data = stream.read(DEFAULT_LIMITS.max_bytes + 1)
+        return images.open(data, name=name)
+
+    def _below(self, folder: str) -> Iterator[Entry]:
+        with self._answering(self._files.unstrip_protocol(folder)):
+            found: list[Info] = self._files.ls(folder, detail=True)
+        for info in sorted(found, key=lambda one: _name(one).encode(errors="surrogatepass")):
+            name = _name(info)
+            itself = info["name"].rstrip("/") == folder.rstrip("/")  # how object stores note an empty folder
+            if itself or name.startswith(".") or name.lower() in CLUTTER:
+                continue
+            if info["type"] == "directory":
+                yield from self._below(info["name"])
+            else:
+                yield self._entry(info)
+
+    def _entry(self, info: Info) -> Entry:
+        shown = printable(self._files.unstrip_protocol(info["name"]))
+        locator = info["name"].encode(errors="surrogatepass")
+        if info["type"] != "file":
+            refused = (
+                f"'{shown}' is a link or a device, which is not followed: name what it leads to instead."
+            )
+            return Entry(shown, locator, NO_SIZE, 0, refused)
+        return Entry(shown, locator, NO_SIZE if info.get("size") is None else info["size"], _stamp(info))
+
+    @contextmanager
+    def _answering(self, shown: str) -> Iterator[None]:
+        try:
+            yield
+        except Exception as error:
+            raise _unanswered(shown, error) from error
+
+
+def _file_system(address: Address, shown: str) -> AbstractFileSystem:
+    protocol = address.text.partition(MARK)[0]
+    if protocol in LOCAL:
+        raise AuditError(f"{shown} lies on this computer: name its path, without {protocol}{MARK}.")
+    if "::" in address.text or address.text.lower().endswith(ARCHIVES):
+        raise AuditError(
+            f"{shown} is an archive, which is read from a disk only: download it and name the file."
+        )
+    try:
+        return filesystem(protocol, use_listings_cache=False, skip_instance_cache=True)
+    except ImportError as error:
+        raise AuditError(
+            f"{shown} needs a library that is not installed ({error}): run `pip install -r {LIBRARIES}`, which has "
+            "those for s3:// and https://, or install the one it names."
+        ) from error
+    except Exception as error:
+        raise AuditError(
+            f"{shown} is no address that can be read ({error}): name one such as s3://bucket/folder or "
+            "https://host/picture.png."
+        ) from error
+
+
+def _shown(address: Address) -> str:
+    """Return the address for messages.
+
+    Raises:
+        AuditError: it holds a password, which would stand in every report.
+    """
+    try:
+        secret = urlsplit(address.text).password
+    except ValueError as error:
+        raise AuditError(f"{printable(address.text)} is no address ({error}): check its spelling.") from error
+    if secret:
+        raise AuditError(
+            "An address with a password in it would stand in the report: leave the password out, and give it by the "
+            "environment, as the library of that storage documents."
+        )
+    return printable(address.text)
+
+
+def _name(info: Info) -> str:
+    return str(info["name"]).rstrip("/").rsplit("/", 1)[-1]
+
+
+def _stamp(info: Info) -> int:
+    """Return 63 bits that change with whatever a storage says of a file: its time, its ETag."""
+    facts = repr(sorted((key, str(value)) for key, value in info.items())).encode(errors="surrogatepass")
+    return int.from_bytes(hashlib.sha256(facts).digest()[:8]) >> 1
+
+
+def _is_about_the_file(error: Exception) -> bool:
+    """Whether asking again would not help: the file is missing, forbidden, refused by an HTTP server (4xx)."""
+    status = getattr(error, "status", 0)
+    refused = isinstance(status, int) and 400 <= status < 500  # noqa: PLR2004
+    return refused or isinstance(error, FileNotFoundError | PermissionError | IsADirectoryError)
+
+
+def _unanswered(shown: str, error: Exception) -> AuditError:
+    return AuditError(
+        f"{printable(shown)} cannot be read ({error or type(error).__name__}): check the address, the network and the "
+        "credentials; an audit that had begun goes on with --resume."
+    )

@@ -1,0 +1,50 @@
+"""Small pictures for a report: of the files that matter most, so that a report of any audit stays small."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from itertools import islice
+from typing import Final
+
+from core import images
+from core.audit.inputs.listing import Source
+from core.audit.pictures import picture_bytes
+from core.audit.pipeline import in_order
+from core.audit.store.pages import Kind, ResultPages, Wanted
+from core.audit.store.records import Row
+from core.errors import ImageError
+from core.verdict import Label
+
+MOST: Final = 300
+SIDE: Final = 96
+"""Longer side in pixels."""
+QUALITY: Final = 75
+GRAVEST_FIRST: Final = (
+    Wanted(kinds=(Kind.RULED,), uncertain_first=True),
+    *(Wanted((label,), uncertain_first=True) for label in (Label.AI, Label.INCONCLUSIVE, Label.HUMAN)),
+)
+WHICH: Final = (
+    f"Small pictures stand beside at most {MOST} files: first those ruled on, then those called ai, inconclusive and "
+    "human, of each the most uncertain first. Exact duplicates, videos, and files that were changed or moved since have "
+    "none."
+)
+
+
+def thumbnails_of(pages: ResultPages, sources: Sequence[Source]) -> dict[int, bytes]:
+    """Return small JPEGs of at most `MOST` files, by their position; none of what can no longer be read unchanged."""
+    rows = {row.position: row for wanted in GRAVEST_FIRST for row in pages.page(wanted, 0, MOST)}
+    chosen = islice(rows.values(), MOST)
+    made = in_order(lambda row: (row.position, _made(pages, sources, row)), chosen, os.cpu_count() or 1)
+    return {position: data for position, data in made if data is not None}
+
+
+def _made(pages: ResultPages, sources: Sequence[Source], row: Row) -> bytes | None:
+    item = pages.planned(row.position)
+    if item is None or item.source >= len(sources):
+        return None
+    try:
+        artwork = images.open(picture_bytes(sources, item), name=item.path)
+    except ImageError:  # `WHICH` says that it has no picture
+        return None
+    return images.encode_jpeg(artwork.preview(SIDE), QUALITY) if artwork.sha256 == row.sha256 else None

@@ -1,0 +1,140 @@
+"""Files at addresses, here in the memory of this process; S3 and HTTP: `tests/audit/test_addresses.py`."""
+
+import dataclasses
+import pickle
+
+import fsspec
+import pytest
+
+from core.audit.inputs.address import Address, input_of
+from core.audit.inputs.listing import identify
+from core.audit.inputs.remote import RemoteFiles
+from core.errors import AuditError, ImageTooLargeError, UnreadableFileError, UnsupportedImageError
+
+
+@pytest.fixture
+def memory():
+    files = fsspec.filesystem("memory")
+    files.store.clear()
+    yield files
+    files.store.clear()
+
+
+@pytest.fixture
+def works(memory, drawings):
+    for name in ("b.png", "a/2.png", "a/10.png", ".hidden/x.png", "Thumbs.db", "Z.txt"):
+        memory.pipe(f"/works/{name}", drawings.file(drawings.painting(seed=len(name))))
+    return RemoteFiles(Address("memory://works"))
+
+
+def test_an_address_is_told_from_a_path(tmp_path):
+    assert input_of("s3://bucket/works") == Address("s3://bucket/works")
+    assert input_of(str(tmp_path)) == tmp_path
+    assert Address("s3://bucket/works/").name == "works"
+
+
+def test_all_below_an_address_is_listed_but_clutter_sorted(works):
+    names = ["Z.txt", "a/10.png", "a/2.png", "b.png"]
+    assert [entry.path for entry in works.entries()] == [f"memory:///works/{name}" for name in names]
+
+
+@pytest.mark.usefixtures("works")
+def test_an_address_can_be_one_file(memory):
+    (entry,) = RemoteFiles(Address("memory://works/b.png")).entries()
+    assert (entry.path, entry.size) == ("memory:///works/b.png", memory.size("/works/b.png"))
+
+
+def test_a_file_is_opened_as_a_picture_and_hashed_alike(works):
+    entry = list(works.entries())[-1]
+    artwork = works.artwork(entry)
+    assert (artwork.name, artwork.format) == ("b.png", "PNG")
+    assert identify(works, entry).sha256 == artwork.sha256
+
+
+def test_another_process_opens_the_same_files(works):
+    again = pickle.loads(pickle.dumps(works))  # noqa: S301
+    assert list(again.entries()) == list(works.entries())
+
+
+def test_a_file_can_be_read_in_any_order(works, memory):
+    entry = list(works.entries())[-1]
+    data = memory.cat("/works/b.png")
+    with works.seekable(entry) as file:
+        assert file.read() == data
+        file.seek(-3, 2)
+        assert file.read() == data[-3:]
+
+
+def test_a_file_that_changes_changes_its_stamp(works, memory, drawings):
+    before = list(works.entries())[-1]
+    assert list(works.entries())[-1] == before
+    memory.pipe("/works/b.png", drawings.file(drawings.painting(seed=99)))
+    assert list(works.entries())[-1].stamp != before.stamp
+
+
+def test_a_file_over_the_limit_is_refused_before_it_is_read(works, monkeypatch):
+    large = dataclasses.replace(list(works.entries())[-1], size=50_000_001)
+    monkeypatch.setattr(works, "stream", None)
+    with pytest.raises(ImageTooLargeError, match=r"'b\.png' has 50\.0 MB"):
+        works.artwork(large)
+
+
+def test_a_file_of_unknown_size_is_not_read_beyond_the_limit(works, memory):
+    memory.pipe("/works/b.png", bytes(50_000_002))
+    entry = dataclasses.replace(list(works.entries())[-1], size=-1)
+    with pytest.raises(ImageTooLargeError, match=r"'b\.png'"):
+        works.artwork(entry)
+    assert identify(works, entry) is None
+
+
+def test_what_is_no_picture_gets_the_sentence_of_the_door(works, memory):
+    memory.pipe("/works/Z.txt", b"hello")
+    with pytest.raises(UnsupportedImageError, match=r"'Z\.txt' is .*text"):
+        works.artwork(next(works.entries()))
+
+
+def test_a_file_that_is_gone_is_one_error_of_its_own(works, memory):
+    entry = list(works.entries())[-1]
+    memory.rm("/works/b.png")
+    with pytest.raises(UnreadableFileError, match=r"b\.png' cannot be read .*still there"):
+        works.artwork(entry)
+    assert identify(works, entry) is None
+
+
+def test_a_place_that_does_not_answer_stops_the_audit_which_can_go_on(works, monkeypatch):
+    def cut_off(*_):
+        raise TimeoutError("no answer")
+
+    entry = next(works.entries())
+    monkeypatch.setattr(works._files, "open", cut_off)
+    with pytest.raises(AuditError, match=r"no answer.*network.*--resume"):
+        works.artwork(entry)
+
+
+@pytest.mark.parametrize("address", ["memory://nothing/here", "memory://nothing/here.png"])
+@pytest.mark.usefixtures("memory")
+def test_an_address_where_nothing_lies_is_refused(address):
+    with pytest.raises(AuditError, match=r"nothing/here.* cannot be read"):
+        list(RemoteFiles(Address(address)).entries())
+
+
+@pytest.mark.parametrize(
+    ("address", "why"),
+    [
+        ("nowhere://bucket/works", "no address that can be read"),
+        ("gs://bucket/works", "needs a library .*gcsfs.*pip install -r requirements-addresses.txt"),
+        ("file:///etc", "lies on this computer: name its path"),
+        ("zip://*.png::s3://bucket/works.zip", "is an archive"),
+        ("s3://bucket/works.ZIP", "is an archive"),
+        ("ftp://[host/works", "is no address"),
+    ],
+)
+def test_addresses_that_are_not_read_say_why(address, why):
+    with pytest.raises(AuditError, match=why):
+        RemoteFiles(Address(address))
+
+
+def test_a_password_is_not_taken_in_an_address_and_not_repeated():
+    with pytest.raises(AuditError, match="leave the password out") as raised:
+        RemoteFiles(Address("sftp://me:secret@host/works"))
+    assert "secret" not in str(raised.value)

@@ -1,0 +1,108 @@
+"""Audits of files at addresses: from a server that speaks the protocol of S3, and from a web server."""
+
+import csv
+import threading
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+
+import boto3
+import pytest
+from moto.server import ThreadedMotoServer
+
+from core.audit.inputs.address import Address
+from core.audit.store.records import State
+from core.errors import AuditError
+from tests.audit.test_lifecycle import CrashError, crash_after
+from tests.commands import invoke
+
+
+@pytest.fixture
+def s3(monkeypatch):
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    for name, value in {
+        "AWS_ENDPOINT_URL": f"http://{host}:{port}",
+        "AWS_ACCESS_KEY_ID": "testing",
+        "AWS_SECRET_ACCESS_KEY": "testing",
+        "AWS_DEFAULT_REGION": "us-east-1",
+    }.items():
+        monkeypatch.setenv(name, value)
+    yield boto3.client("s3")
+    server.stop()
+
+
+@pytest.fixture
+def bucket(s3, folder):
+    s3.create_bucket(Bucket="verso")
+    for path in folder.rglob("*.*"):
+        s3.put_object(Bucket="verso", Key=f"works/{path.relative_to(folder)}", Body=path.read_bytes())
+    return s3
+
+
+@pytest.fixture
+def web(folder):
+    class Quiet(SimpleHTTPRequestHandler):
+        def log_message(self, *_):
+            """Say nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=folder)) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/"
+        server.shutdown()
+
+
+def rows(output, prefix):
+    with (output / "results.csv").open(newline="") as file:
+        return [
+            {name: value.replace(prefix, "works:") for name, value in row.items()}
+            for row in csv.DictReader(file)
+        ]
+
+
+@pytest.mark.usefixtures("bucket")
+def test_files_in_s3_get_the_results_of_the_same_files_on_disk(audit, folder, tmp_path):
+    assert audit(folder, name="disk").state is State.FINISHED
+    assert audit(Address("s3://verso/works"), name="s3").state is State.FINISHED
+    found = rows(tmp_path / "s3", "s3://verso/works/")
+    assert found == rows(tmp_path / "disk", f"{folder}/")
+    assert len(found) == 44
+
+
+def test_files_of_a_web_server_get_the_results_of_the_same_files_on_disk(audit, folder, web, tmp_path):
+    audit(folder, name="disk")
+    audit(Address(web), name="web")
+    assert rows(tmp_path / "web", web) == rows(tmp_path / "disk", f"{folder}/")
+
+
+def test_a_changed_bucket_is_refused_and_an_unchanged_one_goes_on(audit, bucket, folder):
+    works = Address("s3://verso/works")
+    with pytest.raises(CrashError):
+        audit(works, watcher=crash_after(2))
+    same = (folder / "07.jpg").read_bytes()
+    bucket.put_object(Bucket="verso", Key="works/07.jpg", Body=(folder / "08.jpg").read_bytes())
+    with pytest.raises(AuditError, match=r"'s3://verso/works/07\.jpg' has other bytes"):
+        audit(works, resume=True)
+    bucket.put_object(Bucket="verso", Key="works/07.jpg", Body=same)
+    assert audit(works, resume=True).state is State.FINISHED
+
+
+@pytest.mark.usefixtures("s3")
+def test_a_bucket_that_is_not_there_leaves_nothing_to_resume(audit, folder):
+    with pytest.raises(AuditError, match="s3://nobody/works cannot be read"):
+        audit(Address("s3://nobody/works"))
+    assert audit(folder).state is State.FINISHED
+
+
+def test_the_store_keeps_addresses_and_paths(audit, store, folder, web):
+    address = Address(f"{web}00.jpg")
+    audit_id = audit(address, folder / "01.jpg").audit_id
+    assert store.find(audit_id).inputs == (address, folder / "01.jpg")
+
+
+@pytest.mark.usefixtures("stub")
+def test_the_command_line_takes_addresses(web, tmp_path, monkeypatch):
+    monkeypatch.setenv("VERSO_DATABASE_URL", f"sqlite:///{tmp_path}/audits.db")
+    result = invoke("audit", f"{web}00.jpg", "--output", str(tmp_path / "out"))
+    assert result.exit_code == 0
+    assert [row["path"] for row in rows(tmp_path / "out", web)] == ["works:00.jpg"]
