@@ -127,7 +127,8 @@ def judged(asked: Asked) -> Held | None:
         return None
     refused = work.outcome().refused
     if not refused.empty:
-        with st.expander(f"{len(refused):,} files are left out", icon=":material/broken_image:"):
+        files = "1 file is" if len(refused) == 1 else f"{len(refused):,} files are"
+        with st.expander(f"{files} left out", icon=":material/broken_image:"):
             st.dataframe(refused, hide_index=True, alt="One row a file that was left out")
     return work.held
 

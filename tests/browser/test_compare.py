@@ -1,5 +1,7 @@
 import os
+import re
 import shutil
+import zipfile
 
 import numpy as np
 import pytest
@@ -108,6 +110,47 @@ def test_three_models_a_threshold_a_cell_review_and_back(compared, page):
     assert parts(page.url) == parts(before)
     expect(page.get_by_role("slider")).to_have_value("0.4")
     expect(shown).to_have_value("bold · human called ai")
+    expect_whole(page)
+
+
+@pytest.fixture
+def labelled(tmp_path, drawings, page):
+    """A zip of three works of each class and a damaged one; another for every page, so that it is judged anew."""
+    path = tmp_path / "mine.zip"
+    seed = sum(page.shot_name.encode())
+    with zipfile.ZipFile(path, "w") as archive:
+        for number in range(3):
+            picture = drawings.painting((160, 120), seed + number)
+            archive.writestr(f"human/{number}.png", drawings.file(picture))
+            squares = picture.resize((8, 6)).resize(picture.size, 0)
+            archive.writestr(f"ai/gridder/{number}.png", drawings.file(squares))
+        archive.writestr("ai/broken.png", b"no picture")
+    return path
+
+
+def test_a_labelled_zip_is_judged_on_the_spot_and_its_link_shows_it_again(compared, page, labelled):
+    go_to_compare(compared, page)
+    for name in MODELS:
+        if not page.get_by_test_id("stMultiSelect").get_by_text(name, exact=True).count():
+            choose(page, "Models", name)
+    choose(page, "Images", "your images")
+    page.locator("input[type=file]").set_input_files(labelled)
+    expect(page.get_by_text(re.compile("Loading the models|Judging your images"))).to_be_visible(timeout=WAIT)
+    title = page.get_by_text("your images in mine.zip (3 human, 3 AI)")
+    expect(title).to_be_visible(timeout=4 * WAIT)
+    plots = page.locator(".js-plotly-plot")
+    expect(plots).to_have_count(len(MODELS), timeout=WAIT)
+    settled(page)
+    page.get_by_text("1 file is left out").click()
+    expect(page.get_by_test_id("stDataFrame").first).to_be_visible()
+    expect_whole(page)
+    assert clipped_labels(page) == []
+    shoot(page, "compare-own")
+
+    page.goto(page.url)
+    expect(title).to_be_visible(timeout=WAIT)
+    expect(plots).to_have_count(len(MODELS), timeout=WAIT)
+    page.complaints.clear()  # Streamlit asks for its own files below a page's address first
     expect_whole(page)
 
 
