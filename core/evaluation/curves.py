@@ -17,6 +17,7 @@ from statsmodels.stats.proportion import proportion_confint
 from core.corpus.manifest import LABELS, Manifest
 from core.evaluation.bootstrap import Scores, Truth
 from core.evaluation.metrics import AI, AT_THRESHOLDS, ECE_BINS, FIGURES, value_of
+from core.evaluation.perturbations import CONDITIONS
 from core.evaluation.rules import Cut, Rule, Rules, codes
 from core.evaluation.selection import Joined, Selection, choices, load
 from core.evaluation.undefined import NotDefined
@@ -145,16 +146,19 @@ def robustness(
 
 
 def after_each(models: Sequence[str], selection: Selection, corpus: Path | Manifest) -> dict[str, Joined]:
-    """Read what models said of the selected images after each condition that all were measured under.
+    """Read what models said of the selected images after each condition that some were measured under.
 
-    The condition `CLEAN` comes first; whatever condition `selection` names is passed over.
+    The condition `CLEAN` comes first, with all models; each other has the models that were measured under it.
+    Whatever condition `selection` names is passed over.
 
     Raises what `core.evaluation.selection.load` raises.
     """
-    return {
-        condition or CLEAN: load(models, _after(selection, condition), corpus)
-        for condition in ("", *choices(models, corpus, selection.split).conditions)
-    }
+    under = {model: choices([model], corpus, selection.split).conditions for model in models}
+    after = {CLEAN: load(models, _after(selection, ""), corpus)}
+    for condition in CONDITIONS:
+        if measured := [model for model in models if condition in under[model]]:
+            after[condition] = load(measured, _after(selection, condition), corpus)
+    return after
 
 
 def robustness_of(after: Mapping[str, Joined], rules: Rules) -> pd.DataFrame:

@@ -1,6 +1,7 @@
 """What is left of several models' figures after pictures were re-saved, resized or blurred."""
 
 from collections.abc import Mapping
+from textwrap import wrap
 
 import pandas as pd
 import plotly.graph_objects as go
@@ -11,6 +12,7 @@ from core.evaluation.metrics import AT_THRESHOLDS, FIGURES
 from core.evaluation.perturbations import CONDITIONS
 from core.evaluation.rules import Rules
 from core.evaluation.selection import Joined
+from dashboard.parts.escaping import escaped
 from dashboard.parts.figure_download import downloadable, format_chooser
 from dashboard.parts.model_colours import lines
 
@@ -18,15 +20,21 @@ SHOWN = ("auc", "accuracy", "human_called_ai", "tpr", "coverage", "ece")
 HEIGHT = 440
 LEAST_SPAN = 0.2
 MARGIN = 0.02
+UPRIGHT = 6
+"""So many conditions have room for their titles in lines of at most `LINE` letters."""
+LINE = 20
 
 
 def robustness_curves(after: Mapping[str, Joined], rules: Rules) -> None:
-    """Draw a figure after each condition that all models were measured under, or say that there is none."""
-    if len(after) < 2:  # noqa: PLR2004  (the pictures as they are, and one condition)
+    """Draw a figure after each condition, of the models measured under it, and name those that never were."""
+    measured = {model for condition, joined in after.items() if condition != CLEAN for model in joined.models}
+    absent = [model for model in after[CLEAN].models if model not in measured]
+    if absent:
         st.info(
-            "There is no condition under which all of these models were measured on this split. Measure a model with "
+            f"Not measured under any condition on this split: {', '.join(map(escaped, absent))}. Measure a model with "
             "`python -m core evaluate MODEL --perturb all` (splits *test* and *ood*)."
         )
+    if not measured:
         return
     titles = {name: ({**FIGURES, **AT_THRESHOLDS})[name].title for name in SHOWN}
     line = st.container(horizontal=True, vertical_alignment="bottom", gap="medium")
@@ -36,7 +44,7 @@ def robustness_curves(after: Mapping[str, Joined], rules: Rules) -> None:
         )
         format_chooser()
     frame = robustness_of(after, rules)
-    rows = frame[frame["figure"] == figure]
+    rows = frame[(frame["figure"] == figure) & frame["model"].isin(measured)]
     better = ({**FIGURES, **AT_THRESHOLDS})[figure].better
     downloadable(
         _figure(rows, titles[figure]),
@@ -61,7 +69,13 @@ def _figure(rows: pd.DataFrame, title: str) -> go.Figure:
             hovertemplate="%{x}: %{y:.3f}<extra>%{fullData.name}</extra>",
         )
     figure.update_layout(height=HEIGHT)
-    figure.update_xaxes(tickangle=-35)
+    in_order = [_title(condition) for condition in dict.fromkeys(rows["condition"])]
+    figure.update_xaxes(categoryorder="array", categoryarray=in_order)
+    if len(in_order) > UPRIGHT:
+        figure.update_xaxes(tickangle=-35)
+    else:
+        wrapped = ["<br>".join(wrap(title, LINE)) for title in in_order]
+        figure.update_xaxes(tickangle=0, tickvals=in_order, ticktext=wrapped)
     figure.update_yaxes(title_text=title, range=_span(rows["value"].dropna().astype(float)))
     return figure
 

@@ -3,10 +3,15 @@ import pytest
 from hypothesis import given, settings
 from sklearn.metrics import auc, average_precision_score, roc_auc_score
 
+from core.detectors.card import read_card, write_card
 from core.evaluation import curves
+from core.evaluation.evaluate import evaluate
+from core.evaluation.perturbations import chosen
 from core.evaluation.rules import Cut, the_same
+from core.evaluation.selection import Selection
 from core.verdict import Thresholds
 from tests.evaluation.drawn import joined, judged, two_models
+from tests.light_meter import LightMeter, write_light_meter
 
 
 @settings(max_examples=40, deadline=None)
@@ -66,3 +71,26 @@ def test_no_images_give_no_rows():
     ):
         assert made.empty
         assert "model" in made
+
+
+def test_after_each_condition_stand_the_models_measured_under_it(light_meter, corpus, files, tmp_path):
+    models = {"light": light_meter, "dark": tmp_path / "dark", "plain": tmp_path / "plain"}
+    for name, measured in (("light", ["jpeg-50", "noise-5"]), ("dark", ["noise-5"]), ("plain", [])):
+        folder = models[name]
+        if not folder.exists():
+            write_light_meter(folder)
+            write_card(read_card(folder).model_copy(update={"name": name}), folder)
+        evaluate(LightMeter(read_card(folder)), folder, corpus, files, chosen(measured))
+    after = curves.after_each([str(folder) for folder in models.values()], Selection("test"), corpus)
+    assert {condition: joined.models for condition, joined in after.items()} == {
+        curves.CLEAN: ("light", "dark", "plain"),
+        "jpeg-50": ("light",),
+        "noise-5": ("light", "dark"),
+    }
+    figures = curves.robustness_of(after, dict.fromkeys(models, Cut(0.5)))
+    shown = figures[figures["figure"] == "auc"]
+    assert shown.groupby("model")["condition"].apply(list).to_dict() == {
+        "light": [curves.CLEAN, "jpeg-50", "noise-5"],
+        "dark": [curves.CLEAN, "noise-5"],
+        "plain": [curves.CLEAN],
+    }
