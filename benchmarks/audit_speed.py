@@ -1,14 +1,12 @@
-"""Speed, memory and start of audits, each beside something run in the same go.
+"""Speed and start of audits, each beside something run in the same go.
 
-Usage: PYTHONPATH=. python benchmarks/audit_speed.py [--images 48] [--rounds 5] [--val 48] [--few 1000] [--many 10000]
-           [--fast resnet18-finetune] [--memory-model stand-in]
+Usage: PYTHONPATH=. python benchmarks/audit_speed.py [--images 48] [--rounds 5] [--val 48] [--fast resnet18-finetune]
 
 1. An audit of drawn JPEGs of 1 024 px with the fast model, against the naive loop of `speed.py` with a
    ResNet-18 in float32. The models are loaded before; the audit's plan, database and result
    files are in its time.
 2. Audits of pictures of `val` with `cascade` and with `verso`.
-3. Memory high-water marks of audits of few and of many small pictures, each in a process of its own.
-4. The time to the first verdict of a fresh process, part by part.
+3. The time to the first verdict of a fresh process, part by part.
 """
 
 from __future__ import annotations
@@ -41,7 +39,7 @@ from core.corpus.cache import ImageCache
 from core.detectors.cascade import CascadeDetector
 from core.errors import VersoError
 
-SIDE, SMALL = 1024, 64
+SIDE = 1024
 MANIFEST = Path("data/manifest.csv")
 COLD_START = Path(__file__).with_name("cold_start.py")
 LOADS = 3
@@ -130,10 +128,9 @@ def cold_start(model: str, pictures: Path, scratch: Path) -> dict[str, float]:
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    for name, default in (("images", 48), ("rounds", 5), ("val", 48), ("few", 1000), ("many", 10_000)):
+    for name, default in (("images", 48), ("rounds", 5), ("val", 48)):
         parser.add_argument(f"--{name}", type=int, default=default)
     parser.add_argument("--fast", default="resnet18-finetune")
-    parser.add_argument("--memory-model", default="stand-in")
     given = parser.parse_args()
     print(
         f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}, {torch.get_num_threads()} threads of torch"
@@ -173,13 +170,6 @@ def main() -> None:
             }
             shown = ", ".join(f"{name} {taken:.2f}" for name, taken in parts.items())
             print(f"  {model:32} {sum(parts.values()):7.2f} = {shown}")
-
-        print(f"Memory high-water mark, pictures of {SMALL} px, {given.memory_model}:", flush=True)
-        for number, size in enumerate((given.few, given.many)):
-            small = scratch / f"small-{number}"
-            draw_files(small, size, SMALL)
-            peak = cold_start(given.memory_model, small, scratch)["memory_mb"]
-            print(f"  {size:>6} files {peak:10.0f} MB", flush=True)
 
 
 if __name__ == "__main__":

@@ -2,8 +2,7 @@
 
 Usage: PYTHONPATH=. python benchmarks/cold_start.py MODEL INPUT OUTPUT
 
-The parts are the calls of `python -m core audit`. "memory_mb" is the high-water mark of the whole audit (VmHWM).
-MODEL may be "stand-in", which judges at once and needs no torch.
+The parts are the calls of `python -m core audit`.
 """
 
 import time
@@ -11,7 +10,6 @@ import time
 STARTED = time.perf_counter()
 
 import json  # noqa: E402  (the clock starts first)
-import re  # noqa: E402
 import sys  # noqa: E402
 from pathlib import Path  # noqa: E402
 
@@ -20,6 +18,7 @@ from sqlalchemy import URL  # noqa: E402
 from core.audit import lifecycle  # noqa: E402
 from core.audit.configuration import Configuration  # noqa: E402
 from core.audit.lifecycle import Order, carry_out  # noqa: E402
+from core.audit.model import load_model  # noqa: E402
 from core.audit.progress import Progress  # noqa: E402
 from core.audit.store.audits import AuditStore  # noqa: E402
 from core.audit.store.records import State  # noqa: E402
@@ -32,13 +31,9 @@ def main() -> None:
     """Run one audit and print when each part of its start was done."""
     model, pictures, output = sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3])
     marks: dict[str, float] = {}
-    if model == "stand-in":
-        from tests.audit.stand_in import load_stand_in as load  # noqa: PLC0415  (draws in nothing unless asked for)
-    else:
-        from core.audit.model import load_model as load  # noqa: PLC0415  (torch is part of loading the model)
 
     def loaded(name: str | None) -> tuple[Detector, Configuration]:
-        found = load(name)
+        found = load_model(name)
         marks["model"] = time.perf_counter()
         return found
 
@@ -51,7 +46,6 @@ def main() -> None:
     lifecycle.load_model = loaded
     with AuditStore.open(URL.create("sqlite", database=str(output.with_suffix(".db")))) as store:
         carry_out(Order((pictures,), output, model), store, watcher=watch)
-    high_water = re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())
     print(
         json.dumps(
             {
@@ -59,7 +53,6 @@ def main() -> None:
                 "model": marks["model"] - IMPORTED,
                 "plan": marks["plan"] - marks["model"],
                 "judge": marks["judge"] - marks["plan"],
-                "memory_mb": int(high_water[1]) / 1024 if high_water else None,
             }
         )
     )
