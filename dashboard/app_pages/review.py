@@ -1,6 +1,5 @@
 """Review: drop artworks, see what the model finds in each."""
 
-import re
 from urllib.parse import parse_qsl
 
 import streamlit as st
@@ -8,6 +7,7 @@ import streamlit as st
 from core.errors import VersoError
 from core.images import FORMATS
 from dashboard.audit_desk import AUDIT
+from dashboard.parts.escaping import escaped
 from dashboard.parts.evidence_table import evidence_table
 from dashboard.parts.model_choice import model_choice
 from dashboard.parts.saliency_view import saliency_view
@@ -15,11 +15,6 @@ from dashboard.parts.verdict_card import verdict_card
 from dashboard.resources import shared_detector
 from dashboard.review_by_address import BACK, lay_what_is_asked_for
 from dashboard.review_desk import CAPACITY, Item, Refused, Reviewed, desk
-
-
-def escaped(name: str) -> str:
-    """Return a file name as Markdown that shows it letter by letter."""
-    return re.sub(r"([^\w\s])", r"\\\1", name)
 
 
 def draw(item: Item) -> None:
