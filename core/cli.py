@@ -169,18 +169,23 @@ def train(  # noqa: PLR0917  (one option, one argument)
             )
         else:
             epochs = declared.epochs
+            network = ""
+
+            def on_network(number: int, total: int) -> None:
+                nonlocal network
+                network = f"network {number} of {total}, " if total > 1 else ""
 
             def on_batch(epoch: int, done: int, total: int) -> None:
                 bar.update(
                     task,
-                    description=f"epoch {epoch + 1} of {epochs}",
+                    description=f"{network}epoch {epoch + 1} of {epochs}",
                     completed=epoch * total + done,
                     total=epochs * total,
                 )
 
             def on_epoch(result: Epoch) -> None:
                 bar.console.print(
-                    f"epoch {result.epoch + 1}: training loss {result.train_loss:.4f}, "
+                    f"{network}epoch {result.epoch + 1}: training loss {result.train_loss:.4f}, "
                     f"validation loss {result.val_loss:.4f}, validation AUC {result.val_auc:.4f}"
                 )
 
@@ -194,7 +199,7 @@ def train(  # noqa: PLR0917  (one option, one argument)
                 output,
                 init=init,
                 workers=workers,
-                progress=Callbacks(on_batch, on_epoch, on_embedded),
+                progress=Callbacks(on_network, on_batch, on_epoch, on_embedded),
             )
     console.print(f"Wrote {output}. Next: python -m core evaluate {output}")
 

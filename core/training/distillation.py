@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from sklearn.preprocessing import StandardScaler
 from torch import Tensor, nn
 from torch.nn.functional import cosine_similarity
 
@@ -20,6 +21,9 @@ Targets = NDArray[np.float32]
 class Hint(nn.Module):
     """A linear projection of features, trained with the network, and what it is to match.
 
+    The targets are standardised, number by number: embeddings of whatever pictures have most of their length in
+    common, and a projection that says nothing but this would be close to all of them.
+
     Args:
         features: length of the network's pooled feature.
         targets: embeddings of the clean training pictures, float32 `[N, D]`, in the order of the examples.
@@ -30,13 +34,14 @@ class Hint(nn.Module):
 
     def __init__(self, features: int, targets: Targets, seed: int) -> None:
         super().__init__()
-        self.register_buffer("targets", torch.from_numpy(targets), persistent=False)
+        standardised = StandardScaler().fit_transform(targets).astype(np.float32)
+        self.register_buffer("targets", torch.from_numpy(standardised), persistent=False)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             self.projection = nn.Linear(features, targets.shape[1])
 
     def distance(self, pooled: Tensor, indices: Tensor) -> Tensor:
-        """Return the mean of 1 - cosine, in [0, 2], between projection and target.
+        """Return the mean of 1 - cosine, in [0, 2], between projection and standardised target.
 
         Args:
             pooled: features of a batch, float32 `[B, features]`.

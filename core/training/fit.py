@@ -49,8 +49,12 @@ class Epoch:
 
 @dataclass
 class Progress:
-    """Callbacks a caller may set to follow a run: after each batch, each epoch, and each embedded picture."""
+    """Callbacks a caller may set to follow a run.
 
+    Before each network (its number, networks in all), after each batch, each epoch, and each embedded picture.
+    """
+
+    network: Callable[[int, int], None] = lambda number, total: None  # noqa: ARG005
     batch: Callable[[int, int, int], None] = lambda epoch, done, total: None  # noqa: ARG005
     epoch: Callable[[Epoch], None] = lambda result: None  # noqa: ARG005
     embedded: Callable[[int, int], None] = lambda done, total: None  # noqa: ARG005

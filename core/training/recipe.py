@@ -33,7 +33,8 @@ class Stage(_Table):
 class Distillation(_Table):
     """What the network's features are drawn to while it learns: the encoder's embeddings of the clean pictures.
 
-    The loss is the label's cross-entropy plus `weight` x (1 - cosine) with the embeddings `taps` gives. Hinton et
+    The loss is the label's cross-entropy plus `weight` x (1 - cosine) with the embeddings `taps` gives, each of
+    their numbers standardised over the training pictures. Hinton et
     al., Distilling the Knowledge in a Neural Network (2015); the match of features by a learned projection:
     Romero et al., FitNets (2015).
     """
@@ -42,8 +43,34 @@ class Distillation(_Table):
     taps: tuple[Tap, ...] = Field(JUST_POOLED, min_length=1)
 
 
+class HeldOut(_Table):
+    """Which works calibration and band are fitted on: families and sources the network that judges never saw.
+
+    They are divided into `parts`; for the first `networks` of these a network is trained without the part.
+    """
+
+    parts: int = Field(ge=2)
+    networks: int = Field(ge=1)
+
+    @model_validator(mode="after")
+    def _has_a_part_for_each_network(self) -> Self:
+        if self.networks > self.parts:
+            raise PydanticCustomError("networks", "there can be no more networks than parts")
+        return self
+
+    def describe(self) -> str:
+        """Say in a few words which works these are."""
+        return (
+            f"predictions of held-out families and sources of train and val ({self.networks} of {self.parts} parts, "
+            "each by a network trained without it)"
+        )
+
+
 class Recipe(_Table):
-    """A training run, declared. `label_smoothing` is 0 for plain cross-entropy."""
+    """A training run, declared. `label_smoothing` is 0 for plain cross-entropy.
+
+    Without `held_out` calibration and band are fitted on `val`, whose sources the network knows.
+    """
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
     summary: str
@@ -55,6 +82,7 @@ class Recipe(_Table):
     optimiser: Annotated[Optimiser, Field(discriminator="name")]
     schedule: Annotated[Schedule, Field(discriminator="name")]
     distillation: Distillation | None = None
+    held_out: HeldOut | None = None
     stages: tuple[Stage, ...] = Field(min_length=1)
 
     @property

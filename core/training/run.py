@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -18,19 +21,23 @@ from core.detectors.card import CLASSES, Band, Card, Initialisation, Weights, wr
 from core.detectors.embeddings import EmbeddingMemory
 from core.detectors.encoder import CLIP_PREPROCESSING, load_encoder
 from core.detectors.precision import Compute, best_compute
-from core.detectors.resnet import WEIGHTS_FILE, ResNetDetector, load_resnet, save_head, save_weights
-from core.errors import CorpusError
+from core.detectors.resnet import WEIGHTS_FILE, load_resnet, save_head, save_weights
 from core.evaluation.calibration import BandPolicy, choose_band, fit_platt
 from core.evaluation.predictions import margins
 from core.training.checkpoint import CHECKPOINT_FILE, Run
 from core.training.data import Example
 from core.training.distillation import Targets
 from core.training.fit import Fitted, Progress, Workplace, fit
+from core.training.heads import seen_rows
+from core.training.held_out import Fold, by_family_and_source
 from core.training.initial import initial_network
 from core.training.provenance import code_commit, corpus_of
-from core.training.recipe import Recipe
+from core.training.recipe import HeldOut, Recipe
 
 HISTORY_FILE = "history.csv"
+HELD_OUT_FILE = "held_out.csv"
+"""What networks said of works whose families and sources they never saw: a row for each."""
+HELD_OUT_COLUMNS = ("sha256", "part", "margin")
 CALIBRATION_SPLIT = "val"
 
 
@@ -44,7 +51,7 @@ def train(
     workers: int = 0,
     progress: Progress | None = None,
 ) -> Card:
-    """Train, calibrate on `val`, and write card, weights and history into `output`.
+    """Train, calibrate, and write card, weights and history into `output`.
 
     Interrupted runs go on from the last whole epoch when called again with the same arguments.
 
@@ -55,66 +62,110 @@ def train(
         output: the model's folder, created if it is not there; its name is the model's name.
         init: initial weights, see `initial_network`.
         workers: processes that prepare images.
-        progress: told about batches and epochs.
+        progress: told about networks, batches and epochs.
 
     Raises:
         CorpusError: if images are missing.
         EncoderError: if the recipe distils the encoder and its weights are missing or damaged.
-        TrainingError: if the run cannot start or resume.
+        TrainingError: if the run cannot start or resume, or too few families or sources can be held out.
     """
-    output.mkdir(parents=True, exist_ok=True)
-    commit = code_commit()
-    compute = best_compute()
-    network, initialisation, digest = initial_network(init, recipe.seed)
-    progress = progress or Progress()
-    targets, teacher = _taught(recipe, manifest, cache, compute, progress)
-    fitted = fit(
-        network,
-        recipe,
-        _examples(manifest, cache, "train"),
-        _examples(manifest, cache, "val"),
-        run=Run.of(recipe, manifest.version, digest, teacher),
-        at=Workplace(output, compute, workers, cache_folder("features")),
-        targets=targets,
-        progress=progress,
+    at = _Workshop(
+        recipe, manifest, cache, init, workers, progress or Progress(), code_commit(), best_compute()
     )
-    card = _card(recipe, manifest, output, initialisation, fitted, commit)
-    raw, frame = _validation_margins(load_resnet(card, output, compute, init), manifest, cache)
-    card = _calibrated(card, raw, frame, f"split {CALIBRATION_SPLIT}")
-    history = pd.DataFrame([vars(epoch) for epoch in fitted.history])
-    atomic.write(output / HISTORY_FILE, history.to_csv(index=False, float_format="%.6g").encode())
+    seen = seen_rows(manifest)
+    parts = [] if recipe.held_out is None else _parts(recipe.held_out, seen, recipe.seed)
+    at.progress.network(1, 1 + len(parts))
+    card = at.network(seen, output)
+    if recipe.held_out is None:
+        rows = seen[seen["split"] == CALIBRATION_SPLIT].reset_index(drop=True)
+        card = _calibrated(card, at.margins(card, rows, output), rows, f"split {CALIBRATION_SPLIT}")
+    else:
+        found = _held_out(at, seen, parts, output)
+        card = _calibrated(card, found["margin"].to_numpy(), found, recipe.held_out.describe())
+        atomic.write(output / HELD_OUT_FILE, found[list(HELD_OUT_COLUMNS)].to_csv(index=False).encode())
     write_card(card, output)
-    (output / CHECKPOINT_FILE).unlink()
+    for folder in (output, *_part_folders(output, parts)):
+        (folder / CHECKPOINT_FILE).unlink(missing_ok=True)
+    for folder in _part_folders(output, parts):
+        shutil.rmtree(folder)
     return card
 
 
-def _taught(
-    recipe: Recipe, manifest: Manifest, cache: ImageCache, compute: Compute, progress: Progress
-) -> tuple[Targets | None, str]:
-    """Return the encoder's embeddings of the training images and its identity; nothing unless it is distilled."""
-    if recipe.distillation is None:
-        return None, ""
-    hashes = list(manifest.frame.loc[manifest.frame["split"] == "train", "sha256"])
-    encoder = load_encoder(compute)
-    with EmbeddingMemory(encoder) as memory:
-        targets = memory.embed_files(
-            hashes, cache, CLIP_PREPROCESSING, progress.embedded, recipe.distillation.taps
-        )
-    return targets, encoder.identity
+def _parts(held_out: HeldOut, seen: pd.DataFrame, seed: int) -> list[Fold]:
+    return by_family_and_source(seen, held_out.parts, seed)[: held_out.networks]
 
 
-def _examples(manifest: Manifest, cache: ImageCache, split: str) -> list[Example]:
-    rows = manifest.frame[manifest.frame["split"] == split]
-    paths = [cache.find(sha256) for sha256 in rows["sha256"]]
-    absent = sum(path is None for path in paths)
-    if absent:
-        raise CorpusError(
-            f"{absent} of the {len(rows)} images of split '{split}' are not on this machine; fetch them with "
-            "`python -m core corpus fetch github`, or set VERSO_CORPUS to the folder that holds them."
+def _part_folders(output: Path, parts: Sequence[Fold]) -> list[Path]:
+    return [output / f"without-part-{number}" for number in range(1, len(parts) + 1)]
+
+
+def _held_out(at: _Workshop, seen: pd.DataFrame, parts: Sequence[Fold], output: Path) -> pd.DataFrame:
+    """Return the rows of `seen` that were held out, with `part` and the `margin` of the network that lacks it."""
+    found = []
+    for number, (fold, folder) in enumerate(zip(parts, _part_folders(output, parts), strict=True), start=1):
+        at.progress.network(1 + number, 1 + len(parts))
+        card = at.network(seen.iloc[fold.fitted], folder)
+        rows = seen.iloc[fold.held_out].reset_index(drop=True)
+        found.append(rows.assign(part=number, margin=at.margins(card, rows, folder)))
+    return pd.concat(found, ignore_index=True)
+
+
+@dataclass(frozen=True)
+class _Workshop:
+    """What every network of a run shares."""
+
+    recipe: Recipe
+    manifest: Manifest
+    cache: ImageCache
+    init: Path | None
+    workers: int
+    progress: Progress
+    commit: str
+    compute: Compute
+
+    def network(self, rows: pd.DataFrame, folder: Path) -> Card:
+        """Train on the rows of split `train`, choose the epoch by those of `val`, and write all but the card."""
+        folder.mkdir(parents=True, exist_ok=True)
+        network, initialisation, digest = initial_network(self.init, self.recipe.seed)
+        learned, chosen_by = (rows[rows["split"] == split] for split in ("train", "val"))
+        targets, teacher = self._taught(learned)
+        fitted = fit(
+            network,
+            self.recipe,
+            self._examples(learned),
+            self._examples(chosen_by),
+            run=Run.of(self.recipe, self.manifest.version, digest, teacher),
+            at=Workplace(folder, self.compute, self.workers, cache_folder("features")),
+            targets=targets,
+            progress=self.progress,
         )
-    return [
-        Example(path, label) for path, label in zip(paths, rows["label"], strict=True) if path is not None
-    ]
+        history = pd.DataFrame([vars(epoch) for epoch in fitted.history])
+        atomic.write(folder / HISTORY_FILE, history.to_csv(index=False, float_format="%.6g").encode())
+        return _card(self.recipe, self.manifest, folder, initialisation, fitted, self.commit)
+
+    def margins(self, card: Card, rows: pd.DataFrame, folder: Path) -> NDArray[np.float32]:
+        """Return what the weights, as they were saved, say of the images of `rows`: float32 `[N]`."""
+        part = Manifest(frame=rows, version=self.manifest.version, path=self.manifest.path)
+        return margins(load_resnet(card, folder, self.compute, self.init), part, self.cache)
+
+    def _taught(self, rows: pd.DataFrame) -> tuple[Targets | None, str]:
+        """Return the encoder's embeddings of training images and its identity; nothing unless it is distilled."""
+        if self.recipe.distillation is None:
+            return None, ""
+        encoder = load_encoder(self.compute)
+        with EmbeddingMemory(encoder) as memory:
+            targets = memory.embed_files(
+                list(rows["sha256"]),
+                self.cache,
+                CLIP_PREPROCESSING,
+                self.progress.embedded,
+                self.recipe.distillation.taps,
+            )
+        return targets, encoder.identity
+
+    def _examples(self, rows: pd.DataFrame) -> list[Example]:
+        paths = self.cache.paths(rows["sha256"])
+        return [Example(path, label) for path, label in zip(paths, rows["label"], strict=True)]
 
 
 def _card(
@@ -151,15 +202,6 @@ def _save(fitted: Fitted, recipe: Recipe, output: Path) -> Weights:
     if all(recipe.stage_of(epoch).trains == "head" for epoch in range(fitted.best.epoch + 1)):
         return save_head(fitted.network, output)
     return Weights(file=WEIGHTS_FILE, sha256=save_weights(fitted.network, output))
-
-
-def _validation_margins(
-    detector: ResNetDetector, manifest: Manifest, cache: ImageCache
-) -> tuple[NDArray[np.float32], pd.DataFrame]:
-    """Return what the weights, as they were saved, say of the split `CALIBRATION_SPLIT`, and its rows."""
-    rows = manifest.frame[manifest.frame["split"] == CALIBRATION_SPLIT].reset_index(drop=True)
-    part = Manifest(frame=rows, version=manifest.version, path=manifest.path)
-    return margins(detector, part, cache), rows
 
 
 def _calibrated(card: Card, raw: NDArray[np.float32], frame: pd.DataFrame, of: str) -> Card:

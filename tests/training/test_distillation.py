@@ -27,12 +27,14 @@ def distilled(workshop, targets, tmp_path_factory):
     return fitted(workshop, DISTILS, tmp_path_factory.mktemp("distilled"), targets=targets)
 
 
-def test_the_distance_is_one_minus_the_cosine_with_the_targets_of_the_batch(targets):
+def test_the_distance_is_one_minus_the_cosine_with_the_standardised_targets_of_the_batch(targets):
     hint = Hint(8, targets, seed=1)
     pooled = torch.randn(3, 8)
     indices = torch.tensor([5, 0, 9])
     projected = (pooled @ hint.projection.weight.T + hint.projection.bias).detach().numpy()
-    cosines = (projected * targets[indices]).sum(axis=1) / np.linalg.norm(projected, axis=1)
+    matched = ((targets - targets.mean(axis=0)) / targets.std(axis=0))[indices]
+    lengths = np.linalg.norm(projected, axis=1) * np.linalg.norm(matched, axis=1)
+    cosines = (projected * matched).sum(axis=1) / lengths
     assert float(hint.distance(pooled, indices).detach()) == pytest.approx(1 - cosines.mean(), abs=1e-5)
 
 
@@ -91,5 +93,11 @@ def test_the_command_takes_the_targets_from_the_encoder_and_saves_a_plain_networ
     assert not any("projection" in name for name in load_file(saved))
 
 
-def test_verso_fast_distils_with_the_weight_that_was_measured():
-    assert load_recipe("verso-fast").distillation.weight == 10.0
+def test_what_all_embeddings_have_in_common_need_not_be_matched(targets):
+    pooled, indices = torch.randn(24, 8), torch.arange(24)
+    plain, shifted = (Hint(8, rows, seed=1).distance(pooled, indices) for rows in (targets, targets + 100))
+    assert float(shifted.detach()) == pytest.approx(float(plain.detach()), abs=1e-3)
+
+
+def test_verso_fast_is_drawn_to_what_verso_judges():
+    assert load_recipe("verso-fast").distillation.taps == load_recipe("verso").features.taps
