@@ -524,8 +524,8 @@ def _through_profile(image: Image.Image, icc: object) -> Image.Image:
                 grey_in_rgb = image.mode == "L" and profile.profile.xcolor_space == "RGB "
                 return _transformed(image.convert("RGB") if grey_in_rgb else image, profile)
         except (OSError, ValueError):  # broken, or made for other channels: see the module's docstring
-            return image.convert("RGB")
-    return image.convert("RGB")
+            pass
+    return image if image.mode == "RGB" else image.convert("RGB")
 
 
 def _transformed(image: Image.Image, profile: ImageCms.ImageCmsProfile) -> Image.Image:
