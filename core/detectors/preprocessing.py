@@ -48,6 +48,15 @@ class Preprocessing(BaseModel):
     mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
     std: tuple[float, float, float] = (0.229, 0.224, 0.225)
 
+    @property
+    def enough(self) -> int:
+        """Pixels of each side that an audit lets a JPEG be decoded down to, see `images.open`.
+
+        Twice what the uniform copy keeps: what the decoder leaves out, the copy would lose anyway. On `val` it moves
+        `p_ai` less than bfloat16 may (`benchmarks/scaled_decoding.py`, models/EXPERIMENTS.md).
+        """
+        return 2 * self.uniform_side
+
     def uniform(self, image: Image.Image) -> Image.Image:
         """Make the uniform copy of an RGB image: the form in which every artwork is judged."""
         width, height = image.size
