@@ -34,7 +34,7 @@ format: $(VENV)/dev
 	$(BIN)/ruff format .
 
 bench: $(VENV)/app
-	PYTHONPATH=. $(BIN)/python benchmarks/speed.py
+	$(BIN)/python -m core bench
 
 clean:
 	rm -rf $(VENV)

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from audit_speed import SIDE, draw_files
+from speed import SIDE, draw_files
 from sqlalchemy import URL
 
 from core.audit import lifecycle

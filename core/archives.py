@@ -160,12 +160,12 @@ class Archive:
         with self.stream(member) as stream:
             return stream.read(DEFAULT_LIMITS.max_bytes + 1)
 
-    def artwork(self, member: zipfile.ZipInfo) -> Artwork:
-        """Open a member as a picture.
+    def artwork(self, member: zipfile.ZipInfo, enough: int | None = None) -> Artwork:
+        """Open a member as a picture; `enough` is that of `images.open`.
 
         Raises what `read` raises, and ImageError: it is no picture that Verso reads.
         """
-        return images.open(self.read(member), name=PurePosixPath(member.filename).name)
+        return images.open(self.read(member), name=PurePosixPath(member.filename).name, enough=enough)
 
     def _called(self, member: zipfile.ZipInfo) -> str:
         return f"'{self._name}/{printable(member.filename)}'"

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
 import sys
 from enum import StrEnum
 from pathlib import Path
@@ -366,6 +368,31 @@ def _judged(models: list[str], own: Path) -> Joined:
     for path, reason in judged.refused.itertuples(index=False):
         console.print(f"{path}: {reason}", markup=False, highlight=False)
     return judged.joined
+
+
+@app.command()
+def bench(
+    images: Annotated[int, typer.Option(min=1, help="JPEGs of 1 024 px to draw.")] = 200,
+    rounds: Annotated[int, typer.Option(min=1, help="Alternating rounds after a warm-up.")] = 5,
+    fast: Annotated[
+        str | None, typer.Option(help="The fast model. Default: verso-fast, if it is here.")
+    ] = None,
+    peers: Annotated[
+        bool,
+        typer.Option("--peers", help="Also the published peers and verso; installs the peers, about 1 GB."),
+    ] = False,
+) -> None:
+    """Measure the speed of audits against a naive loop, and against the published peers, in the same run."""
+    script = Path(__file__).resolve().parents[1] / "benchmarks" / "speed.py"
+    if not script.is_file():
+        raise VersoError(f"{script} is missing: run bench in a copy of the whole repository.")
+    options = ["--images", str(images), "--rounds", str(rounds)]
+    options += ["--fast", fast] if fast else []
+    options += ["--peers"] if peers else []
+    paths = os.pathsep.join(filter(None, (str(script.parents[1]), os.environ.get("PYTHONPATH"))))
+    environment = os.environ | {"PYTHONPATH": paths}
+    ended = subprocess.run([sys.executable, script, *options], env=environment, check=False)  # noqa: S603
+    raise typer.Exit(ended.returncode)
 
 
 def main() -> None:

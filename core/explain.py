@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import copy
+import itertools
+from collections.abc import Callable
 from dataclasses import dataclass
 from math import isqrt
 from typing import TYPE_CHECKING, cast
@@ -21,6 +22,7 @@ from core.detectors.cascade import CascadeDetector
 from core.detectors.classical import ClassicalDetector
 from core.detectors.encoder import Encoder, joined
 from core.detectors.features import EncoderFeatures
+from core.detectors.precision import Network
 from core.detectors.protocol import Detector
 from core.detectors.resnet import ResNetDetector
 from core.detectors.taps import last_layer
@@ -65,7 +67,7 @@ def grad_cam(detector: Detector, artwork: Artwork, target: str) -> Saliency:
 
     Of a ResNet-18, on the last residual block. Of an SVM or a logistic regression on embeddings, on the encoder's
     patches, see `_of_head`. Of a cascade, with the stage that judges the artwork. Each window the detector sees gets
-    a map; where windows overlap, maps are blended. Runs under the lock of the network, since Captum hooks it.
+    a map; where windows overlap, maps are blended. Captum hooks a copy of the network, see `_to_be_hooked`.
 
     Source: Selvaraju et al., Grad-CAM: Visual Explanations from Deep Networks (2017).
 
@@ -96,12 +98,17 @@ def grad_cam(detector: Detector, artwork: Artwork, target: str) -> Saliency:
 
 def _of_resnet(detector: ResNetDetector, artwork: Artwork, wanted: int) -> Tensor:
     """Return the map of each window, `[windows, 1, h, w]`, at least 0; in float32."""
-    batch = detector.windows(artwork).requires_grad_()
-    with detector.lock:
-        attributed: Tensor = LayerGradCam(detector.network, detector.network.layer4).attribute(
-            batch, target=wanted, relu_attributions=True
-        )
+    network = _to_be_hooked(detector.network)
+    attributed: Tensor = LayerGradCam(network, network.layer4).attribute(
+        detector.windows(artwork).requires_grad_(), target=wanted, relu_attributions=True
+    )
     return attributed
+
+
+def _to_be_hooked(network: Network) -> Network:
+    """Return the network with layers of its own on the same weights: whoever judges meanwhile meets no hook."""
+    shared = itertools.chain(network.parameters(), network.buffers())
+    return copy.deepcopy(network, {id(tensor): tensor for tensor in shared})
 
 
 def _of_head(detector: ClassicalDetector, artwork: Artwork, wanted: int) -> Tensor:
@@ -118,7 +125,8 @@ def _of_head(detector: ClassicalDetector, artwork: Artwork, wanted: int) -> Tens
     if not isinstance(features, EncoderFeatures) or not isinstance(features.encoder, Encoder):
         kind = detector.card.features.kind if detector.card.features else "other"
         raise not_followed(name, f"a {type(detector.pipeline[-1]).__name__} on {kind} features")
-    encoder, taps = features.encoder, features.taps
+    taps, encoder = features.taps, copy.copy(features.encoder)
+    encoder.network = _to_be_hooked(encoder.network)
     head = torch_head(detector.pipeline, name)
     sign = 1 if wanted == CLASSES.index("ai") else -1
 
@@ -127,17 +135,13 @@ def _of_head(detector: ClassicalDetector, artwork: Artwork, wanted: int) -> Tens
         return sign * margin
 
     windows = detector.card.preprocessing.tensor(artwork.image).requires_grad_()
-    with encoder.lock, _patches_in_rows(encoder, last_layer(taps, encoder.layers)) as grid:
-        attributed: Tensor = LayerGradCam(score, grid).attribute(windows, relu_attributions=True)
+    grid = _patches_in_rows(encoder, last_layer(taps, encoder.layers))
+    attributed: Tensor = LayerGradCam(score, grid).attribute(windows, relu_attributions=True)
     return attributed.float()
 
 
-@contextmanager
-def _patches_in_rows(encoder: Encoder, number: int) -> Iterator[nn.Module]:
-    """Lead what a block, counted from 1, attends to through a layer `[N, size, h, w]`, which leaves it unchanged.
-
-    Hold the encoder's lock around it: it hooks the network.
-    """
+def _patches_in_rows(encoder: Encoder, number: int) -> nn.Module:
+    """Lead what a block, counted from 1, attends to through a layer `[N, size, h, w]`, which leaves it unchanged."""
     grid = nn.Identity()
     block = cast("CLIPEncoderLayer", encoder.network.encoder.layers[number - 1])
 
@@ -146,11 +150,8 @@ def _patches_in_rows(encoder: Encoder, number: int) -> Iterator[nn.Module]:
         patches = grid(tokens[:, 1:].mT.reshape(len(tokens), -1, side, side))
         return torch.cat([tokens[:, :1], patches.flatten(2).mT], dim=1)
 
-    hook = block.layer_norm1.register_forward_hook(through_the_grid)
-    try:
-        yield grid
-    finally:
-        hook.remove()
+    block.layer_norm1.register_forward_hook(through_the_grid)
+    return grid
 
 
 METHODS: dict[str, Callable[[Detector, Artwork, str], Saliency]] = {"grad-cam": grad_cam}

@@ -67,8 +67,8 @@ class Artwork:
     """A decoded picture and the facts of its file.
 
     `image` is upright, mode RGB, 8 bits a channel, sRGB, without metadata. `sha256` is the hex digest of the
-    file's bytes. `format` is what the bytes are: one of `FORMATS`. `width` and `height` are pixels of
-    `image`. `name` is the original file name, printable, "" if unknown: for display, never a path to open.
+    file's bytes. `format` is what the bytes are: one of `FORMATS`. `width` and `height` are its upright
+    size in pixels; `image` is smaller where less was `enough` for who opened it. `name` is the original file name, printable, "" if unknown: for display, never a path to open.
     `file` is the file's bytes, for readers of provenance; empty for a frame of a video.
     """
 
@@ -83,10 +83,10 @@ class Artwork:
 
     def preview(self, max_side: int) -> Image.Image:
         """A copy whose longer side is at most `max_side` pixels; a smaller picture keeps its size."""
-        scale = max_side / max(self.width, self.height)
+        scale = max_side / max(self.image.size)
         if scale >= 1:
             return self.image.copy()
-        size = (max(1, round(self.width * scale)), max(1, round(self.height * scale)))
+        size = (max(1, round(self.image.width * scale)), max(1, round(self.image.height * scale)))
         return self.image.resize(size, Image.Resampling.LANCZOS, reducing_gap=2.0)
 
 
@@ -121,7 +121,11 @@ class Metadata:
 
 
 def open(  # noqa: A001 - read as `images.open`
-    source: bytes | Path, *, name: str | None = None, limits: Limits = DEFAULT_LIMITS
+    source: bytes | Path,
+    *,
+    name: str | None = None,
+    limits: Limits = DEFAULT_LIMITS,
+    enough: int | None = None,
 ) -> Artwork:
     """Decode an untrusted picture.
 
@@ -129,6 +133,8 @@ def open(  # noqa: A001 - read as `images.open`
         source: the file's bytes, or the path of a regular file.
         name: the original file name, for display; by default the path's last part, or "" for bytes.
         limits: bounds checked before the work they bound is done.
+        enough: pixels that suffice for each side of `image`: a larger JPEG is decoded at 1/2, 1/4 or 1/8 of its
+            scale as long as they are left, which is faster. None decodes every pixel.
 
     Raises:
         UnreadableFileError: the path is missing, no regular file, or not permitted.
@@ -143,15 +149,15 @@ def open(  # noqa: A001 - read as `images.open`
     else:
         shown = printable(source.name if name is None else name)
         data = _read(source, shown, limits)
-    image, kind = _decode(data, shown, limits)
+    image, kind, (width, height) = _decode(data, shown, limits, enough)
     with _clear_errors(shown, kind):
         rgb = _to_srgb(image)
     return Artwork(
         image=rgb,
         sha256=hashlib.sha256(data).hexdigest(),
         format=kind,
-        width=rgb.width,
-        height=rgb.height,
+        width=width,
+        height=height,
         size_bytes=len(data),
         name=shown,
         file=data,
@@ -186,8 +192,7 @@ def decode(data: bytes, *, name: str = "", limits: Limits = DEFAULT_LIMITS) -> I
     Raises:
         ImageError: as `open`.
     """
-    image, _ = _decode(data, printable(name), limits)
-    return image
+    return _decode(data, printable(name), limits)[0]
 
 
 def header(source: bytes | Path, *, limits: Limits = DEFAULT_LIMITS) -> Header:
@@ -316,10 +321,20 @@ def _read(path: Path, name: str, limits: Limits) -> bytes:
     raise UnreadableFileError(msg)
 
 
-def _decode(data: bytes, name: str, limits: Limits) -> tuple[Image.Image, str]:
+def _decode(
+    data: bytes, name: str, limits: Limits, enough: int | None = None
+) -> tuple[Image.Image, str, tuple[int, int]]:
+    """The upright picture, its format, and its upright size in pixels before any reduction, see `open`."""
     with _opened(data, name, limits) as (file, kind):
+        whole = file.size
+        if enough:
+            file.draft(None, (enough, enough))
+        drafted = file.size
         file.load()
-        return _upright(_to_8_bit(file), _orientation(file)), kind
+        image = _upright(_to_8_bit(file), _orientation(file))
+        if drafted == whole:
+            return image, kind, image.size
+        return image, kind, whole if image.size == drafted else whole[::-1]
 
 
 @contextmanager
@@ -524,8 +539,8 @@ def _through_profile(image: Image.Image, icc: object) -> Image.Image:
                 grey_in_rgb = image.mode == "L" and profile.profile.xcolor_space == "RGB "
                 return _transformed(image.convert("RGB") if grey_in_rgb else image, profile)
         except (OSError, ValueError):  # broken, or made for other channels: see the module's docstring
-            return image.convert("RGB")
-    return image.convert("RGB")
+            pass
+    return image if image.mode == "RGB" else image.convert("RGB")
 
 
 def _transformed(image: Image.Image, profile: ImageCms.ImageCmsProfile) -> Image.Image:

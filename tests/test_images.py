@@ -768,3 +768,41 @@ def test_real_artworks_open(shared_data):
         artwork = images.open(shared_data / "images" / row["sha256"][:2] / f"{row['sha256']}.jpg")
         assert artwork.sha256 == row["sha256"]
         assert (artwork.width, artwork.height) == (int(row["width"]), int(row["height"]))
+
+
+class TestEnough:
+    @pytest.mark.parametrize(
+        ("size", "enough", "expected"),
+        [
+            ((800, 600), 300, (400, 300)),
+            ((800, 600), 301, (800, 600)),
+            ((803, 605), 70, (101, 76)),
+            ((800, 600), 10, (100, 75)),
+            ((64, 48), 704, (64, 48)),
+        ],
+    )
+    def test_a_jpeg_is_decoded_no_further_down_than_is_enough(self, drawings, size, enough, expected):
+        artwork = images.open(drawings.file(drawings.painting(size), "JPEG"), enough=enough)
+        assert artwork.image.size == expected
+        assert (artwork.width, artwork.height) == size
+        assert (
+            artwork.preview(50).size == images.open(drawings.file(drawings.painting(size))).preview(50).size
+        )
+
+    def test_it_shows_the_same_picture(self, drawings):
+        data = drawings.file(drawings.painting((800, 600)), "JPEG", quality=95)
+        whole, scaled = images.open(data), images.open(data, enough=300)
+        half = whole.image.resize((400, 300), Image.Resampling.BOX)
+        assert np.abs(np.asarray(half, int) - np.asarray(scaled.image, int)).mean() < 1
+
+    def test_a_turned_one_tells_its_upright_size(self, drawings):
+        exif = Image.Exif()
+        exif[0x0112] = 6
+        data = drawings.file(drawings.painting((800, 600)), "JPEG", exif=exif.tobytes())
+        artwork = images.open(data, enough=300)
+        assert artwork.image.size == (300, 400)
+        assert (artwork.width, artwork.height) == (600, 800)
+
+    def test_other_formats_are_decoded_whole(self, drawings):
+        picture = drawings.painting((800, 600))
+        assert images.open(drawings.file(picture, "PNG"), enough=100).image == picture

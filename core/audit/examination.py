@@ -47,21 +47,22 @@ def examine(detector: Detector, sources: Sequence[Source], chunk: Sequence[Plann
             if item.video:
                 findings += _watch(detector, sources[item.source], item)
                 continue
-            artwork = _open(sources[item.source], item)
+            artwork = _open(sources[item.source], item, detector.card.preprocessing.enough)
         except ImageError as error:
             findings.append(Finding(item.position, error=str(error)))
             continue
-        if held and pixels + artwork.width * artwork.height > MAX_PIXELS:
+        size = artwork.image.width * artwork.image.height
+        if held and pixels + size > MAX_PIXELS:
             findings += _judge(detector, held)
             held, pixels = [], 0
         held.append((_about(item, artwork), dataclasses.replace(artwork, file=b"")))
-        pixels += artwork.width * artwork.height
+        pixels += size
     findings += _judge(detector, held)
     return sorted(findings, key=lambda finding: (finding.position, finding.part))
 
 
-def _open(source: Source, item: Planned) -> Artwork:
-    artwork = source.artwork(_entry(item))
+def _open(source: Source, item: Planned, enough: int) -> Artwork:
+    artwork = source.artwork(_entry(item), enough)
     if artwork.sha256 != item.sha256:
         raise CorruptImageError(
             f"'{artwork.name}' changed while it was being audited (sha256 {item.sha256[:12] or 'unknown'}... when planned, "

@@ -1,7 +1,7 @@
 """The engine for one machine: threads that read, decode, judge, and one that keeps what they find.
 
-Each thread takes a chunk through all steps. The network itself is one thread's at a time, and meanwhile the
-others read and decode; the queues are as long as there are workers, however many files wait.
+Each thread takes a chunk through all steps, on one core, so that as many are busy as there are workers; the queues are
+as long as there are workers, however many files wait.
 """
 
 from __future__ import annotations
@@ -26,6 +26,9 @@ def run(
     watcher: Watcher,
 ) -> bool:
     """Examine every file of the plan that waits; return whether all are done, see `keep`."""
+    from core.detectors.precision import one_core_a_pass  # noqa: PLC0415  (torch: not for who only reads audits)
+
     planned = (store.chunk(audit_id, number) for number in store.waiting_chunks(audit_id))
     examined = in_order(lambda chunk: (chunk, examine(detector, sources, chunk)), planned, workers)
-    return keep(store, audit_id, examined, watcher)
+    with one_core_a_pass():
+        return keep(store, audit_id, examined, watcher)

@@ -32,6 +32,7 @@ from core.audit.model import load_model
 from core.audit.progress import Watcher
 from core.audit.store.audits import AuditStore
 from core.audit.store.records import Audit, Finding, Planned
+from core.detectors.precision import one_core_a_pass
 from core.detectors.protocol import Detector
 from core.detectors.store import find_model, models_folder
 from core.errors import AuditError, VersoError
@@ -62,7 +63,8 @@ class Examiner:
         chunk: list[Planned] = pickle.loads(batch[CHUNK][0])  # noqa: S301 - from the process that asked
         found: list[Finding] | VersoError
         try:
-            found = examine(self._detector, self._sources, chunk)
+            with one_core_a_pass():
+                found = examine(self._detector, self._sources, chunk)
         except VersoError as error:
             found = error
         return {CHUNK: batch[CHUNK], FOUND: np.array([pickle.dumps(found)], object)}

@@ -6,7 +6,6 @@ CLIP ViT-B/16 (Radford et al., Learning Transferable Visual Models From Natural 
 from __future__ import annotations
 
 import math
-import threading
 import warnings
 from collections.abc import Sequence
 from functools import lru_cache
@@ -20,7 +19,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cosine_similarity, normalize
 
 from core.detectors.encoder_weights import HOW_TO_GET, State, chosen_weights, read_weights
-from core.detectors.precision import Compute, best_compute
+from core.detectors.precision import Compute, best_compute, cast_once
 from core.detectors.preprocessing import Preprocessing
 from core.detectors.taps import JUST_POOLED, POOLED, READINGS, all_taps, last_layer, require_taps
 from core.errors import EncoderError, EncoderWarning
@@ -82,7 +81,6 @@ class Encoder:
 
     `size` is the length of what one tap gives, `taps` names every tap (see `core.detectors.taps`), `side` is
     the width and height in pixels of the window the network takes, `identity` the digest of the weights.
-    `lock` is held around every pass: whoever explains hooks the network, see `ResNetDetector`.
     """
 
     def __init__(self, network: CLIPVisionModel, identity: str, compute: Compute | None = None) -> None:
@@ -93,15 +91,14 @@ class Encoder:
         self.layers = len(network.encoder.layers)
         self.taps = all_taps(self.layers)
         tower: nn.Module = network
-        self.network = cast("CLIPVisionModel", tower.eval().to(self.compute.device))
+        tower = cast_once(tower.eval().to(self.compute.device), self.compute.dtype)
+        self.network = cast("CLIPVisionModel", tower)
         self.network.requires_grad_(requires_grad=False)
-        self.lock = threading.Lock()
 
     def embed_windows(self, batch: Tensor, taps: tuple[str, ...] = JUST_POOLED) -> Tensor:
         """Return what taps give for windows: float32 `[N, len(taps), size]` for `[N, 3, side, side]`.
 
-        Layers behind the last of the taps do not run. Differentiable, not normalised, and without the lock:
-        hold it around the call.
+        Layers behind the last of the taps do not run. Differentiable, and not normalised.
 
         Raises:
             EncoderError: if there is no such tap, or the windows have another size than the network takes.
@@ -146,7 +143,7 @@ class Encoder:
         """Embed pictures given as their windows, each float32 `[n, 3, side, side]`; see `embed`."""
         if not windows:
             return np.empty((0, len(taps) * self.size), np.float32)
-        with self.lock, torch.inference_mode():
+        with torch.inference_mode():
             found = torch.cat(
                 [self.embed_windows(part, taps) for part in torch.split(torch.cat(list(windows)), BATCH)]
             )
@@ -235,7 +232,7 @@ def reference_pictures(side: int) -> Tensor:
 
 def reference_embeddings(encoder: Encoder) -> NDArray[np.float32]:
     """Embed the reference pictures: float32 `[REFERENCE_PICTURES, size]`, each row of length 1."""
-    with encoder.lock, torch.inference_mode():
+    with torch.inference_mode():
         pooled = encoder.embed_windows(reference_pictures(encoder.side))[:, 0]
     return normalize(pooled, dim=1).cpu().numpy()
 

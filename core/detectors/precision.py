@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import TypeVar
 
 import torch
+from torch import nn
+
+Network = TypeVar("Network", bound=nn.Module)
 
 BF16_TOLERANCE = 0.03
 """Largest accepted difference in `p_ai` between bfloat16 and float32 (absolute)."""
@@ -25,6 +31,28 @@ class Compute:
     def autocast(self) -> torch.autocast:
         """A context that runs convolutions in `dtype`; does nothing for float32."""
         return torch.autocast(self.device.type, self.dtype, enabled=self.dtype != torch.float32)
+
+
+def cast_once(network: Network, dtype: torch.dtype) -> Network:
+    """Keep the weights that autocast would turn into `dtype` in every pass in it, in place; passes stay the same."""
+    for layer in network.modules():
+        if isinstance(layer, nn.Linear | nn.Conv2d):
+            layer.to(dtype)
+    return network
+
+
+@contextmanager
+def one_core_a_pass() -> Iterator[None]:
+    """Let every pass through a network run on one core, for callers whose own threads share the cores.
+
+    Threads that were started before keep what they had. What a pass gives does not hang on how many cores there are.
+    """
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def best_compute() -> Compute:

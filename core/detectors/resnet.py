@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import threading
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor, nn
+from torch.fx.experimental.optimization import fuse
 from torchvision.models import ResNet, resnet18
 
 from core.detectors.bodies import VARIABLE, body_digest, chosen_file, put_body, read_body
@@ -42,16 +42,16 @@ def body_of(network: ResNet) -> nn.Module:
 class ResNetDetector:
     """A loaded ResNet-18, safe to share between threads.
 
-    `lock` is held around every pass through the network: Captum hooks the network while it explains, and
-    a prediction that overlapped it would run through those hooks.
+    `network` is the network as it was trained, in float32, for explanations. Artworks are judged by a copy with its
+    batch norms folded into the convolutions, in the number format of `compute`.
     """
 
-    def __init__(self, card: Card, network: nn.Module, compute: Compute | None = None) -> None:
+    def __init__(self, card: Card, network: ResNet, compute: Compute | None = None) -> None:
         self.card = card
         self.compute = compute or best_compute()
         self.network = network.eval().to(memory_format=torch.channels_last).to(self.compute.device)
         self.network.requires_grad_(requires_grad=False)
-        self.lock = threading.Lock()
+        self._body = fuse(body_of(self.network)).to(self.compute.dtype)
 
     def windows(self, artwork: Artwork) -> Tensor:
         """Return an artwork as network input: float32 `[n, 3, window, window]`, on the device."""
@@ -60,8 +60,7 @@ class ResNetDetector:
 
     def margins(self, batch: Tensor) -> Tensor:
         """Return score(`ai`) - score(`human`) of each window: float32 `[N]` for input `[N, 3, H, W]`."""
-        with self.compute.autocast:
-            scores = self.network(batch).float()
+        scores = self.network.fc(self._body(batch.to(self.compute.dtype)).float())
         margins: Tensor = scores[:, CLASSES.index("ai")] - scores[:, CLASSES.index("human")]
         return margins
 
@@ -70,7 +69,7 @@ class ResNetDetector:
         if not artworks:
             return np.empty(0, np.float32)
         windows = [self.windows(artwork) for artwork in artworks]
-        with self.lock, torch.inference_mode():
+        with torch.inference_mode():
             margins = self.margins(torch.cat(windows))
         of_each = torch.split(margins, [len(each) for each in windows])
         averaged: NDArray[np.float32] = torch.stack([each.mean() for each in of_each]).cpu().numpy()

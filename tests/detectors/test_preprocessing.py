@@ -65,3 +65,12 @@ def test_normalisation_is_that_of_the_card():
     preprocessing = Preprocessing(short_side=64, window=64, mean=(0.5, 0.4, 0.3), std=(0.5, 0.2, 0.1))
     channels = preprocessing.tensor(grey).mean(dim=(0, 2, 3)).numpy()
     np.testing.assert_allclose(channels, (128 / 255 - np.array([0.5, 0.4, 0.3])) / [0.5, 0.2, 0.1], atol=1e-5)
+
+
+@pytest.mark.parametrize("size", [(1024, 1024), (3000, 1999), (353, 700)])
+def test_large_pictures_are_reduced_as_the_corpus_was(drawings, size):
+    picture = drawings.painting(size, 5)
+    preprocessing = Preprocessing(short_side=64, window=64, uniform_quality=100)
+    reduced = preprocessing.uniform(picture)
+    as_pillow = images.recompress(picture.resize(reduced.size, Image.Resampling.LANCZOS), 100)
+    assert np.abs(np.asarray(reduced, int) - np.asarray(as_pillow, int)).mean() < 0.1

@@ -8,7 +8,7 @@ import torch
 from core import images
 from core.detectors.card import read_card, write_card
 from core.detectors.judging import judge
-from core.detectors.precision import BF16_TOLERANCE, Compute
+from core.detectors.precision import BF16_TOLERANCE, Compute, one_core_a_pass
 from core.detectors.resnet import build, save_weights
 from core.detectors.store import load_card, load_detector, model_names
 from core.errors import ModelError
@@ -47,6 +47,19 @@ def test_bfloat16_agrees_with_float32(tiny_model, artworks):
     exact = load_detector(str(tiny_model), FLOAT32).predict(artworks)
     fast = load_detector(str(tiny_model), BFLOAT16).predict(artworks)
     assert np.abs(exact - fast).max() <= BF16_TOLERANCE
+
+
+def test_folded_batch_norms_change_nothing(detector, artworks):
+    windows = torch.cat([detector.windows(artwork) for artwork in artworks])
+    scores = detector.network(windows)
+    torch.testing.assert_close(detector.margins(windows), scores[:, 1] - scores[:, 0], atol=1e-4, rtol=0)
+
+
+def test_one_core_a_pass_holds_for_new_threads_and_ends():
+    before = torch.get_num_threads()
+    with one_core_a_pass(), ThreadPoolExecutor(1) as pool:
+        assert pool.submit(torch.get_num_threads).result() == 1
+    assert torch.get_num_threads() == before
 
 
 def test_verdicts_carry_model_and_thresholds(detector, artworks):

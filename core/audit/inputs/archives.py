@@ -56,9 +56,9 @@ class ArchivedFiles:
         """Unpack one member, a video, into a temporary file that goes when it is closed."""
         return spooled(self, entry)
 
-    def artwork(self, entry: Entry) -> Artwork:
+    def artwork(self, entry: Entry, enough: int | None = None) -> Artwork:
         """Open a member as a picture; see `Archive.artwork`."""
-        return self._archive.artwork(self._member(entry))
+        return self._archive.artwork(self._member(entry), enough)
 
     def _member(self, entry: Entry) -> zipfile.ZipInfo:
         return self._archive.members[int(entry.locator.split(b" ", 1)[0])]

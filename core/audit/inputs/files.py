@@ -47,9 +47,9 @@ class Files:
         """Open a file."""
         return self.stream(entry)
 
-    def artwork(self, entry: Entry) -> Artwork:
+    def artwork(self, entry: Entry, enough: int | None = None) -> Artwork:
         """Open a file as a picture."""
-        return images.open(Path(os.fsdecode(entry.locator)))
+        return images.open(Path(os.fsdecode(entry.locator)), enough=enough)
 
 
 class Folder(Files):

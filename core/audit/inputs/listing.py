@@ -67,8 +67,8 @@ class Source(Protocol):
         """
         ...
 
-    def artwork(self, entry: Entry) -> Artwork:
-        """Open an entry as a picture.
+    def artwork(self, entry: Entry, enough: int | None = None) -> Artwork:
+        """Open an entry as a picture; `enough` is that of `images.open`.
 
         Raises:
             ImageError: it is no picture that Verso reads.

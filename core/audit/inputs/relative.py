@@ -31,6 +31,6 @@ class Relative:
         """Open an entry of the source in any order."""
         return self._source.seekable(entry)
 
-    def artwork(self, entry: Entry) -> Artwork:
+    def artwork(self, entry: Entry, enough: int | None = None) -> Artwork:
         """Open an entry of the source as a picture."""
-        return self._source.artwork(entry)
+        return self._source.artwork(entry, enough)

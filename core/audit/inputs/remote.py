@@ -81,7 +81,7 @@ class RemoteFiles:
         """Copy a video into a temporary file that goes when it is closed."""
         return spooled(self, entry)
 
-    def artwork(self, entry: Entry) -> Artwork:
+    def artwork(self, entry: Entry, enough: int | None = None) -> Artwork:
         """Open a file as a picture."""
         name = entry.path.rsplit("/", 1)[-1]
         if entry.size > DEFAULT_LIMITS.max_bytes:
@@ -91,7 +91,7 @@ class RemoteFiles:
             )
         with self.stream(entry) as stream:
             data = stream.read(DEFAULT_LIMITS.max_bytes + 1)
-        return images.open(data, name=name)
+        return images.open(data, name=name, enough=enough)
 
     def _below(self, folder: str) -> Iterator[Entry]:
         with self._answering(self._files.unstrip_protocol(folder)):

@@ -44,7 +44,7 @@ def _made(pages: ResultPages, sources: Sequence[Source], row: Row) -> bytes | No
     if item is None or item.source >= len(sources):
         return None
     try:
-        artwork = images.open(picture_bytes(sources, item), name=item.path)
+        artwork = images.open(picture_bytes(sources, item), name=item.path, enough=2 * SIDE)
     except ImageError:  # `WHICH` says that it has no picture
         return None
     return images.encode_jpeg(artwork.preview(SIDE), QUALITY) if artwork.sha256 == row.sha256 else None
