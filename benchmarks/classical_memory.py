@@ -1,14 +1,19 @@
 """Peak memory of fitting each classical model on the pixels of 3 000 drawn pictures, each in its own process.
 
-Usage: python benchmarks/classical_memory.py [--images 3000] [--recipe NAME ...]
+Usage: PYTHONPATH=. python benchmarks/classical_memory.py [--images 3000] [--recipe NAME ...] [--patience SECONDS]
+
+What a tree adds to its pixels while it grows are nodes, at most two a picture: its peak stands when the first is split.
+With `--patience` a fit that takes longer is ended and the peak until then is told.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import resource
 import subprocess
 import sys
+import threading
 import time
 
 import numpy as np
@@ -39,17 +44,32 @@ def draw_pixels(images: int, side: int) -> np.ndarray:
     return pixels
 
 
-def fit(recipe: HeadRecipe, images: int) -> None:
-    """Fit one recipe on drawn pixels and print the seconds and the peak memory of this process."""
+def fit(recipe: HeadRecipe, images: int, patience: float | None) -> None:
+    """Fit one recipe on drawn pixels and print the seconds and the peak memory of this process, then or when ended."""
     if not isinstance(recipe.features, PixelFeatures):
         sys.exit(f"{recipe.name} is not fitted on pixels; name one of {', '.join(RECIPES)}.")
     pixels = draw_pixels(images, recipe.features.side)
     frame = pd.DataFrame({"label": ["human", "ai"] * (images // 2), "source": "drawn"})
     start = time.perf_counter()
+
+    def tell(how: str) -> None:
+        seconds = time.perf_counter() - start
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / KILOBYTES
+        print(
+            f"{recipe.name}: {images} images {how} {seconds:.0f} s, peak memory {peak:.2f} GB (limit {LIMIT} GB)",
+            flush=True,
+        )
+
+    def give_up() -> None:
+        tell("not yet fitted after")
+        os._exit(0)
+
+    if patience:
+        clock = threading.Timer(patience, give_up)
+        clock.daemon = True
+        clock.start()
     fit_head(recipe, pixels, frame)
-    seconds = time.perf_counter() - start
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / KILOBYTES
-    print(f"{recipe.name}: {images} images in {seconds:.0f} s, peak memory {peak:.2f} GB (limit {LIMIT} GB)")
+    tell("in")
 
 
 def main() -> None:
@@ -57,13 +77,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--images", type=int, default=3000)
     parser.add_argument("--recipe", action="append")
+    parser.add_argument("--patience", type=float, help="seconds a fit may take")
     parser.add_argument("--child", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     for name in options.recipe or RECIPES:
         if options.child:
-            fit(load_recipe(name), options.images)
+            fit(load_recipe(name), options.images, options.patience)
         else:
             command = [sys.executable, __file__, "--images", str(options.images), "--recipe", name, "--child"]
+            command += ["--patience", str(options.patience)] if options.patience else []
             subprocess.run(command, check=True)  # noqa: S603  (its own program)
 
 

@@ -16,6 +16,7 @@ from core.audit.commands import audit, report
 from core.corpus.commands import app as corpus
 from core.detectors.commands import app as encoder
 from core.errors import OutputError, VersoError
+from core.evaluation.commands import faithfulness
 from core.provenance.commands import evidence
 from core.terminal import console, progress_bar
 from core.training.commands import bands, cascade, refit
@@ -35,6 +36,7 @@ app.command()(report)
 app.command()(bands)
 app.command()(cascade)
 app.command()(evidence)
+app.command()(faithfulness)
 app.add_typer(corpus)
 app.add_typer(encoder)
 

@@ -49,6 +49,10 @@ class ExplanationError(VersoError, ValueError):
     """An explanation was asked for that Verso does not offer."""
 
 
+class TrustListError(VersoError):
+    """The analyst's list of trusted signers cannot be read."""
+
+
 class ManifestError(VersoError, ValueError):
     """A manifest breaks its schema; the message names the row."""
 

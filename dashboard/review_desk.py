@@ -16,11 +16,12 @@ from core import images
 from core.detectors.card import Card
 from core.detectors.judging import judge
 from core.detectors.protocol import Detector
-from core.errors import ExplanationError, ImageError
+from core.errors import ExplanationError, ImageError, TrustListError
 from core.explain import MAX_SIDE, Saliency, grad_cam
 from core.images import Artwork
 from core.provenance.evidence import Evidence
 from core.provenance.readers import evidence_of
+from core.provenance.trust import TrustedSigners, trusted_signers
 from core.verdict import Verdict
 
 CAPACITY = 24
@@ -127,9 +128,17 @@ def _examined(detector: Detector, data: bytes, name: str) -> Item:
         card=detector.card,
         verdict=verdict,
         saliency=saliency,
-        evidence=evidence_of(artwork),
+        evidence=evidence_of(artwork, _signers()),
         unexplained=unexplained,
     )
+
+
+def _signers() -> TrustedSigners:
+    """Return the analyst's list, or none where it cannot be read: the page says so beside the findings it is for."""
+    try:
+        return trusted_signers()
+    except TrustListError:
+        return TrustedSigners()
 
 
 def _explained(detector: Detector, artwork: Artwork) -> tuple[dict[str, Saliency], str]:

@@ -23,7 +23,8 @@ class Configuration:
     """One model with its thresholds, and the arithmetic it runs in.
 
     `card` is the sha256 of all the model's card says but its measured figures. `compute` names device and number
-    format: another one gives slightly other probabilities.
+    format: another one gives slightly other probabilities. `signers` is the sha256 of the analyst's list of trusted
+    signers, "" without one.
     """
 
     model: str
@@ -33,9 +34,10 @@ class Configuration:
     ai_above: float
     compute: str
     method: int = METHOD
+    signers: str = ""
 
     @classmethod
-    def of(cls, card: Card, compute: Compute) -> Self:
+    def of(cls, card: Card, compute: Compute, signers: str = "") -> Self:
         """Return the configuration of an audit with this model, run by `compute`."""
         return cls(
             model=card.name,
@@ -44,6 +46,7 @@ class Configuration:
             human_below=card.band.human_below,
             ai_above=card.band.ai_above,
             compute=f"{compute.device.type} {str(compute.dtype).removeprefix('torch.')}",
+            signers=signers,
         )
 
     @classmethod

@@ -7,7 +7,6 @@ from collections.abc import Collection, Sequence
 from itertools import islice
 
 from core.audit.inputs.listing import Entry, Source
-from core.audit.inputs.video_formats import MAX_BYTES
 from core.audit.inputs.videos import sampled, survey
 from core.audit.plan import CHUNK
 from core.audit.store.records import Finding, Planned
@@ -17,8 +16,10 @@ from core.detectors.protocol import Detector
 from core.errors import CorruptImageError, ImageError, UnreadableVideoError
 from core.images import Artwork
 from core.provenance.evidence import strongest, summary
-from core.provenance.readers import evidence_of
+from core.provenance.readers import evidence_of, evidence_of_video
+from core.provenance.trust import trusted_signers
 from core.verdict import decide
+from core.video_formats import too_large
 
 DECIMALS = 6
 """Digits of `p_ai` that are kept; the verdict is decided on what is kept."""
@@ -79,7 +80,7 @@ def _entry(item: Planned) -> Entry:
 
 def _about(item: Planned, artwork: Artwork) -> Finding:
     """Return all there is to find about a picture but its verdict."""
-    evidence = evidence_of(artwork)
+    evidence = evidence_of(artwork, trusted_signers())
     return Finding(
         item.position,
         width=artwork.width,
@@ -116,12 +117,10 @@ def _watch(detector: Detector, source: Source, item: Planned) -> list[Finding]:
     """Judge a video: a shot by the mean of its sampled frames, the video by the mean of its shots by length."""
     name = item.path.rsplit("/", 1)[-1]
     if not item.sha256:
-        raise UnreadableVideoError(
-            f"'{name}' is a video of {item.size / 1e9:,.1f} GB, over the limit of {MAX_BYTES / 1e9:.0f} GB: cut it into "
-            "parts."
-        )
+        raise UnreadableVideoError(too_large(name, item.size))
     with source.seekable(_entry(item)) as file:
         video = survey(file, item.video, name)
+        evidence = evidence_of_video(file, item.video, trusted_signers())
         sums, counts = [0.0] * len(video.shots), [0] * len(video.shots)
         judges: list[set[str]] = [set() for _ in video.shots]
         frames = sampled(file, item.video, name, video)
@@ -134,11 +133,12 @@ def _watch(detector: Detector, source: Source, item: Planned) -> list[Finding]:
     of_shots = [total / count for total, count in zip(sums, counts, strict=True)]
     lengths = [shot.frames for shot in video.shots]
     mean = sum(p_ai * length for p_ai, length in zip(of_shots, lengths, strict=True)) / sum(lengths)
-    whole = Finding(item.position, width=video.width, height=video.height, format=item.video)
+    shared = Finding(item.position, width=video.width, height=video.height, format=item.video)
+    whole = dataclasses.replace(shared, evidence=summary(evidence) or None, evidence_says=strongest(evidence))
     findings = [_judged(detector, mean, _together(set().union(*judges)), whole)]
     for part, (shot, p_ai, of_shot) in enumerate(zip(video.shots, of_shots, judges, strict=True), 1):
         path = f"{item.path}#t={shot.start:.3f},{shot.end:.3f}"
-        shown = dataclasses.replace(whole, part=part, path=path)
+        shown = dataclasses.replace(shared, part=part, path=path)
         findings.append(_judged(detector, p_ai, _together(of_shot), shown))
     return findings
 

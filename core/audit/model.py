@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from core.audit.configuration import Configuration
 from core.detectors.protocol import Detector
+from core.provenance.trust import trusted_signers
 
 if TYPE_CHECKING:
     from core.detectors.card import Card
@@ -20,13 +21,15 @@ def load_model(name: str | None) -> tuple[Detector, Configuration]:
     Raises:
         ModelError: if there is no such model or its files do not fit each other.
         EncoderError: if it judges embeddings and the encoder cannot be loaded.
+        TrustListError: if the list of trusted signers cannot be read.
     """
     from core.detectors.precision import best_compute
     from core.detectors.store import load_detector
 
+    signers = trusted_signers().sha256
     compute = best_compute()
     detector = load_detector(name, compute)
-    return detector, Configuration.of(detector.card, compute)
+    return detector, Configuration.of(detector.card, compute, signers)
 
 
 def load_card(name: str) -> Card:

@@ -40,8 +40,8 @@ from core.errors import AuditError, VersoError
 LIBRARIES: Final = "requirements-ray.txt"
 ADDRESS: Final = "RAY_ADDRESS"
 """Ray's own variable: the cluster to use. Without it one is started on this machine, and ended with the audit."""
-PASSED_ON: Final = ("VERSO_MODELS", "VERSO_ENCODER", "VERSO_CACHE", "VERSO_INIT")
-"""Variables that say where models lie, which hold on every machine."""
+PASSED_ON: Final = ("VERSO_MODELS", "VERSO_ENCODER", "VERSO_CACHE", "VERSO_INIT", "VERSO_TRUST_ANCHORS")
+"""Variables that say where models and lists lie, which hold on every machine."""
 QUIET: Final = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_BACKEND_LOG_LEVEL": "fatal"}
 KNOCK: Final = 10.0
 """Seconds a cluster has to answer."""

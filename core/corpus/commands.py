@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -15,6 +16,7 @@ from core.errors import ManifestError
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+    from rich.progress import Progress, TaskID
     from typer._click.core import Command, Context
 
     from core.corpus.leakage import LeakReport, Prepare
@@ -175,7 +177,8 @@ def stats(
 def leaks(
     path: ManifestFile,
     model: Annotated[
-        str | None, typer.Option(help="The model whose input is judged; a name or folder.")
+        list[str] | None,
+        typer.Option(help="A model whose input is judged, by name or folder; by default every model."),
     ] = None,
     output: Annotated[
         Path | None,
@@ -184,39 +187,56 @@ def leaks(
 ) -> None:
     """Ring the leak alarm if metadata alone tells the labels apart in what a model is fed; exit 1 if it does.
 
-    The originals and the files as they are come first, for comparison: there it is expected to ring.
+    Models that prepare pictures in the same way are judged together. The originals and the files as they are come
+    first, for comparison: there it is expected to ring.
     """
     from core.corpus import leak_findings, leakage, manifest
     from core.corpus.cache import ImageCache
-    from core.detectors.store import default_model, load_card
+    from core.detectors.store import model_names
     from core.terminal import progress_bar
 
     listed, cache = manifest.read(path), ImageCache.default(path)
-    judged = model or default_model()
-    preprocessing = load_card(judged).preprocessing
+    prepared = _alike(model or model_names())
     reports = [leakage.of_originals(listed)]
     with progress_bar() as bar:
         task = bar.add_task("reading the files")
         reports.append(
             leakage.of_files(listed, cache, lambda done, total: bar.update(task, completed=done, total=total))
         )
-        task = bar.add_task("preparing as the model does")
-        reports.append(
-            leakage.of_fed(
-                listed,
-                cache,
-                _input_of(preprocessing),
-                lambda done, total: bar.update(task, completed=done, total=total),
+        for preprocessing, names in prepared.items():
+            task = bar.add_task(f"preparing as {names[0]} does")
+            reports.append(
+                leakage.of_fed(
+                    listed,
+                    cache,
+                    _input_of(preprocessing),
+                    partial(_advance, bar, task),
+                    names,
+                )
             )
-        )
     for report in reports:
         typer.echo(report.sentence)
         Console().print(_findings(report))
+    findings = leak_findings.LeakFindings(listed.version, reports)
     if output is not None:
-        leak_findings.write(leak_findings.LeakFindings(listed.version, Path(judged).name, reports), output)
+        leak_findings.write(findings, output)
         typer.echo(f"Wrote {output}.")
-    if reports[-1].verdict == "rings":
+    if any(report.verdict == "rings" for report in findings.fed):
         raise typer.Exit(1)
+
+
+def _advance(bar: Progress, task: TaskID, done: int, total: int) -> None:
+    bar.update(task, completed=done, total=total)
+
+
+def _alike(models: list[str]) -> dict[Preprocessing, list[str]]:
+    """Group models by how they prepare pictures; the default model first, whatever is alike with it beside it."""
+    from core.detectors.store import DEFAULT_MODEL, load_card
+
+    groups: dict[Preprocessing, list[str]] = {}
+    for name in sorted(models, key=lambda name: (name != DEFAULT_MODEL, name)):
+        groups.setdefault(load_card(name).preprocessing, []).append(Path(name).name)
+    return groups
 
 
 def _input_of(preprocessing: Preprocessing) -> Prepare:

@@ -16,13 +16,21 @@ from core.errors import CorpusError
 class LeakFindings:
     """The reports of one run of the alarm.
 
-    `corpus` is the version of the manifest they are about, `model` the name of the model whose input was
-    judged. `reports` stand in the order of the run, the one on what the model is fed last.
+    `corpus` is the version of the manifest they are about. `reports` stand in the order of the run: on the files,
+    then on what models are fed, one for each way in which pictures are prepared.
     """
 
     corpus: str
-    model: str
     reports: Sequence[LeakReport]
+
+    @property
+    def fed(self) -> list[LeakReport]:
+        """The reports on what models are fed: there the alarm decides something."""
+        return [report for report in self.reports if report.models]
+
+    def about(self, model: str) -> LeakReport | None:
+        """Return the report on what a model is fed, or None if the alarm was not run on it."""
+        return next((report for report in self.fed if model in report.models), None)
 
 
 _SCHEMA: Final = TypeAdapter(LeakFindings)

@@ -7,9 +7,9 @@ leaks and its figures are worthless.
 
 import io
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, Literal
 
@@ -32,6 +32,7 @@ THRESHOLD: Final = 0.65
 FITTED_ON: Final = "train"
 REPORTED: Final = ("val", "test")
 ROUNDS: Final = 1000
+FED: Final = "what the detector is fed"
 
 Prepare = Callable[[Artwork], NDArray[np.uint8]]
 Progress = Callable[[int, int], None]
@@ -61,13 +62,14 @@ class LeakReport:
 
     `seen` says whose metadata it was. `by_split` has the AUC on each split that was not fitted on; the
     verdict is that of `judged_on`, the others are there to be read. `alone` is the AUC there of the same
-    classifier given one feature, strongest first.
+    classifier given one feature, strongest first. `models` are fed what was judged; of files, nobody is.
     """
 
     seen: str
     by_split: Mapping[str, Auc]
     judged_on: str
     alone: Mapping[str, float]
+    models: Sequence[str] = ()
 
     @property
     def auc(self) -> Auc:
@@ -84,8 +86,9 @@ class LeakReport:
         """The finding for a reader."""
         strongest, value = next(iter(self.alone.items()))
         finding = "rings" if self.verdict == "rings" else "is silent"
+        fed = f" ({', '.join(self.models)})" if self.models else ""
         return (
-            f"The leak alarm {finding} on {self.seen}: metadata alone tells ai from human with an AUC of "
+            f"The leak alarm {finding} on {self.seen}{fed}: metadata alone tells ai from human with an AUC of "
             f"{self.auc} on {self.auc.images} images of {self.judged_on}; it rings when the interval lies above "
             f"{THRESHOLD}. Strongest alone: {strongest} ({value:.3f})."
         )
@@ -104,7 +107,11 @@ def of_files(manifest: Manifest, cache: ImageCache, progress: Progress = ignore_
 
 
 def of_fed(
-    manifest: Manifest, cache: ImageCache, prepare: Prepare, progress: Progress = ignore_progress
+    manifest: Manifest,
+    cache: ImageCache,
+    prepare: Prepare,
+    progress: Progress = ignore_progress,
+    models: Sequence[str] = (),
 ) -> LeakReport:
     """The alarm on what a detector is fed.
 
@@ -120,6 +127,7 @@ def of_fed(
         prepare: the detector's transform before normalisation, from an artwork to the windows it looks at,
             uint8 `[windows, H, W, 3]`.
         progress: told (images done, images in all).
+        models: the names of the detectors that are fed so.
 
     Raises:
         CorpusError: images are missing, or a split lacks a label.
@@ -127,7 +135,7 @@ def of_fed(
     """
     rows = _judged_rows(manifest)
     features = _for_each(rows, cache, lambda path: _fed_facts(prepare(images.open(path))), progress)
-    return alarm(features, rows, seen="what the detector is fed")
+    return replace(alarm(features, rows, seen=FED), models=tuple(models))
 
 
 def of_originals(manifest: Manifest) -> LeakReport:

@@ -103,6 +103,7 @@ def files_of(entry: Entry) -> list[ModelFile]:
         CARD_FILE: "the card",
         "predictions.csv": "what it said of every val, test and ood image",
         "robustness.csv": "what it said of every test and ood image after each perturbation",
+        "faithfulness.csv": "how well its maps show what it judges by, image by image",
         "history.csv": "its training, epoch by epoch",
     }
     weights = entry.card.weights if entry.card else None

@@ -11,33 +11,33 @@ import typer
 
 
 def evidence(
-    paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Image files.")],
+    paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Pictures and videos.")],
     as_json: Annotated[bool, typer.Option("--json", help="Write JSON Lines.")] = False,
 ) -> None:
     """Read what files say of their provenance; exit 0 if all were read, 1 if some were not, 2 for wrong usage.
 
     Anyone can remove such traces: that there are none says nothing.
     """
-    from core import images
     from core.errors import ImageError
-    from core.provenance.readers import evidence_of
+    from core.provenance.readers import evidence_of_file
+    from core.provenance.trust import trusted_signers
 
+    signers = trusted_signers()
     unread = 0
     for path in paths:
         line: dict[str, object] = {"path": str(path), "sha256": None, "evidence": None, "error": None}
         told = "no evidence, which says nothing"
         try:
-            artwork = images.open(path)
+            sha256, found = evidence_of_file(path, signers)
         except ImageError as error:
             unread += 1
             line["error"] = str(error)
             told = f"error: {error}"
         else:
-            found = evidence_of(artwork)
-            line |= {"sha256": artwork.sha256, "evidence": [asdict(each) for each in found]}
+            line |= {"sha256": sha256, "evidence": [asdict(each) for each in found]}
             if found:
                 told = "".join(
-                    f"\n  {each.says}: {each.finding} [{each.where}; {each.trust}]" for each in found
+                    f"\n  {each.says}: {each.finding} [{each.where}; {each.worth}]" for each in found
                 )
         typer.echo(json.dumps(line, ensure_ascii=False) if as_json else f"{path}: {told}")
     if unread:

@@ -7,17 +7,28 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Final
+from io import BytesIO
+from typing import IO, Final
 
 _JPEG_MARKER: Final = re.compile(rb"\xff([^\x00\x01\xd0-\xd8\xff])", re.DOTALL)
 _JPEG_END: Final = b"\xd9"
 _JPEG_APP11: Final = b"\xeb"
+_C2PA_BOX: Final = bytes.fromhex("d8fec3d61b0e483c92975828877ec481")
+_BOX_HEADER: Final = 8
+_HOLDERS: Final = frozenset(
+    b"moov trak mdia minf stbl dinf edts udta meta moof traf mvex mfra meco strk iprp ipco tref treg".split()
+)
+"""Boxes that hold boxes (ISO/IEC 14496-12)."""
+MOST_BOXES: Final = 10_000
+"""Of an MP4 or AVIF: the reader of Content Credentials takes their square, in all some tenths of a second."""
+MANY: Final = 1 << 62
+"""Told of a file of more parts than are looked at."""
 
 
 def credentials_size(data: bytes, kind: str) -> int:
     """Count the bytes that may be Content Credentials (C2PA 2.2, appendix A.3); in a format not split here, all.
 
-    JPEG: segments APP11. PNG: chunks `caBX`. WebP: chunks `C2PA`.
+    JPEG: segments APP11. PNG: chunks `caBX`. WebP: chunks `C2PA`. AVIF: `MANY` if it has more than `MOST_BOXES`.
     """
     match kind:
         case "JPEG":
@@ -26,8 +37,58 @@ def credentials_size(data: bytes, kind: str) -> int:
             return sum(size for name, size in _png_chunks(data) if name == b"caBX")
         case "WEBP":
             return sum(size for name, size in _riff_chunks(data) if name == b"C2PA")
+        case "AVIF":
+            return len(data) if _boxes(BytesIO(data)) is not None else MANY
         case _:
             return len(data)
+
+
+def video_credentials_size(file: IO[bytes], video_format: str) -> int:
+    """Count the bytes of a seekable video that may be Content Credentials; 0 in a format that cannot hold them.
+
+    MP4: boxes `uuid` of C2PA's; `MANY` if it has more than `MOST_BOXES` boxes. AVI: chunks `C2PA`.
+    """
+    if video_format == "AVI":
+        return sum(_avi_credentials(file))
+    if video_format != "MP4":
+        return 0
+    sizes = _boxes(file)
+    return MANY if sizes is None else sum(sizes)
+
+
+def _boxes(file: IO[bytes]) -> list[int] | None:
+    """Return the sizes of a file's C2PA boxes, or None if it has too many boxes to tell."""
+    found: list[int] = []
+    end = file.seek(0, 2)
+    at = 0
+    for _ in range(MOST_BOXES):
+        file.seek(at)
+        header = file.read(_BOX_HEADER + 8 + len(_C2PA_BOX))
+        if len(header) < _BOX_HEADER:
+            return found
+        size, name, inside = int.from_bytes(header[:4], "big"), header[4:8], _BOX_HEADER
+        if size == 1:
+            size, inside = int.from_bytes(header[8:16], "big"), 2 * _BOX_HEADER
+        if name == b"uuid" and header[inside:].startswith(_C2PA_BOX):
+            found.append(size or end - at)
+        if name == b"meta" and header[inside : inside + 4] == bytes(4):
+            inside += 4  # version and flags, which QuickTime leaves out
+        at += inside if name in _HOLDERS else max(size, inside)
+    return None if found else []
+
+
+def _avi_credentials(file: IO[bytes]) -> Iterator[int]:
+    file.seek(0)
+    at = 12
+    for _ in range(MOST_BOXES):
+        file.seek(at)
+        header = file.read(_BOX_HEADER)
+        if len(header) < _BOX_HEADER:
+            return
+        size = int.from_bytes(header[4:], "little")
+        if header[:4] == b"C2PA":
+            yield size
+        at += _BOX_HEADER + size + size % 2
 
 
 def _jpeg_segments(data: bytes) -> Iterator[tuple[bytes, int]]:

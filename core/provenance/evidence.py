@@ -35,12 +35,20 @@ class Says(StrEnum):
 
 
 class Trust(StrEnum):
-    """How far a finding can be trusted."""
+    """How far a finding can be trusted: whether it is signed, and whether the signature fits the file."""
 
-    INTACT = "signed and unchanged since; who signed is not verified"
+    INTACT = "signed and unchanged since"
     BROKEN = "signed, but the signature does not fit the file any more"
     CLAIM = "a plain claim: anyone can write or remove it"
     UNREADABLE = "could not be read"
+
+
+class Signer(StrEnum):
+    """Who signed, told apart from whether the signature fits."""
+
+    LISTED = "the signer is on your list"
+    UNKNOWN = "the signer is not on your list, or its certificate has expired"
+    UNVERIFIED = "who signed is not verified"
 
 
 @dataclass(frozen=True)
@@ -48,7 +56,7 @@ class Evidence:
     """One finding. Its texts are printable and at most `LONGEST` characters long, whatever the file holds.
 
     `where` names the place in the file, `finding` is what stands there in plain words, `word` the same in a word or
-    two for tables. That a file holds no evidence is none: most files lose theirs on their way.
+    two for tables. `signer` is None unless `trust` is `INTACT`: a broken signature vouches for nothing. That a file holds no evidence is none: most files lose theirs on their way.
     """
 
     kind: Kind
@@ -57,6 +65,12 @@ class Evidence:
     word: str
     says: Says = Says.NEUTRAL
     trust: Trust = Trust.CLAIM
+    signer: Signer | None = None
+
+    @property
+    def worth(self) -> str:
+        """How far it can be trusted, in words."""
+        return f"{self.trust}; {self.signer}" if self.signer else self.trust
 
     def __post_init__(self) -> None:
         for name in ("where", "finding", "word"):

@@ -46,19 +46,25 @@ MOST_NODES: Final = 500
 """Nodes and links of a ComfyUI workflow that are followed to its model and prompt."""
 QUOTED: Final = 120
 COMMENT: Final = "EXIF UserComment"
+PNG: Final = "PNG text"
 
 
-def read_generators(metadata: Metadata) -> list[Evidence]:
-    """Return which generator left its settings in a file, with the model and the beginning of the prompt."""
+def read_generators(metadata: Metadata, place: str = PNG) -> list[Evidence]:
+    """Return which generator left its settings in a file, with the model and the beginning of the prompt.
+
+    Args:
+        metadata: of the file.
+        place: what its `texts` are called.
+    """
     limits = WRITTEN | STRUCTURED
     present = {key: metadata.texts[key] for key in limits if key in metadata.texts}
-    where = "PNG text " + ", ".join(f"'{key}'" for key in present)
+    where = f"{place} " + ", ".join(f"'{key}'" for key in present)
     if not present and (comment := user_comment(metadata)):
         present, where = {"parameters": comment}, COMMENT
     texts = {key: text for key, text in present.items() if len(text) <= limits[key]}
     if parsed := _parsed(texts):
         return [Evidence(Kind.GENERATOR, where, _settings(parsed), parsed.generator.value, Says.AI)]
-    return _workflow(texts) or _named(metadata.texts) or _not_parsed(present, texts, where)
+    return _workflow(texts, place) or _named(metadata.texts, place) or _not_parsed(present, texts, where)
 
 
 def _parsed(texts: Mapping[str, str]) -> PromptInfo | None:
@@ -92,7 +98,7 @@ def _small_workflow(texts: Mapping[str, str]) -> bool:
     return bool(prompt) and isinstance(links, list) and len(prompt) + len(links) <= MOST_NODES
 
 
-def _workflow(texts: Mapping[str, str]) -> list[Evidence]:
+def _workflow(texts: Mapping[str, str], place: str) -> list[Evidence]:
     """Tell a workflow of ComfyUI by its nodes alone, where its model and prompt could not be followed."""
     nodes = [
         node["class_type"]
@@ -101,7 +107,7 @@ def _workflow(texts: Mapping[str, str]) -> list[Evidence]:
     ]
     if not nodes:
         return []
-    where, word = "PNG text 'prompt'", "ComfyUI"
+    where, word = f"{place} 'prompt'", "ComfyUI"
     if any("sampler" in name.lower() for name in nodes):
         said = f"A workflow of {len(nodes):,} nodes as ComfyUI writes it; it generates."
         return [Evidence(Kind.GENERATOR, where, said, word, Says.AI)]
@@ -117,13 +123,13 @@ def _object(text: str) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _named(texts: Mapping[str, str]) -> list[Evidence]:
+def _named(texts: Mapping[str, str], place: str) -> list[Evidence]:
     for key in TOOLS:
         if tool := texts.get(key, "").strip():
             generator = generator_named(tool)
             says = Says.AI if generator else Says.NEUTRAL
             said = f"Names '{plain(tool, QUOTED)}'."
-            return [Evidence(Kind.SOFTWARE, f"PNG text '{key}'", said, generator or plain(tool, 40), says)]
+            return [Evidence(Kind.SOFTWARE, f"{place} '{key}'", said, generator or plain(tool, 40), says)]
     return []
 
 

@@ -19,7 +19,7 @@ _GENERATORS: Final = {
         "NovelAI": "novelai",
         "Draw Things": "draw things",
         "Adobe Firefly": "adobe firefly",
-        "Google AI": "google (ai|gemini|imagen)",
+        "Google AI": "google (ai|gemini|imagen|veo)",
         "Flux": r"(flux[. ][12]|black forest labs)",
         "Ideogram": r"ideogram( ai|\.ai)?",
         "Leonardo AI": r"leonardo[. ]?ai",
@@ -28,6 +28,11 @@ _GENERATORS: Final = {
         "Grok": "grok",
         "Craiyon": "craiyon",
         "Recraft": "recraft",
+        "Runway": "runway ?(ml|ai|gen)",
+        "Pika": r"pika ?(labs|\.art|ai)",
+        "Kling": "kling ?ai",
+        "Luma": "(luma ?(ai|labs)|luma dream machine)",
+        "Hailuo": "hailuo ?(ai)?",
     }.items()
 }
 

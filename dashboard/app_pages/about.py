@@ -3,6 +3,7 @@
 import streamlit as st
 
 from core.errors import VersoError
+from core.provenance.trust import VARIABLE
 from dashboard.parts.escaping import escaped
 from dashboard.parts.model_figures import lead
 from dashboard.resources import shared_detector
@@ -41,6 +42,14 @@ st.markdown(
     "- A photograph of a painting, a painted-over generated picture or a retouched one is none of its two classes.\n"
     "- Its probability assumes as many generated as human works. Where generated ones are rare, a verdict *AI* is "
     "wrong more often."
+)
+
+st.header("Who signed a file")
+st.markdown(
+    "A signature in a file (Content Credentials, C2PA) that is intact says that nobody changed the file since. It does not "
+    "say who signed: anyone can make a certificate with any name on it. Whoever runs this desk can name the issuers to "
+    f"trust: `{VARIABLE}` is the path of a PEM file with their certificates, such as the trust list that C2PA publishes. "
+    "The evidence then tells signers on that list from unknown ones. It is read when the desk starts."
 )
 
 st.header("What is kept")

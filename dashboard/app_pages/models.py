@@ -9,6 +9,7 @@ from core.detectors.library import Entry
 from core.detectors.store import DEFAULT_MODEL, models_folder
 from dashboard.model_shelf import shelf
 from dashboard.parts.escaping import escaped
+from dashboard.parts.faithfulness_view import faithfulness_view
 from dashboard.parts.model_differences import model_differences
 from dashboard.parts.model_figures import model_figures
 from dashboard.parts.model_list import PARAMETER, model_list
@@ -37,6 +38,7 @@ def open_card(entry: Entry, card: Card, entries: Sequence[Entry]) -> None:
     if good.open:
         with good:
             model_figures(card, entry.name)
+            faithfulness_view(entry)
     if made.open:
         with made:
             model_making(entry, card)

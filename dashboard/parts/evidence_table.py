@@ -6,8 +6,11 @@ from typing import Final
 
 import streamlit as st
 
-from core.provenance.evidence import Evidence, Says, Trust, strongest
+from core.errors import TrustListError
+from core.provenance.evidence import Evidence, Says, Signer, Trust, strongest
+from core.provenance.trust import VARIABLE, trusted_signers
 from core.verdict import Label
+from dashboard.parts.escaping import escaped
 from dashboard.parts.verdict_card import COLOURS
 
 SPEAKS_FOR: Final = {Says.AI: "for AI", Says.HUMAN: "for human", Says.NEUTRAL: "for neither"}
@@ -22,11 +25,21 @@ MEANINGS: Final = {
     Says.NEUTRAL: "Nothing here speaks for a generator or for a person.",
 }
 TRUST: Final = {
-    Trust.INTACT: "Signed, and unchanged since. Who signed is not verified.",
+    Trust.INTACT: "Signed, and unchanged since.",
     Trust.BROKEN: "The signature does not fit: the file was changed after it was signed.",
     Trust.CLAIM: "A plain claim: anyone can write or remove it.",
     Trust.UNREADABLE: "",
 }
+SIGNER: Final = {
+    None: "",
+    Signer.LISTED: "The signer is on your list of trusted issuers.",
+    Signer.UNKNOWN: "The signer is not on your list of trusted issuers, or its certificate has expired: anyone can sign.",
+    Signer.UNVERIFIED: "Who signed is not verified: anyone can sign.",
+}
+HOW_TO_VERIFY: Final = (
+    f"To verify who signed, whoever runs this desk sets `{VARIABLE}` to a PEM file with the certificates of trusted issuers, "
+    "such as the trust list that C2PA publishes."
+)
 NOTHING: Final = (
     "The file says nothing of where it comes from. **That means nothing**: most sites and messengers remove such traces, "
     "from generated pictures and from works by people alike."
@@ -51,10 +64,24 @@ def evidence_table(found: Sequence[Evidence]) -> None:
     rows = "".join(_row(each) for each in found)
     st.html(f"{STYLE}<div class='verso-evidence' role='list' data-testid='evidence'>{rows}</div>")
     st.caption(f"{MEANINGS[says]} The verdict above does not take it into account.")
+    if any(each.signer is Signer.UNVERIFIED for each in found):
+        _how_to_verify()
+
+
+def _how_to_verify() -> None:
+    """Say how signers are verified, or why the list for it cannot be used."""
+    try:
+        trusted_signers()
+    except TrustListError as error:
+        st.error(escaped(str(error)), icon=":material/error:")
+    else:
+        st.caption(HOW_TO_VERIFY)
 
 
 def _row(each: Evidence) -> str:
     speaks = "" if each.trust is Trust.UNREADABLE else f", {SPEAKS_FOR[each.says]}"
     text = f"<b>{each.kind[:1].upper()}{each.kind[1:]}</b>{speaks}: {html.escape(each.finding)}"
-    worth = " ".join(part for part in (f"{html.escape(each.where)}.", TRUST[each.trust]) if part)
+    worth = " ".join(
+        part for part in (f"{html.escape(each.where)}.", TRUST[each.trust], SIGNER[each.signer]) if part
+    )
     return f"<div role='listitem' style='--tone: {TONES[each.says]}'>{text}<small>{worth}</small></div>"

@@ -10,6 +10,7 @@ import streamlit as st
 from core.corpus.leak_findings import LeakFindings
 from core.corpus.leakage import FITTED_ON, THRESHOLD, LeakReport
 from dashboard.parts.corpus_figures import CONFIG, FONT_SIZE
+from dashboard.parts.escaping import escaped
 
 COMMAND: Final = "python -m core corpus leaks data/manifest.csv --output data/leaks.json"
 COLOURS: Final = {"rings": "#d55e00", "silent": "#0a78b8"}
@@ -34,11 +35,11 @@ class Stage:
 
 STAGES: Final = {
     "what the detector is fed": Stage(
-        "What the model is fed",
-        "the number and size of the windows cut for the model, and how well their pixels pack",
-        "The benchmark leaks here: this model's figures may flatter it and must not be trusted until the leak "
+        "Fed to",
+        "the number and size of the windows cut for these models, and how well their pixels pack",
+        "The benchmark leaks here: the figures of these models may flatter them and must not be trusted until the leak "
         "is closed.",
-        "These facts say too little to flatter the model's figures. Silence covers nothing else: subjects and "
+        "These facts say too little to flatter these models' figures. Silence covers nothing else: subjects and "
         "backgrounds can still give a label away (see **Datasheet**).",
     ),
     "the files as they are": Stage(
@@ -64,9 +65,10 @@ def leak_summary(findings: LeakFindings | None, corpus: str) -> None:
         st.warning("The leak alarm has not been run on this corpus: see **Leak alarm**.")
     elif findings.corpus != corpus:
         st.warning("The leak alarm was run on another version of this corpus: see **Leak alarm**.")
-    elif findings.reports[-1].verdict == "rings":
+    elif ringing := [name for report in findings.fed if report.verdict == "rings" for name in report.models]:
         st.error(
-            "The leak alarm rings on what the model is fed: its figures may flatter it. See **Leak alarm**.",
+            f"The leak alarm rings on what {escaped(', '.join(ringing))} are fed: their figures may flatter them. "
+            "See **Leak alarm**.",
             icon=":material/notifications_active:",
         )
 
@@ -86,7 +88,11 @@ def leak_view(findings: LeakFindings | None, corpus: str) -> None:
             f"These findings are of another version of the corpus (`{findings.corpus[:12]}`) than the one shown "
             f"(`{corpus[:12]}`). Run the alarm again (it takes some minutes): `{COMMAND}`"
         )
-    reports = findings.reports[::-1]  # what a model is fed comes first: there the alarm decides something
+    files = [report for report in findings.reports if not report.models]
+    reports = [
+        *findings.fed,
+        *files[::-1],
+    ]  # what models are fed comes first: there the alarm decides something
     st.plotly_chart(
         _figure(reports), config=CONFIG, key="figure-leaks", alt="; ".join(_spoken(one) for one in reports)
     )
@@ -97,15 +103,15 @@ def leak_view(findings: LeakFindings | None, corpus: str) -> None:
     )
     for report in reports:
         _draw(report)
-    st.caption(
-        f"Written by `{COMMAND}` for the model {findings.model} and corpus version `{findings.corpus[:12]}`."
-    )
+    st.caption(f"Written by `{COMMAND}` for corpus version `{findings.corpus[:12]}`.")
 
 
 def _draw(report: LeakReport) -> None:
     stage = STAGES.get(report.seen)
     with st.container(border=True):
         st.subheader(f"{_title(report)} {BADGES[report.verdict]}", anchor=False)
+        if report.models:
+            st.caption(escaped(", ".join(report.models)))
         st.markdown(_words(report))
         if stage:
             st.markdown(stage.rings if report.verdict == "rings" else stage.silent)
@@ -116,7 +122,11 @@ def _draw(report: LeakReport) -> None:
 
 
 def _title(report: LeakReport) -> str:
-    return STAGES[report.seen].title if report.seen in STAGES else report.seen
+    title = STAGES[report.seen].title if report.seen in STAGES else report.seen
+    if not report.models:
+        return title
+    others = f" and {len(report.models) - 1} more" if len(report.models) > 1 else ""
+    return f"{title} {escaped(report.models[0])}{others}"
 
 
 def _words(report: LeakReport) -> str:

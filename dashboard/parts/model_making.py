@@ -9,7 +9,7 @@ from core.detectors.card import Card
 from core.detectors.library import Entry
 from core.errors import VersoError
 from core.training.recipe_difference import declared, flat
-from dashboard.corpus_shelf import shown_corpus
+from dashboard.corpus_shelf import leak_findings, shown_corpus
 from dashboard.parts.escaping import escaped
 from dashboard.parts.training_curves import training_curves
 from dashboard.parts.verdict_card import STYLE
@@ -116,7 +116,26 @@ def _fed(card: Card) -> list[str]:
         details = "; ".join(f"{name}: {escaped(text)}" for name, text in flat(declared_as))
         judged = FEATURES.get(card.features.kind, card.features.kind)
         said.append(f"it judges {judged}{f' ({details})' if details else ''}")
-    return said
+    return [*said, *_leaking(card.name)]
+
+
+def _leaking(model: str) -> list[str]:
+    """Say what the leak alarm found about what a model is fed, if it was run on that."""
+    try:
+        findings = leak_findings()
+    except VersoError as error:
+        return [escaped(str(error))]
+    report = findings.about(model) if findings else None
+    if report is None:
+        return ["the leak alarm (page *Data*) was not run on this input"]
+    auc, rings = report.auc, report.verdict == "rings"
+    return [
+        (
+            f"the leak alarm (page *Data*) {'**rings** on' if rings else 'is silent on'} this input: metadata alone tells AI "
+            f"from human with an AUC of {auc.value:.2f} ({auc.low:.2f} to {auc.high:.2f}) on *{report.judged_on}*; 0.5 is "
+            "guessing"
+        )
+    ]
 
 
 def _numbers(values: tuple[float, ...]) -> str:

@@ -13,6 +13,7 @@ from pypdf import PdfReader
 
 from core.audit.store.pages import Kind, Wanted
 from tests.provenance.test_generators import A1111
+from tests.provenance.test_videos import film
 
 
 @pytest.fixture
@@ -81,6 +82,27 @@ def test_results_are_filtered_by_evidence(audit, store, speaking, kind, names):
     wanted = Wanted(kinds=(kind,))
     assert [row.path.rsplit("/", 1)[-1] for row in results.page(wanted)] == names
     assert results.count(wanted) == len(names)
+
+
+@pytest.fixture
+def shown(tmp_path):
+    """A video that tells its generator, and one that tells nothing."""
+    made = tmp_path / "shown"
+    made.mkdir()
+    (made / "1.mp4").write_bytes(film("mp4", prompt='{"1": {"class_type": "KSampler"}}'))
+    (made / "2.avi").write_bytes(re.sub(rb"ISFT", b"JUNK", film("avi")))
+    return made
+
+
+def test_videos_have_evidence_and_their_shots_have_none(audit, store, shown, tmp_path):
+    results = store.results(store.find(audit(shown).audit_id))
+    with (tmp_path / "out" / "results.csv").open(newline="") as file:
+        rows = {row["path"].rsplit("/", 1)[-1]: row["evidence"] for row in csv.DictReader(file)}
+    assert "ai: generator text (ComfyUI)" in rows["1.mp4"]
+    assert {said for name, said in rows.items() if name != "1.mp4"} == {""}
+    assert len(rows) > 2
+    for kind, name in ((Kind.AI_EVIDENCE, "1.mp4"), (Kind.NO_EVIDENCE, "2.avi")):
+        assert [row.path.rsplit("/", 1)[-1] for row in results.page(Wanted(kinds=(kind,)))] == [name]
 
 
 def test_evidence_changes_no_verdict(audit, store, speaking, drawings, tmp_path):

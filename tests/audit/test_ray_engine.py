@@ -2,12 +2,15 @@
 
 import os
 import pickle
+import signal
 import socket
+import subprocess
 import sys
 import threading
 from dataclasses import replace
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -19,11 +22,13 @@ from core.audit.inputs.sources import sources_of
 from core.audit.lifecycle import Order, carry_out
 from core.audit.model import load_model
 from core.audit.ray_engine import ADDRESS, CHUNK, FOUND, QUIET, Examiner
+from core.audit.store.audits import AuditStore
 from core.audit.store.records import State
 from core.errors import AuditError
 from tests.audit.test_lifecycle import contents
 from tests.commands import invoke
 
+REPOSITORY = Path(__file__).resolve().parents[2]
 LONGEST = 300
 """Seconds to wait for something that always comes, were it not for a mistake."""
 
@@ -144,6 +149,61 @@ def test_a_node_killed_while_it_judges_loses_nothing(carried_out, gate, cluster,
     assert len(cluster.list_all_nodes()) == 1
     assert (outcome.state, outcome.unreadable) == (State.FINISHED, 1)
     assert contents(tmp_path / "ray") == contents(tmp_path / "local")
+
+
+AUDIT_WHOSE_CLUSTER_DIES = """
+import os, signal, subprocess
+from core import cli
+from core.audit import lifecycle
+
+carry_out = lifecycle.carry_out
+
+def below(process):
+    found = subprocess.run(["pgrep", "-P", str(process)], capture_output=True, text=True).stdout.split()
+    return [*(each for child in found for each in below(child)), *map(int, found)]
+
+def on_a_cluster_that_dies(order, store, watcher):
+    def watch(progress):
+        watcher(progress)
+        if progress.counts and progress.counts.judged:
+            for process in [*below(os.getpid()), os.getpid()]:
+                try:
+                    os.kill(process, signal.SIGKILL)
+                except ProcessLookupError:
+                    pass
+
+    return carry_out(order, store, watcher=watch)
+
+lifecycle.carry_out = on_a_cluster_that_dies
+cli.main()
+"""
+
+
+@pytest.mark.parametrize("engine", [Engine.LOCAL, Engine.RAY])
+def test_when_the_whole_cluster_is_lost_either_engine_goes_on(
+    tiny_model, works, tmp_path, monkeypatch, engine
+):
+    monkeypatch.delenv(ADDRESS, raising=False)
+    monkeypatch.setenv("VERSO_DATABASE_URL", f"sqlite:///{tmp_path}/audits.db")
+    monkeypatch.setenv("PYTHONPATH", str(REPOSITORY))
+    arguments = ["audit", str(works), "--model", str(tiny_model), "--workers", "1", "--output"]
+    begun = [*arguments, str(tmp_path / "lost"), "--engine", "ray"]
+    lost = subprocess.run(
+        [sys.executable, "-c", AUDIT_WHOSE_CLUSTER_DIES, *begun],
+        cwd=REPOSITORY,
+        timeout=LONGEST,
+        capture_output=True,
+        check=False,
+    )
+    assert lost.returncode == -signal.SIGKILL, lost.stderr
+    assert not (tmp_path / "lost" / "results.csv").exists()
+    with AuditStore.open() as store:
+        (audit,) = store.all()
+        assert 0 < store.counts(audit.id).judged < 150
+    go_on = [*arguments, str(tmp_path / "lost"), "--resume", "--engine", str(engine)]
+    assert invoke(*go_on).exit_code == 1  # one picture is damaged
+    assert invoke(*arguments, str(tmp_path / "whole")).exit_code == 1
+    assert contents(tmp_path / "lost") == contents(tmp_path / "whole")
 
 
 def test_a_cluster_is_started_where_none_is_named_and_a_machine_unlike_this_one_is_refused(

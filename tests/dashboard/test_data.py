@@ -40,7 +40,8 @@ FACTS_OF = (
 
 def report(seen, value, low, high):
     auc = leakage.Auc(value, low, high, 673)
-    return leakage.LeakReport(seen, {"val": auc, "test": auc}, "val", {"aspect": value, "width": 0.5})
+    models = ("one-model", "another") if seen == leakage.FED else ()
+    return leakage.LeakReport(seen, {"val": auc, "test": auc}, "val", {"aspect": value, "width": 0.5}, models)
 
 
 REPORTS = [
@@ -68,7 +69,7 @@ class Corpus:
         (self.data / "DATASHEET.md").write_text("# Datasheet of the corpus\n\n## Motivation\n\nTo measure.\n")
 
     def found(self, reports, corpus=None):
-        findings = LeakFindings(corpus or self.manifest.version, "one-model", reports)
+        findings = LeakFindings(corpus or self.manifest.version, reports)
         leak_findings.write(findings, self.data / "leaks.json")
 
     def path(self, sha256: str) -> Path:
@@ -306,7 +307,9 @@ def test_the_alarm_s_findings_are_those_of_its_file():
     assert "98 times in 100" in text
     assert "one-model" in text
     assert [heading.value.split(" :")[0] for heading in app.subheader] == [
-        stage.title for stage in STAGES.values()
+        "Fed to one-model and 1 more",
+        "The copies as files",
+        "The originals",
     ]
     assert ["silent" in heading.value for heading in app.subheader] == [True, False, False]
     assert not app.warning
@@ -320,7 +323,7 @@ def test_every_place_the_alarm_listens_at_is_explained():
 
 def test_an_alarm_that_rings_on_what_the_model_is_fed_is_seen_on_every_tab(corpus):
     corpus.found([*REPORTS[:2], report("what the detector is fed", 0.9, 0.8, 0.95)])
-    assert "rings on what the model is fed" in opened().error[0].value
+    assert "rings on what one-model, another are fed" in opened().error[0].value
     assert "must not be trusted" in text_of(opened("Leak alarm"))
 
 

@@ -23,20 +23,38 @@ class Studio:
         root = _certificate(name, "root", root_key, None, root_key, self.ends)
         leaf = _certificate(name, "leaf", key, root, root_key, self.ends)
         pem = serialization.Encoding.PEM
+        self.root = root.public_bytes(pem)
         chain = leaf.public_bytes(pem) + root.public_bytes(pem)
         private = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
         self._signer = c2pa.Signer.from_info(c2pa.C2paSignerInfo(b"es256", chain, private, None))
 
     def sign(
-        self, data: bytes, mime: str, *source_types: str, remote: str = "", extra: object = None
+        self,
+        data: bytes,
+        mime: str,
+        *source_types: str,
+        remote: str = "",
+        extra: object = None,
+        parent: bytes = b"",
+        trusting: str = "",
     ) -> bytes:
-        """Return the file with a manifest of one action for each source type; at `remote`, only its address."""
-        actions = [{"action": "c2pa.created", "digitalSourceType": TYPES + name} for name in source_types]
+        """Return the file with a manifest of one action for each source type; at `remote`, only its address.
+
+        `parent` is the signed file it was made from; what is recorded of that is found with the list `trusting`.
+        """
+        did = "c2pa.edited" if parent else "c2pa.created"
+        actions = [{"action": did, "digitalSourceType": TYPES + name} for name in source_types]
+        if parent:
+            actions.insert(0, {"action": "c2pa.opened", "parameters": {"ingredientIds": ["parent"]}})
         assertions = [{"label": "c2pa.actions", "data": {"actions": actions}}]
         if extra is not None:
             assertions.append({"label": "org.example.extra", "data": {"extra": extra}})
         about = {"claim_generator_info": [{"name": "Test", "version": "1"}], "assertions": assertions}
-        builder, out = c2pa.Builder(about), io.BytesIO()
+        trust = {"trust": {"trust_anchors": trusting}} if trusting else {}
+        builder, out = c2pa.Builder(about, context=c2pa.Context.from_dict(trust)), io.BytesIO()
+        if parent:
+            about = {"title": "parent", "relationship": "parentOf", "instance_id": "parent"}
+            builder.add_ingredient(about, mime, io.BytesIO(parent))
         if remote:
             builder.set_no_embed()
             builder.set_remote_url(remote)

@@ -18,7 +18,7 @@ def test_evidence_json_reports_every_file_and_exits_1(tmp_path, drawings):
     made, plain, absent = (json.loads(line) for line in result.stdout.splitlines())
     assert result.exit_code == 1
     assert [line["path"] for line in (made, plain, absent)] == paths
-    assert set(made["evidence"][0]) == {"kind", "where", "finding", "word", "says", "trust"}
+    assert set(made["evidence"][0]) == {"kind", "where", "finding", "word", "says", "trust", "signer"}
     assert (made["evidence"][0]["says"], made["error"]) == ("ai", None)
     assert plain["evidence"] == []
     assert absent["evidence"] is None

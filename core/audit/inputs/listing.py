@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import IO, Protocol
 
-from core.audit.inputs import video_formats
+from core import video_formats
 from core.errors import ImageError
 from core.images import DEFAULT_LIMITS, Artwork
 

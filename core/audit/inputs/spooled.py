@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import IO
 
-from core.audit.inputs import video_formats
+from core import video_formats
 from core.audit.inputs.listing import BLOCK, Entry, Source
 from core.errors import UnreadableVideoError
 

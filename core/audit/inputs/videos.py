@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from core import images
-from core.audit.inputs.video_formats import DEMUXERS
 from core.errors import UnreadableVideoError
 from core.images import DEFAULT_LIMITS, Artwork
+from core.video_formats import DEMUXERS
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -127,7 +127,7 @@ def colour_histogram(frame: VideoFrame) -> Histogram:
 def _frames(file: IO[bytes], video_format: str, name: str) -> Iterator[tuple[int, VideoFrame]]:
     file.seek(0)
     try:
-        with av.open(file, mode="r", format=DEMUXERS[video_format]) as container:
+        with av.open(file, mode="r", format=DEMUXERS[video_format], metadata_errors="replace") as container:
             yield from _decoded(container, video_format, name)
     except (FFmpegError, OSError) as error:
         raise UnreadableVideoError(

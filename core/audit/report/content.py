@@ -36,7 +36,6 @@ LIMITS: Final = (
     "The model's error rates hold for works like those it was measured on; it can do worse on rare media or generators.",
     "Exact duplicates are judged once and counted once. Shots of a video are listed and not counted.",
     "Evidence is what a file says of itself, and changes no verdict. Silence means nothing: most files lose their traces.",
-    "The evidence of videos is not read.",
 )
 
 

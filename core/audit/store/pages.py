@@ -152,7 +152,7 @@ class ResultPages:
             return {row.model: row[1] for row in connection.execute(grouped)}
 
     def evidence(self) -> dict[str, int]:
-        """Count the judged pictures with evidence, exact duplicates aside, by what it speaks for at most."""
+        """Count the judged files with evidence, exact duplicates aside, by what it speaks for at most."""
         grouped = (
             select(items.c.evidence_says, func.count())
             .where(items.c.audit_id == self._audit_id, items.c.part == 0, items.c.evidence.is_not(None))
@@ -180,7 +180,7 @@ class ResultPages:
             Kind.AI_EVIDENCE: columns["evidence_says"] == Says.AI,
             Kind.EVIDENCE: columns["evidence"].is_not(None),
             Kind.NO_EVIDENCE: and_(
-                columns["evidence"].is_(None), columns["verdict"].is_not(None), items.c.video == ""
+                columns["evidence"].is_(None), columns["verdict"].is_not(None), items.c.part == 0
             ),
         }
         conditions = [items.c.audit_id == self._audit_id, *(kinds[kind] for kind in wanted.kinds)]

@@ -82,8 +82,8 @@ class Finding:
 
     Either `error` is set, or `width`, `height` (pixels), `format`, `verdict`, `p_ai` and `model`, which judged: of a
     cascade the stage, of a video all that judged its frames, joined by " + ". `look` is a picture's perceptual hash.
-    `path` names a shot. `evidence` is what a picture's file says of its provenance, as `core.provenance.evidence.summary`
-    has it, and `evidence_says` what that speaks for at most; both None where the file says nothing, and of videos.
+    `path` names a shot. `evidence` is what a file says of its provenance, as `core.provenance.evidence.summary`
+    has it, and `evidence_says` what that speaks for at most; both None where the file says nothing, and of shots.
     """
 
     position: int

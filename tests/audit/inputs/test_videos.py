@@ -5,7 +5,7 @@ import struct
 
 import pytest
 
-from core.audit.inputs import video_formats
+from core import video_formats
 from core.audit.inputs.videos import FRAMES_PER_SHOT, Shot, sampled, survey
 from core.errors import ImageTooSmallError, UnreadableVideoError
 from tests.audit.conftest import COLOURS, film

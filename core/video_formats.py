@@ -34,6 +34,11 @@ DEMUXERS: Final = {
 """FFmpeg's reader of each format. It is named, never guessed: a playlist could make FFmpeg open other files."""
 
 
+def too_large(name: str, size: int) -> str:
+    """Return the sentence for a video of `size` bytes, over `MAX_BYTES`."""
+    return f"'{name}' is a video of {size / 1e9:,.1f} GB, over the limit of {MAX_BYTES / 1e9:.0f} GB: cut it into parts."
+
+
 def recognise(start: bytes) -> str:
     """Return the video format of a file that starts with these bytes, or "" if it is no video."""
     if image_headers.recognise(start) or image_headers.describe_stranger(start) == "a HEIC picture":

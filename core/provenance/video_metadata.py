@@ -1,0 +1,122 @@
+"""What the container of a video holds beside its pictures: programs, cameras, comments, and the settings of generators.
+
+Video nodes of ComfyUI write its `prompt` and `workflow` as tags of the container, or both as JSON in its comment.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import IO, Final
+
+import av
+
+from core.images import Metadata
+from core.provenance.evidence import Evidence, Kind, Says, plain
+from core.provenance.generators import COMPANIONS, QUOTED, STRUCTURED, WRITTEN, read_generators
+from core.provenance.makers import generator_named
+from core.provenance.xmp import MOST_BYTES as MOST_XMP
+from core.provenance.xmp import read_xmp
+from core.video_formats import DEMUXERS
+
+PLACE: Final = "video tag"
+PREFIXES: Final = ("com.apple.quicktime.", "com.android.")
+PROGRAMS: Final = ("encoder", "software", "encoded_by", "creation_tool", "writing_application")
+"""Tags in which programs name themselves."""
+COMMENTS: Final = ("comment", "description", "copyright")
+"""Tags in which anything may stand: they say something only where they are short and name a generator."""
+LONGEST_COMMENT: Final = 120
+MAKES, MODELS = ("make", "manufacturer"), ("model",)
+SETTINGS: Final = {key.lower(): key for key in (WRITTEN | STRUCTURED)}
+XMP: Final = "xmp"
+
+
+def read_video_metadata(file: IO[bytes], video_format: str) -> list[Evidence]:
+    """Return what the tags of a video and of its streams say; the pictures are not decoded.
+
+    Args:
+        file: its bytes, seekable.
+        video_format: a key of `DEMUXERS`.
+
+    Raises:
+        Exception: whatever the library raises on what is no video.
+    """
+    file.seek(0)
+    with av.open(
+        file,
+        mode="r",
+        format=DEMUXERS[video_format],
+        metadata_errors="replace",
+        options={"export_xmp": "1"} if video_format == "MP4" else {},
+    ) as container:
+        tags = _tags(container.metadata)
+        of_streams = [_tags(stream.metadata) for stream in container.streams.video]
+    packet = tags.pop(XMP, "")
+    found = _xmp(packet)
+    found += read_generators(Metadata(_settings(tags), {}, b""), PLACE)
+    found += _programs(tags)
+    for each in of_streams:
+        found += [one for one in _programs(each) if one.says is Says.AI]
+    return [*dict.fromkeys(found + _camera(tags))]
+
+
+def _tags(metadata: Mapping[str, str]) -> dict[str, str]:
+    """Return tags under the names that most formats share."""
+    found: dict[str, str] = {}
+    for key, value in metadata.items():
+        name = key.lower()
+        for prefix in PREFIXES:
+            name = name.removeprefix(prefix)
+        if text := value.strip("\0 \r\n\t"):
+            found.setdefault(name, text)
+    return found
+
+
+def _xmp(packet: str) -> list[Evidence]:
+    if len(packet) > MOST_XMP:
+        return [Evidence.unreadable(Kind.METADATA, "XMP", f"it has more than {MOST_XMP / 1e6:.0f} MB")]
+    return read_xmp(Metadata({}, {}, packet.encode()))
+
+
+def _settings(tags: Mapping[str, str]) -> dict[str, str]:
+    """Return the tags in which generators leave their settings, under the keywords that PNGs have them under."""
+    found = {SETTINGS[name]: text for name, text in tags.items() if name in SETTINGS}
+    found |= _unfolded(found.get("Comment", ""))
+    return found if set(found) - COMPANIONS else {}
+
+
+def _unfolded(comment: str) -> dict[str, str]:
+    if not comment.startswith("{") or len(comment) > STRUCTURED["workflow"]:
+        return {}
+    try:
+        told = json.loads(comment)
+    except (ValueError, RecursionError):
+        return {}
+    held = {key: told[key] for key in STRUCTURED if key in told}
+    return {key: value if isinstance(value, str) else json.dumps(value) for key, value in held.items()}
+
+
+def _programs(tags: Mapping[str, str]) -> list[Evidence]:
+    found = []
+    for name in PROGRAMS:
+        if program := tags.get(name):
+            generator = generator_named(program)
+            says = Says.AI if generator else Says.NEUTRAL
+            found.append(_named(name, program, generator or plain(program, 40), says))
+    for name in COMMENTS:
+        text = tags.get(name, "")
+        if len(text) <= LONGEST_COMMENT and (generator := generator_named(text)):
+            found.append(_named(name, text, generator, Says.AI))
+    return found
+
+
+def _named(tag: str, text: str, word: str, says: Says) -> Evidence:
+    return Evidence(Kind.SOFTWARE, f"{PLACE} '{tag}'", f"Names '{plain(text, QUOTED)}'.", word, says)
+
+
+def _camera(tags: Mapping[str, str]) -> list[Evidence]:
+    make, model = (next((tags[name] for name in names if name in tags), "") for names in (MAKES, MODELS))
+    if not (camera := f"{make} {model}".strip()):
+        return []
+    said = f"Names the device '{plain(camera, QUOTED)}', as cameras do."
+    return [Evidence(Kind.CAMERA, f"{PLACE}s 'make' and 'model'", said, plain(camera, 40), Says.HUMAN)]

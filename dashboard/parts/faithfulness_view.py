@@ -1,0 +1,68 @@
+"""Whether a model's maps show what it judges by; every number is computed from the file its command wrote."""
+
+from typing import Final
+
+import streamlit as st
+
+from core.detectors.library import Entry
+from core.errors import EvaluationError
+from core.evaluation import faithfulness
+from core.evaluation.faithfulness import SPLIT, Measured
+from dashboard.parts.escaping import escaped
+
+ROWS: Final = {"map": "its map", "random": "a random map", "centre": "a blob in the middle"}
+
+
+def faithfulness_view(entry: Entry) -> None:
+    """Draw what was measured of a model's maps, or say how to measure it."""
+    st.subheader("Whether its maps show what it judges by", anchor=False)
+    try:
+        frame = faithfulness.read(entry.folder)
+    except EvaluationError as error:
+        st.warning(escaped(str(error)))
+        return
+    if frame is None:
+        st.caption(
+            f"Not measured for these weights: `python -m core faithfulness {escaped(entry.name)}` does, where the model has "
+            "maps."
+        )
+        return
+    found = faithfulness.summary(frame)
+    lines = [
+        f"| {title} | {_cell(found[f'deletion_{name}'])} | {_cell(found[f'insertion_{name}'])} |"
+        for name, title in ROWS.items()
+    ]
+    st.markdown(
+        "\n".join(
+            [
+                "| taken away or put back by | taken away (lower is better) | put back (higher is better) |",
+                "| :-- | --: | --: |",
+                *lines,
+            ]
+        )
+    )
+    gains = " ".join(_gain(found, baseline) for baseline in ("random", "centre"))
+    alike = found["randomised"]
+    st.markdown(
+        f"{gains} With random weights the map is another one: their rank correlation is {_cell(alike)}, where 1 would be "
+        "the same map whatever the model learned."
+    )
+    st.caption(
+        f"On {alike.images} images of *{SPLIT}*. The most telling parts are taken away, or put back into a blurred copy, in "
+        f"{faithfulness.STEPS} steps; the figures are the areas under the probability of the class the map speaks for. "
+        "Brackets: 95 % intervals over sources."
+    )
+
+
+def _cell(measured: Measured) -> str:
+    return f"{measured.value:.3f} ({measured.low:.3f} to {measured.high:.3f})"
+
+
+def _gain(found: dict[str, Measured], baseline: str) -> str:
+    """Say whether the map beats a baseline by both measures."""
+    told = []
+    for kind, title in (("deletion", "taken away"), ("insertion", "put back")):
+        gain = found[f"{kind}_gain_{baseline}"]
+        how = "better than" if gain.low > 0 else "**worse** than" if gain.high < 0 else "not told from"
+        told.append(f"{how} {ROWS[baseline]} where parts are {title} ({gain.low:+.3f} to {gain.high:+.3f})")
+    return f"The map is {' and '.join(told)}."
