@@ -27,10 +27,11 @@ HEIGHT: Final = 254
 MARGIN: Final = {"t": 50, "l": 54, "r": 4, "b": 4}
 FILLED: Final = 0.97
 """So much of its square a cell fills."""
-SCALE: Final = ((0.0, "#dfe9f0"), (1.0, "#005a8c"))
-DARK_FROM: Final = 0.65
+SCALE: Final = ((0.0, "#dfe9f0"), (1.0, "#00598b"))
+DARK_FROM: Final = 0.75
+"""Where white and black are read equally well, with a contrast of 4.5 to 1 (WCAG 2), here and in the heat maps."""
 LIGHT_INK: Final = "#ffffff"
-DARK_INK: Final = "#1a1a18"
+DARK_INK: Final = "#000000"
 MARK: Final = "#d55e00"
 SEPARATOR: Final = " · "
 LONGEST_NAME: Final = 34

@@ -15,7 +15,7 @@ from dashboard.parts.figure_download import downloadable, format_chooser
 ROW_HEIGHT = 34
 AROUND_ROWS = 150
 FEW = 20
-SCALES = {"family": SCALE, "medium": ((0.0, "#f7e6da"), (1.0, "#a84300"))}
+SCALES = {"family": SCALE, "medium": ((0.0, "#f7e6da"), (1.0, "#923900"))}
 SIDE_BY_SIDE = 6
 LINE_LENGTH = 12
 
