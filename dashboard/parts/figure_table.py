@@ -38,6 +38,7 @@ STYLE: Final = """
 .verso-figures td { white-space: nowrap; font-variant-numeric: tabular-nums; }
 .verso-figures th { font-weight: 600; }
 .verso-figures tbody th { min-width: 15rem; max-width: 24rem; font-weight: 400; }
+@media (max-width: 640px) { .verso-figures tbody th { min-width: 8.5rem; max-width: 8.5rem; } }
 .verso-figures small { opacity: .7; font-size: .8rem; }
 .verso-figures td small { font-size: .8rem; }
 .verso-figures tr.verso-section th { padding-top: 1rem; font-weight: 600; }
