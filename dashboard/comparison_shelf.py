@@ -10,7 +10,7 @@ import streamlit as st
 
 from core.corpus.manifest import Manifest
 from core.detectors.card import CARD_FILE
-from core.detectors.library import Entry
+from core.detectors.library import Entry, entries
 from core.detectors.store import find_model
 from core.evaluation import curves
 from core.evaluation.comparison import Comparison
@@ -19,7 +19,6 @@ from core.evaluation.robustness import ROBUSTNESS_FILE
 from core.evaluation.rules import Rule
 from core.evaluation.selection import Choices, Joined, Selection, choices, load
 from dashboard.corpus_shelf import shown_corpus
-from dashboard.model_shelf import shelf
 
 FILES: Final = (CARD_FILE, PREDICTIONS_FILE, ROBUSTNESS_FILE)
 Stamp = tuple[int, ...]
@@ -56,7 +55,7 @@ class Held:
 def comparable() -> list[Entry]:
     """Return the models that have a card and predictions."""
     return [
-        entry for entry in shelf() if entry.card is not None and (entry.folder / PREDICTIONS_FILE).is_file()
+        entry for entry in entries() if entry.card is not None and (entry.folder / PREDICTIONS_FILE).is_file()
     ]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import tomllib
+from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -175,15 +176,15 @@ class Card(_Table):
 
 
 def read_card(folder: Path) -> Card:
-    """Read and check `card.toml` of a model folder.
+    """Read and check `card.toml` of a model folder; a card that did not change is read once.
 
     Raises:
         ModelError: if the card is missing, is no TOML, breaks the schema or orders the classes otherwise.
     """
     path = folder / CARD_FILE
     try:
-        with path.open("rb") as file:
-            card = Card.model_validate(tomllib.load(file))
+        facts = path.stat()
+        return _checked(path, facts.st_mtime_ns, facts.st_size)
     except FileNotFoundError as error:
         raise ModelError(f"{folder} is no model: it holds no {CARD_FILE}.") from error
     except (OSError, UnicodeDecodeError) as error:
@@ -194,6 +195,12 @@ def read_card(folder: Path) -> Card:
         first = error.errors()[0]
         field = ".".join(str(part) for part in first["loc"]) or "family"
         raise ModelError(f"{path}: field '{field}' is wrong ({first['msg']}); restore the card.") from error
+
+
+@lru_cache(maxsize=200)
+def _checked(path: Path, changed: int, size: int) -> Card:  # noqa: ARG001  (a changed card is read again)
+    with path.open("rb") as file:
+        card = Card.model_validate(tomllib.load(file))
     if card.classes != CLASSES:
         raise ModelError(f"{path}: the classes must be in the order {CLASSES}, but are {card.classes}.")
     _ = card.band

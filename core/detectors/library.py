@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,16 +41,12 @@ def model_folders() -> list[Path]:
     return sorted(path for path in root.iterdir() if path.is_dir() and not path.name.startswith("."))
 
 
-def entries(read: Callable[[Path], Card] = read_card) -> list[Entry]:
-    """Return an entry for every folder of `models/`; a broken card does not hide the others.
-
-    Args:
-        read: reads the card of a folder and raises `ModelError` if it cannot.
-    """
+def entries() -> list[Entry]:
+    """Return an entry for every folder of `models/`; a broken card does not hide the others."""
     found = []
     for folder in model_folders():
         try:
-            found.append(Entry(folder.name, folder, read(folder)))
+            found.append(Entry(folder.name, folder, read_card(folder)))
         except ModelError as error:
             found.append(Entry(folder.name, folder, None, str(error)))
     return found

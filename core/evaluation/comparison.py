@@ -22,10 +22,10 @@ from core.evaluation.paired import (
     Pair,
     Part,
     auc_differences,
-    corrected,
     difference_p,
     holm,
     mcnemar,
+    only_first_right,
 )
 from core.evaluation.rules import Rule, Rules, codes
 from core.evaluation.selection import Joined
@@ -105,35 +105,31 @@ class Comparison:
             return tuple(rows)
 
     def _tests(self, ordered: tuple[Rule, ...]) -> tuple[Pair, ...]:
-        right = {
-            model: self._right(model, rule) for model, rule in zip(self.joined.models, ordered, strict=True)
-        }
+        right = np.array(
+            [self._right(model, rule) for model, rule in zip(self.joined.models, ordered, strict=True)]
+        )
+        first, second = np.triu_indices(len(right), 1)
         with threadpool_limits(1):
             differences = self._auc_differences
-        pairs = list(combinations(self.joined.models, 2))
-        overall = corrected([mcnemar(right[first], right[second]) for first, second in pairs])
-        parts = self._parts
-        tests = corrected(
-            [
-                mcnemar(right[first][rows], right[second][rows])
-                for first, second in pairs
-                for _, _, rows in parts
-            ]
+            of_all = only_first_right(right)
+            of_parts = [only_first_right(right[:, rows]) for _, _, rows in self._parts]
+        overall = mcnemar(of_all[first, second], of_all[second, first])
+        tests = iter(
+            mcnemar(
+                np.array([counts[first, second] for counts in of_parts]).T.ravel(),
+                np.array([counts[second, first] for counts in of_parts]).T.ravel(),
+            )
         )
         return tuple(
             Pair(
-                first,
-                second,
-                differences[number],
-                overall[number],
-                tuple(
-                    Part(label, name, len(rows), test)
-                    for (label, name, rows), test in zip(
-                        parts, tests[number * len(parts) : (number + 1) * len(parts)], strict=True
-                    )
-                ),
+                *pair,
+                difference,
+                test,
+                tuple(Part(label, name, len(rows), next(tests)) for label, name, rows in self._parts),
             )
-            for number, (first, second) in enumerate(pairs)
+            for pair, difference, test in zip(
+                combinations(self.joined.models, 2), differences, overall, strict=True
+            )
         )
 
     def _right(self, model: str, rule: Rule) -> NDArray[np.bool_]:

@@ -16,14 +16,13 @@ media and families together.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import combinations
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import norm
-from statsmodels.stats.contingency_tables import mcnemar as mcnemar_test
+from scipy.stats import binom, chi2, norm
 
 from core.evaluation.bootstrap import Values
 from core.evaluation.metrics import EDGES
@@ -101,17 +100,40 @@ class Pair:
         return self.first if side == "first" else self.second
 
 
-def mcnemar(first_right: NDArray[np.bool_], second_right: NDArray[np.bool_]) -> McNemar:
-    """Test whether two models are right equally often; inputs `[N]`, for the same images.
+def only_first_right(right: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Count, for each model and each other one, the images that the former got right and the latter did not.
 
-    The p value is not corrected yet (`p_holm` equals `p`). Where no image tells the models apart it is 1.
+    Args:
+        right: whether a model got an image right, `[M, N]`.
+
+    Returns:
+        `[M, M]`: a row for the one that is right, a column for the one that is not.
     """
-    only_first = int((first_right & ~second_right).sum())
-    only_second = int((second_right & ~first_right).sum())
-    exact = only_first + only_second < EXACT_BELOW
-    tested = mcnemar_test([[0, only_first], [only_second, 0]], exact=exact, correction=True)
-    p = min(1.0, float(tested.pvalue))
-    return McNemar(only_first, only_second, exact, p, p)
+    ones = right.astype(np.float64)
+    counts: NDArray[np.int64] = (ones @ (1 - ones).T).astype(np.int64)
+    return counts
+
+
+def mcnemar(only_first: NDArray[np.integer], only_second: NDArray[np.integer]) -> list[McNemar]:
+    """Test, in several comparisons at once, whether two models are right equally often.
+
+    Their p values are corrected together. Where no image tells the models apart p is 1.
+    `statsmodels.stats.contingency_tables.mcnemar` agrees, but takes one comparison at a time.
+
+    Args:
+        only_first: images that only the first model got right, `[T]`.
+        only_second: images that only the second got right, `[T]`.
+    """
+    apart = only_first + only_second
+    exact = apart < EXACT_BELOW
+    statistic = (np.abs(only_first - only_second) - 1) ** 2 / np.maximum(apart, 1)
+    p_values = np.where(
+        exact,
+        np.minimum(1.0, 2 * binom.cdf(np.minimum(only_first, only_second), apart, 0.5)),
+        chi2.sf(statistic, 1),
+    )
+    columns = (only_first, only_second, exact, p_values, holm(p_values))
+    return [McNemar(*row) for row in zip(*(column.tolist() for column in columns), strict=True)]
 
 
 def auc_differences(values: Sequence[float], drawn: Values) -> list[AucDifference | NotDefined]:
@@ -167,9 +189,3 @@ def holm(p_values: Values) -> Values:
     steps = p_values[order] * np.arange(len(order), 0, -1)
     corrected[order] = np.minimum(np.maximum.accumulate(steps), 1.0)
     return corrected
-
-
-def corrected(tests: Sequence[McNemar]) -> list[McNemar]:
-    """Correct the p values of several tests together."""
-    p_values = holm(np.array([test.p for test in tests], dtype=np.float64))
-    return [replace(test, p_holm=float(p)) for test, p in zip(tests, p_values, strict=True)]

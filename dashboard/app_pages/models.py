@@ -5,9 +5,8 @@ from collections.abc import Sequence
 import streamlit as st
 
 from core.detectors.card import Card
-from core.detectors.library import Entry
+from core.detectors.library import Entry, entries
 from core.detectors.store import DEFAULT_MODEL, models_folder
-from dashboard.model_shelf import shelf
 from dashboard.parts.escaping import escaped
 from dashboard.parts.faithfulness_view import faithfulness_view
 from dashboard.parts.model_differences import model_differences
@@ -51,7 +50,7 @@ def open_card(entry: Entry, card: Card, entries: Sequence[Entry]) -> None:
 
 
 st.title("The models", anchor=False)
-every = shelf()
+every = entries()
 if not every:
     st.info(
         f"There is no model in `{models_folder()}`. Train one: `python -m core train resnet18-finetune --corpus "

@@ -17,7 +17,8 @@ ROW_HEIGHT = 110
 AROUND_ROWS = 110
 SYMBOLS = {"cut": "circle", "ai_above": "diamond", "human_below": "square"}
 EDGES = {"cut": "AI above", "ai_above": "AI above", "human_below": "human below"}
-TICKS = (0.0, 0.25, 1.0)
+TOPS = (0.1, 0.25, 0.5, 1.0)
+"""Shares of a class at which the axis of the histograms may end."""
 CLASS_COLOURS = {"ai": "#d55e00", "human": "#0a78b8"}
 
 
@@ -183,10 +184,11 @@ def _histograms(frame: pd.DataFrame, rules: Rules) -> go.Figure:
     figure.update_annotations(font_size=13)
     figure.update_xaxes(range=[-0.01, 1.01])
     figure.update_xaxes(title_text="probability of AI given", row=max(1, len(models)), col=1)
+    top = next((top for top in TOPS if top >= frame["share"].max()), TOPS[-1])
     figure.update_yaxes(
-        tickvals=[sign * share**0.5 for share in TICKS for sign in (1, -1)],
-        ticktext=[f"{share:.0%}" for share in TICKS for _ in range(2)],
-        range=[-1.05, 1.05],
+        tickvals=[-(top**0.5), 0, top**0.5],
+        ticktext=[f"{top:.0%}", "0%", f"{top:.0%}"],
+        range=[-1.05 * top**0.5, 1.05 * top**0.5],
     )
     return figure
 

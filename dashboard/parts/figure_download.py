@@ -12,6 +12,8 @@ from dashboard.parts.corpus_figures import FONT_SIZE
 FORMAT: Final = "picture"
 FORMATS: Final = ("PNG", "SVG")
 GREY: Final = "#8a8a86"
+BELOW: Final = 94
+"""About so many pixels below its axes the legend of a figure begins."""
 
 
 def format_chooser() -> None:
@@ -92,11 +94,12 @@ def as_csv(frame: pd.DataFrame) -> str:
 
 def fitted(figure: go.Figure) -> go.Figure:
     """Give a figure the fonts, margins and behaviour of all figures of the page."""
+    below = -BELOW / figure.layout.height
     figure.update_layout(
         margin={"t": 30, "l": 4, "r": 12, "b": 4},
         font_size=FONT_SIZE,
         dragmode=False,
-        legend={"orientation": "h", "x": 0, "y": -0.22, "yanchor": "top", "font_size": FONT_SIZE},
+        legend={"orientation": "h", "x": 0, "y": below, "yanchor": "top", "font_size": FONT_SIZE},
     )
     for axes in (figure.update_xaxes, figure.update_yaxes):
         axes(automargin=True, fixedrange=True, tickfont_size=FONT_SIZE, title_font_size=FONT_SIZE)

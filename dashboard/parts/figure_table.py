@@ -18,6 +18,7 @@ from dashboard.parts.figure_download import csv_button
 from dashboard.parts.model_figures import MEANINGS
 
 SENTENCES: Final = 6
+PARTS: Final = "parts"
 ROW_HEIGHT: Final = 35
 MOST_ROWS: Final = 9
 FURTHER_MEANINGS: Final = {
@@ -37,6 +38,7 @@ STYLE: Final = """
 .verso-figures td { white-space: nowrap; font-variant-numeric: tabular-nums; }
 .verso-figures th { font-weight: 600; }
 .verso-figures tbody th { min-width: 15rem; max-width: 24rem; font-weight: 400; }
+@media (max-width: 640px) { .verso-figures tbody th { min-width: 8.5rem; max-width: 8.5rem; } }
 .verso-figures small { opacity: .7; font-size: .8rem; }
 .verso-figures td small { font-size: .8rem; }
 .verso-figures tr.verso-section th { padding-top: 1rem; font-weight: 600; }
@@ -92,11 +94,14 @@ def pair_tables(pairs: Sequence[Pair]) -> None:
         "paired bootstrap. McNemar's test looks at the images only one of the two gets right at these thresholds. Both p "
         "values are corrected for the number of pairs; below 0.05 the two can be told apart."
     )
-    parts = part_frame(pairs)
-    if not parts.empty:
-        with st.expander("Every pair on each medium and family"):
-            csv_button(parts, "comparison-parts")
-            st.dataframe(parts, hide_index=True, height=_height(len(parts)), alt="One row a pair and group")
+    if any(pair.parts for pair in pairs):
+        below = st.expander("Every pair on each medium and family", key=PARTS, on_change="rerun")
+        if below.open:
+            parts = part_frame(pairs)
+            csv_button(parts, "comparison-parts", below)
+            below.dataframe(
+                parts, hide_index=True, height=_height(len(parts)), alt="One row a pair and group"
+            )
 
 
 def _height(rows: int) -> int:

@@ -10,28 +10,33 @@ from core.evaluation.curves import false_positives_by_medium, recall_by_family
 from core.evaluation.rules import Rules
 from core.evaluation.selection import Joined
 from dashboard.parts.confusion_matrices import SCALE, ink
+from dashboard.parts.corpus_figures import FONT_SIZE
 from dashboard.parts.figure_download import downloadable, format_chooser
 
 ROW_HEIGHT = 34
 AROUND_ROWS = 150
 FEW = 20
-SCALES = {"family": SCALE, "medium": ((0.0, "#f7e6da"), (1.0, "#a84300"))}
+SCALES = {"family": SCALE, "medium": ((0.0, "#f7e6da"), (1.0, "#923900"))}
 SIDE_BY_SIDE = 6
 LINE_LENGTH = 12
+MANY = 10
+"""On a phone, numbers of more models than this only stand apart in small type."""
+SMALL = 10
 
 
 def group_heat_maps(joined: Joined, rules: Rules) -> None:
     """Draw recall by generator family and false-positive rate by medium, for each model."""
     format_chooser()
     recall, accused = recall_by_family(joined, rules), false_positives_by_medium(joined, rules)
-    left, right = st.columns(2, gap="large")
+    level = len(joined.models) <= SIDE_BY_SIDE
+    left, right = st.columns(2, gap="large") if level else (st.container(), st.container())
     with left:
         downloadable(
             _figure(recall, "family"),
             recall,
             "comparison-recall-by-generator",
             "Recall by generator family",
-            "Share of a family's works called AI; darker is better. In brackets how many works there are; "
+            "Share of a family's works called AI, in per cent; darker is better. In brackets how many works there are; "
             f"with fewer than {FEW} a share says little. Hover for the 95 % interval.",
         )
     with right:
@@ -40,7 +45,7 @@ def group_heat_maps(joined: Joined, rules: Rules) -> None:
             accused,
             "comparison-false-positives-by-medium",
             "False positives by medium",
-            "Share of the human works in a medium called AI; darker is worse. In brackets how many works there are; "
+            "Share of the human works in a medium called AI, in per cent; darker is worse. In brackets how many works there are; "
             f"with fewer than {FEW} a share says little. Hover for the 95 % interval.",
         )
 
@@ -78,9 +83,9 @@ def _figure(frame: pd.DataFrame, group: str) -> go.Figure:
             figure.add_annotation(
                 x=column,
                 y=row,
-                text=f"{share * 100:.0f} %",
+                text=f"{share * 100:.0f}",
                 showarrow=False,
-                font={"size": 13, "color": ink(share)},
+                font={"size": FONT_SIZE if len(models) <= MANY else SMALL, "color": ink(share)},
             )
     figure.update_layout(height=AROUND_ROWS + ROW_HEIGHT * len(names))
     level = len(models) <= SIDE_BY_SIDE

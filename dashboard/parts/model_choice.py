@@ -6,8 +6,7 @@ import streamlit as st
 
 from core.detectors import store
 from core.detectors.card import Card
-from core.detectors.library import Entry
-from dashboard.model_shelf import shelf
+from core.detectors.library import Entry, entries
 from dashboard.parts.escaping import escaped
 
 PARAMETER: Final = "model"
@@ -24,8 +23,8 @@ def model_choice(meaning: str = HELP) -> str:
     The address decides, then what this session chose last, then the default. Where the model asked for, or the
     default one, cannot judge here, the reason is shown and another is chosen.
     """
-    cards = {entry.name: entry.card for entry in shelf() if entry.card is not None}
-    flaws = {entry.name: _flaw(entry) for entry in shelf()}
+    cards = {entry.name: entry.card for entry in entries() if entry.card is not None}
+    flaws = {entry.name: _flaw(entry) for entry in entries()}
     able = [name for name, flaw in flaws.items() if not flaw]
     asked = st.query_params.get(PARAMETER)
     if not able:

@@ -1,6 +1,7 @@
 """The figures agree with scikit-learn, torchmetrics and statsmodels, whatever the input."""
 
 from contextlib import contextmanager
+from itertools import combinations
 
 import numpy as np
 import pytest
@@ -21,7 +22,7 @@ from core.evaluation.bootstrap import Draws
 from core.evaluation.comparison import Comparison
 from core.evaluation.confusion import confusion
 from core.evaluation.metrics import AT_THRESHOLDS, ECE_BINS, FIGURES, value_of
-from core.evaluation.paired import EXACT_BELOW, holm, mcnemar
+from core.evaluation.paired import EXACT_BELOW, holm, mcnemar, only_first_right
 from core.evaluation.rules import Cut, the_same
 from core.evaluation.undefined import NotDefined
 from core.verdict import Thresholds
@@ -177,16 +178,19 @@ def test_every_draw_gives_what_the_drawn_images_give(drawn, at, sources):
 
 
 @EXAMPLES
-@given(st.lists(st.tuples(st.booleans(), st.booleans()), max_size=120))
-def test_mcnemar_agrees_with_statsmodels(pairs):
-    first, second = (np.array([pair[i] for pair in pairs], bool) for i in (0, 1))
-    found = mcnemar(first, second)
-    only = (int((first & ~second).sum()), int((second & ~first).sum()))
-    table = [[int((first & second).sum()), only[0]], [only[1], int((~first & ~second).sum())]]
-    assert (found.only_first, found.only_second) == only
-    assert found.exact == (sum(only) < EXACT_BELOW)
-    expected = sm_mcnemar(table, exact=found.exact, correction=True).pvalue
-    assert found.p == pytest.approx(min(1, expected), **SAME)
+@given(st.lists(st.tuples(*[st.booleans()] * 3), max_size=120))
+def test_mcnemar_of_all_pairs_at_once_agrees_with_statsmodels(answers):
+    right = np.array(answers, bool).reshape(-1, 3).T
+    only = only_first_right(right)
+    pairs = list(combinations(range(3), 2))
+    tests = mcnemar(*(np.array([only[pair[::turn]] for pair in pairs]) for turn in (1, -1)))
+    for (i, j), found in zip(pairs, tests, strict=True):
+        table = [[int((a & b).sum()) for b in (right[j], ~right[j])] for a in (right[i], ~right[i])]
+        assert (found.only_first, found.only_second) == (table[0][1], table[1][0])
+        assert found.exact == (found.only_first + found.only_second < EXACT_BELOW)
+        expected = sm_mcnemar(table, exact=found.exact, correction=True).pvalue
+        assert found.p == pytest.approx(min(1, expected), **SAME)
+    assert [found.p_holm for found in tests] == pytest.approx(holm(np.array([found.p for found in tests])))
 
 
 @EXAMPLES
