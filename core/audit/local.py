@@ -6,7 +6,9 @@ as long as there are workers, however many files wait.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 
 from core.audit.examination import examine
 from core.audit.inputs.listing import Source
@@ -26,9 +28,15 @@ def run(
     watcher: Watcher,
 ) -> bool:
     """Examine every file of the plan that waits; return whether all are done, see `keep`."""
-    from core.detectors.precision import one_core_a_pass  # noqa: PLC0415  (torch: not for who only reads audits)
-
     planned = (store.chunk(audit_id, number) for number in store.waiting_chunks(audit_id))
     examined = in_order(lambda chunk: (chunk, examine(detector, sources, chunk)), planned, workers)
-    with one_core_a_pass():
+    with _one_core_a_pass():
         return keep(store, audit_id, examined, watcher)
+
+
+def _one_core_a_pass() -> AbstractContextManager[None]:
+    if "torch" not in sys.modules:  # the detector does without: nobody need wait for it
+        return nullcontext()
+    from core.detectors.precision import one_core_a_pass  # noqa: PLC0415
+
+    return one_core_a_pass()
