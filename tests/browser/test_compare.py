@@ -85,7 +85,9 @@ def test_three_models_a_threshold_a_cell_review_and_back(compared, page):
 
     page.wait_for_timeout(3000)
     plots.nth(1).evaluate("plot => plot.scrollIntoView({block: 'center'})")
-    box = plots.nth(1).locator(".nsewdrag").bounding_box()
+    cells = plots.nth(1).locator(".nsewdrag")
+    expect(cells).to_be_visible(timeout=WAIT)
+    box = cells.bounding_box()
     page.mouse.click(box["x"] + box["width"] * 0.75, box["y"] + box["height"] * 0.25)
     expect(page.get_by_text("Sorted by how sure")).to_be_visible(timeout=WAIT)
     settled(page)
