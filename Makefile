@@ -27,7 +27,7 @@ lint: $(VENV)/dev
 	$(BIN)/mypy
 
 encoder: $(VENV)/app
-	@$(BIN)/python -m core encoder fetch || echo "Going on without the encoder: resnet18-finetune judges until it is there."
+	@$(BIN)/python -m core encoder fetch || echo "Going on without the encoder: verso-fast judges until it is there."
 
 format: $(VENV)/dev
 	$(BIN)/ruff check --fix .

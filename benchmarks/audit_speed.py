@@ -1,6 +1,6 @@
 """Speed of audits with `cascade` against `verso`, and the start of audits; `speed.py` has the naive loop and the peers.
 
-Usage: PYTHONPATH=. python benchmarks/audit_speed.py [--images 48] [--rounds 5] [--val 48] [--fast resnet18-finetune]
+Usage: PYTHONPATH=. python benchmarks/audit_speed.py [--images 48] [--rounds 5] [--val 48] [--fast verso-fast]
 
 1. Audits of pictures of `val` with `cascade` and with `verso`.
 2. The time to the first verdict of a fresh process, part by part.
@@ -74,7 +74,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     for name, default in (("images", 48), ("rounds", 5), ("val", 48)):
         parser.add_argument(f"--{name}", type=int, default=default)
-    parser.add_argument("--fast", default="resnet18-finetune")
+    parser.add_argument("--fast", default="verso-fast")
     given = parser.parse_args()
     print(
         f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}, {torch.get_num_threads()} threads of torch"

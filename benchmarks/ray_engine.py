@@ -1,6 +1,6 @@
 """Speed of audits by `--engine ray` against the local engine, on the same cores in the same go.
 
-Usage: PYTHONPATH=. python benchmarks/ray_engine.py [--images 400] [--rounds 3] [--workers 2] [--model resnet18-finetune]
+Usage: PYTHONPATH=. python benchmarks/ray_engine.py [--images 400] [--rounds 3] [--workers 2] [--model verso-fast]
 
 Each round is whole audits of drawn JPEGs of 1 024 px by either engine: plan, judging, results. The local engine has
 its model loaded before; a cluster is started once, and its processes load the model in each audit. So two speeds are
@@ -66,7 +66,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     for name, default in (("images", 400), ("rounds", 3), ("workers", 2)):
         parser.add_argument(f"--{name}", type=int, default=default)
-    parser.add_argument("--model", default="resnet18-finetune")
+    parser.add_argument("--model", default="verso-fast")
     given = parser.parse_args()
     loaded = load_model(given.model)
     lifecycle.load_model = lambda _: loaded

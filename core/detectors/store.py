@@ -15,7 +15,7 @@ from core.detectors.resnet import load_resnet
 from core.errors import ModelError
 
 DEFAULT_MODEL = "verso"
-FALLBACK_MODEL = "resnet18-finetune"
+FALLBACK_MODEL = "verso-fast"
 """Judges on every computer: it needs no encoder."""
 
 
