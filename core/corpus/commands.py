@@ -230,12 +230,14 @@ def _advance(bar: Progress, task: TaskID, done: int, total: int) -> None:
 
 
 def _alike(models: list[str]) -> dict[Preprocessing, list[str]]:
-    """Group models by how they prepare pictures; the default model first, whatever is alike with it beside it."""
+    """Group models by how they prepare pictures, before the normalisation; the default model's group comes first."""
     from core.detectors.store import DEFAULT_MODEL, load_card
 
     groups: dict[Preprocessing, list[str]] = {}
     for name in sorted(models, key=lambda name: (name != DEFAULT_MODEL, name)):
-        groups.setdefault(load_card(name).preprocessing, []).append(Path(name).name)
+        fed = load_card(name).preprocessing
+        as_levels = fed.model_copy(update={"mean": (0.0, 0.0, 0.0), "std": (1.0, 1.0, 1.0)})
+        groups.setdefault(as_levels, []).append(Path(name).name)
     return groups
 
 

@@ -69,7 +69,7 @@ class LeakReport:
     by_split: Mapping[str, Auc]
     judged_on: str
     alone: Mapping[str, float]
-    models: Sequence[str] = ()
+    models: tuple[str, ...] = ()
 
     @property
     def auc(self) -> Auc:

@@ -67,7 +67,7 @@ def leak_summary(findings: LeakFindings | None, corpus: str) -> None:
         st.warning("The leak alarm was run on another version of this corpus: see **Leak alarm**.")
     elif ringing := [name for report in findings.fed if report.verdict == "rings" for name in report.models]:
         st.error(
-            f"The leak alarm rings on what {escaped(', '.join(ringing))} are fed: their figures may flatter them. "
+            f"The leak alarm rings on what {', '.join(map(escaped, ringing))} are fed: their figures may flatter them. "
             "See **Leak alarm**.",
             icon=":material/notifications_active:",
         )
@@ -109,9 +109,9 @@ def leak_view(findings: LeakFindings | None, corpus: str) -> None:
 def _draw(report: LeakReport) -> None:
     stage = STAGES.get(report.seen)
     with st.container(border=True):
-        st.subheader(f"{_title(report)} {BADGES[report.verdict]}", anchor=False)
+        st.subheader(f"{escaped(_title(report))} {BADGES[report.verdict]}", anchor=False)
         if report.models:
-            st.caption(escaped(", ".join(report.models)))
+            st.caption(", ".join(map(escaped, report.models)))
         st.markdown(_words(report))
         if stage:
             st.markdown(stage.rings if report.verdict == "rings" else stage.silent)
@@ -126,7 +126,7 @@ def _title(report: LeakReport) -> str:
     if not report.models:
         return title
     others = f" and {len(report.models) - 1} more" if len(report.models) > 1 else ""
-    return f"{title} {escaped(report.models[0])}{others}"
+    return f"{title} {report.models[0]}{others}"
 
 
 def _words(report: LeakReport) -> str:

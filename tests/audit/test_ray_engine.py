@@ -181,7 +181,7 @@ cli.main()
 
 @pytest.mark.parametrize("engine", [Engine.LOCAL, Engine.RAY])
 def test_when_the_whole_cluster_is_lost_either_engine_goes_on(
-    tiny_model, works, tmp_path, monkeypatch, engine
+    tiny_model, works, two_nodes, tmp_path, monkeypatch, engine
 ):
     monkeypatch.delenv(ADDRESS, raising=False)
     monkeypatch.setenv("VERSO_DATABASE_URL", f"sqlite:///{tmp_path}/audits.db")
@@ -200,6 +200,7 @@ def test_when_the_whole_cluster_is_lost_either_engine_goes_on(
     with AuditStore.open() as store:
         (audit,) = store.all()
         assert 0 < store.counts(audit.id).judged < 150
+    monkeypatch.setenv(ADDRESS, two_nodes.address)  # another cluster
     go_on = [*arguments, str(tmp_path / "lost"), "--resume", "--engine", str(engine)]
     assert invoke(*go_on).exit_code == 1  # one picture is damaged
     assert invoke(*arguments, str(tmp_path / "whole")).exit_code == 1

@@ -21,7 +21,7 @@ def report(seen, low, models=()):
 @pytest.fixture
 def findings():
     return LeakFindings(
-        "c" * 64, [report("the originals", 0.9), report("what the detector is fed", 0.3, ["one", "two"])]
+        "c" * 64, [report("the originals", 0.9), report("what the detector is fed", 0.3, ("one", "two"))]
     )
 
 

@@ -40,7 +40,7 @@ FACTS_OF = (
 
 def report(seen, value, low, high):
     auc = leakage.Auc(value, low, high, 673)
-    models = ("one-model", "another") if seen == leakage.FED else ()
+    models = ("one model", "another") if seen == leakage.FED else ()
     return leakage.LeakReport(seen, {"val": auc, "test": auc}, "val", {"aspect": value, "width": 0.5}, models)
 
 
@@ -305,9 +305,9 @@ def test_the_alarm_s_findings_are_those_of_its_file():
     text = text_of(app)
     assert "54 times in 100** (95 % interval 49 to 58; 50 is guessing; 673 images of *val*)" in text
     assert "98 times in 100" in text
-    assert "one-model" in text
+    assert "one model, another" in text
     assert [heading.value.split(" :")[0] for heading in app.subheader] == [
-        "Fed to one-model and 1 more",
+        "Fed to one model and 1 more",
         "The copies as files",
         "The originals",
     ]
@@ -323,7 +323,7 @@ def test_every_place_the_alarm_listens_at_is_explained():
 
 def test_an_alarm_that_rings_on_what_the_model_is_fed_is_seen_on_every_tab(corpus):
     corpus.found([*REPORTS[:2], report("what the detector is fed", 0.9, 0.8, 0.95)])
-    assert "rings on what one-model, another are fed" in opened().error[0].value
+    assert "rings on what one model, another are fed" in opened().error[0].value
     assert "must not be trusted" in text_of(opened("Leak alarm"))
 
 
