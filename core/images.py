@@ -68,7 +68,8 @@ class Artwork:
 
     `image` is upright, mode RGB, 8 bits a channel, sRGB, without metadata. `sha256` is the hex digest of the
     file's bytes. `format` is what the bytes are: one of `FORMATS`. `width` and `height` are its upright
-    size in pixels; `image` is smaller where less was `enough` for who opened it. `name` is the original file name, printable, "" if unknown: for display, never a path to open.
+    size in pixels; `image` is smaller where less was `enough` for who opened it. `name` is the
+    original file name, printable, "" if unknown: for display, never a path to open.
     `file` is the file's bytes, for readers of provenance; empty for a frame of a video.
     """
 

@@ -53,7 +53,7 @@ class Preprocessing(BaseModel):
         """Pixels of each side that an audit lets a JPEG be decoded down to, see `images.open`.
 
         Twice what the uniform copy keeps: what the decoder leaves out, the copy would lose anyway. On `val` it moves
-        `p_ai` less than bfloat16 may (`benchmarks/scaled_decoding.py`, models/EXPERIMENTS.md).
+        `p_ai` of resnet18-finetune less than bfloat16 may (`benchmarks/scaled_decoding.py`, models/EXPERIMENTS.md).
         """
         return 2 * self.uniform_side
 

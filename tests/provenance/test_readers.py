@@ -13,6 +13,7 @@ from core.errors import ImageError
 from core.provenance import readers
 from core.provenance.evidence import LONGEST, Evidence, Kind, Says, Trust, strongest, summary
 from core.provenance.readers import evidence_of
+from tests.provenance.damage import damaged
 from tests.provenance.signing import Studio
 from tests.provenance.test_generators import A1111
 from tests.provenance.test_xmp import TYPE, packet
@@ -63,20 +64,9 @@ def test_damage_anywhere_raises_nothing_and_tells_nothing_odd(talkative):
     chance = random.Random(5)  # noqa: S311
     read = 0
     for number in range(1_200):
-        data = bytearray(talkative[number % len(talkative)])
-        for _ in range(chance.choice((1, 2, 8))):
-            at = chance.randrange(12, len(data))
-            match chance.randrange(4):
-                case 0:
-                    data[at] = chance.randrange(256)
-                case 1:
-                    data[at : at + 4] = b"\xff\xff\xff\xff"
-                case 2:
-                    del data[at : at + chance.randrange(1, 40)]
-                case _:
-                    data[at:at] = data[at : at + chance.randrange(1, 200)]
+        data = damaged(talkative[number % len(talkative)], chance)
         try:
-            artwork = images.open(bytes(data))
+            artwork = images.open(data)
         except ImageError:
             continue
         read += 1

@@ -16,6 +16,7 @@ from core.provenance.evidence import LONGEST, Kind, Says, Signer, Trust
 from core.provenance.readers import evidence_of_video
 from core.provenance.trust import TrustedSigners
 from tests.commands import invoke
+from tests.provenance.damage import damaged
 from tests.provenance.signing import Studio
 from tests.provenance.test_generators import A1111
 from tests.provenance.test_xmp import TYPE, packet
@@ -151,18 +152,7 @@ def test_damage_anywhere_raises_nothing_and_tells_nothing_odd(studio):
     ]
     for number in range(400):
         start, suffix = whole[number % len(whole)]
-        data = bytearray(start)
-        for _ in range(chance.choice((1, 2, 8))):
-            at = chance.randrange(12, len(data))
-            match chance.randrange(4):
-                case 0:
-                    data[at] = chance.randrange(256)
-                case 1:
-                    data[at : at + 4] = b"\xff\xff\xff\xff"
-                case 2:
-                    del data[at : at + chance.randrange(1, 40)]
-                case _:
-                    data[at:at] = data[at : at + chance.randrange(1, 200)]
+        data = damaged(start, chance)
         for each in evidence_of_video(io.BytesIO(data), FORMATS[suffix]):
             assert all(
                 text.isprintable() and len(text) <= LONGEST for text in (each.where, each.finding, each.word)
