@@ -1,5 +1,6 @@
 import hashlib
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -84,6 +85,19 @@ def test_explain_says_where_it_cannot_write(tiny_model, pictures, tmp_path):
         "explain", pictures[0], "--output", str(tmp_path / "no" / "x.png"), "--model", str(tiny_model)
     )
     assert "cannot be written" in str(result.exception)
+
+
+def test_bench_prints_speeds_and_their_ratio(tiny_model, capfd):
+    result = invoke("bench", "--images", "3", "--rounds", "1", "--fast", str(tiny_model))
+    lines = capfd.readouterr().out.splitlines()
+    assert result.exit_code == 0
+    assert sum("images/s" in line for line in lines) == len(("naive loop", "audit"))
+    assert re.search(r"/ naive ResNet-18: \d+\.\d\d \(", lines[-1])
+
+
+def test_bench_names_a_model_that_is_not_there(capfd):
+    assert invoke("bench", "--images", "1", "--rounds", "1", "--fast", "nobody").exit_code == 1
+    assert "nobody" in capfd.readouterr().err
 
 
 def test_predict_repeats_the_predictions_of_the_card(tiny_model, workshop):

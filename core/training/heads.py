@@ -187,8 +187,8 @@ def _weights(recipe: HeadRecipe, frame: pd.DataFrame) -> NDArray[np.float64]:
     weights = frame["weight"] if "weight" in frame else pd.Series(1.0, index=frame.index)
     if recipe.balance == "none":
         return np.asarray(weights, np.float64)
-    if recipe.balance == "source":
-        weights = weights * frame.groupby("source")["source"].transform("size") ** -0.5
+    if recipe.balance in {"source", "medium"}:
+        weights = weights * frame.groupby(recipe.balance)["label"].transform("size") ** -0.5
     of_class = weights.groupby(frame["label"]).transform("sum")
     return (weights / of_class * len(frame) / len(CLASSES)).to_numpy(dtype=np.float64)
 

@@ -159,8 +159,8 @@ class HeadRecipe(_Table):
     """The fit of a classical model on features, declared.
 
     `folds` counts the parts into which families and sources are divided to be held out. With `balance` "class"
-    the two classes weigh alike; with "source", images of large sources weigh less besides (by the square root
-    of the source's size); with "none" all images weigh alike, as they do for knn in any case.
+    the two classes weigh alike; with "source" or "medium", images of large sources or media weigh less besides (by
+    the square root of the group's size); with "none" all images weigh alike, as they do for knn in any case.
 
     A head on embeddings is fitted on the pictures as they are and on `augmented_views` views of each, made by
     the steps of `augmentation`; what is held out is judged as it is.
@@ -170,7 +170,7 @@ class HeadRecipe(_Table):
     summary: str
     seed: int
     folds: int = Field(ge=2)
-    balance: Literal["none", "class", "source"]
+    balance: Literal["none", "class", "source", "medium"]
     augmented_views: int = Field(0, ge=0)
     preprocessing: Preprocessing
     features: Annotated[DeclaredFeatures, Field(discriminator="kind")]

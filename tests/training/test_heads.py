@@ -2,6 +2,7 @@ import hashlib
 import shutil
 
 import numpy as np
+import pandas as pd
 import pytest
 import skops.io
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
@@ -262,6 +263,21 @@ def test_without_balance_all_images_weigh_alike(studio):
     }
     assert shares["class"] == pytest.approx(0.5, abs=0.05)
     assert shares["none"] == pytest.approx((frame["label"] == "ai").mean(), abs=0.05)
+
+
+@pytest.mark.parametrize("group", ["source", "medium"])
+def test_works_of_a_small_group_gain_by_its_balance(studio, group):
+    human = ["large"] * 90 + ["small"] * 10
+    frame = pd.DataFrame({"label": ["human"] * 100 + ["ai"] * 100, group: human + ["generated"] * 100})
+    features = np.zeros((200, 2), np.float32)
+    features[:90, 0] = 1
+    recipe = load_recipe(str(studio.recipes["logistic-regression"]))
+    p_ai = {
+        balance: fit_head(recipe.model_copy(update={"balance": balance}), features, frame)
+        .predict_proba(features[90:91])[0, 1]
+        for balance in ("class", group)
+    }
+    assert p_ai[group] < p_ai["class"]
 
 
 @pytest.mark.parametrize(
