@@ -8,7 +8,7 @@ Nothing else in Verso opens an image. The door
 - converts to 8-bit sRGB by the rules below, and keeps nothing of the metadata in the picture; `metadata` hands it over.
 
 Conversions: alpha, from whichever source, is laid over white. Deep pixels are scaled to 8 bits, never
-clipped (`_to_8_bit`). An embedded colour profile that is not sRGB is honoured; one that is broken or does not
+clipped (`core.image_pixels`). An embedded colour profile that is not sRGB is honoured; one that is broken or does not
 fit the pixels is passed over, as browsers do, because a bad profile says nothing about the picture.
 """
 
@@ -20,11 +20,9 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-import numpy as np
-import numpy.typing as npt
-from PIL import ExifTags, Image, ImageCms, ImageFile, features
+from PIL import ExifTags, Image, ImageFile, features
 from PIL.AvifImagePlugin import AvifImageFile
 from PIL.BmpImagePlugin import BmpImageFile
 from PIL.GifImagePlugin import GifImageFile
@@ -33,7 +31,7 @@ from PIL.PngImagePlugin import PngImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
-from core import image_headers
+from core import image_headers, image_pixels
 from core.errors import (
     CorruptImageError,
     EmptyImageError,
@@ -152,7 +150,7 @@ def open(  # noqa: A001 - read as `images.open`
         data = _read(source, shown, limits)
     image, kind, (width, height) = _decode(data, shown, limits, enough)
     with _clear_errors(shown, kind):
-        rgb = _to_srgb(image)
+        rgb = image_pixels.to_srgb(image)
     return Artwork(
         image=rgb,
         sha256=hashlib.sha256(data).hexdigest(),
@@ -332,7 +330,7 @@ def _decode(
             file.draft(None, (enough, enough))
         drafted = file.size
         file.load()
-        image = _upright(_to_8_bit(file), _orientation(file))
+        image = image_pixels.upright(image_pixels.to_8_bit(file), _orientation(file))
         if drafted == whole:
             return image, kind, image.size
         return image, kind, whole if image.size == drafted else whole[::-1]
@@ -407,86 +405,6 @@ def _clear_errors(name: str, kind: str) -> Iterator[None]:
         raise CorruptImageError(msg) from error
 
 
-def _to_8_bit(file: ImageFile.ImageFile) -> Image.Image:
-    """A copy with at most 8 bits a channel, keeping in `info` only what the pixels need.
-
-    The one transparent grey that a 16-bit PNG may name is passed over: it has no counterpart among 8 bits.
-    """
-    info: dict[str | tuple[int, int], Any] = {
-        key: file.info[key] for key in ("transparency", "icc_profile") if key in file.info
-    }
-    if file.mode.startswith("I;16") or file.mode in {"I", "F"}:
-        image = Image.fromarray(_deep_grey(file))
-        info.pop("transparency", None)
-    elif file.mode in {"La", "RGBa"}:  # premultiplied
-        image = file.convert(file.mode.upper())
-    else:
-        image = file.copy()
-    image.info = info
-    return image
-
-
-def _deep_grey(file: ImageFile.ImageFile) -> npt.NDArray[np.uint8]:
-    """The greys of a picture with more than 8 bits, scaled and rounded, uint8 `[H, W]`; white is 255.
-
-    Up to 16 bits, white is the top of the depth (12 bits where a TIFF says so). 32-bit integers and floats have
-    no agreed white: it is the first of 1 (floats only), 255, 65 535 and the brightest pixel that no pixel
-    exceeds. Black is 0, or the darkest pixel if that is negative.
-    """
-    tags = file.tag_v2 if isinstance(file, TiffImageFile) else {}
-    levels = np.asarray(file)
-    if file.mode.startswith("I;16"):
-        grey = _scaled_16_bit(levels, tags.get(ExifTags.Base.BitsPerSample, (16,))[0])
-    elif file.mode == "I" and tags.get(ExifTags.Base.SampleFormat, (1,))[0] == _UNSIGNED:
-        grey = _scaled_32_bit(levels.view(np.uint32))  # Pillow has them as signed
-    else:
-        grey = _scaled_32_bit(levels)
-    white_is_zero = tags.get(ExifTags.Base.PhotometricInterpretation) == 0  # Pillow minds it in 8 bits only
-    return 255 - grey if white_is_zero else grey
-
-
-def _scaled_16_bit(levels: npt.NDArray[np.uint16], depth: int) -> npt.NDArray[np.uint8]:
-    white = 2**depth - 1
-    table = (np.minimum(np.arange(65_536, dtype=np.uint32), white) * 255 + white // 2) // white
-    return np.take(table.astype(np.uint8), levels)
-
-
-def _scaled_32_bit(levels: npt.NDArray[np.int32 | np.uint32 | np.float32]) -> npt.NDArray[np.uint8]:
-    darkest, brightest = float(levels.min()), float(levels.max())
-    if not np.isfinite([darkest, brightest]).all():
-        msg = "pixels that are not numbers"
-        raise ValueError(msg)
-    whites = (1.0, 255.0, 65_535.0) if levels.dtype.kind == "f" else (255.0, 65_535.0)
-    black = min(0.0, darkest)
-    white = next((level for level in whites if brightest <= level), brightest)
-    per_level = 255 / (white - black)
-    scaled = np.multiply(levels, per_level, dtype=np.float32)
-    scaled -= black * per_level
-    return np.rint(scaled, out=scaled).astype(np.uint8)
-
-
-_UNSIGNED: Final = 1  # a TIFF's SampleFormat
-_TURNS: Final = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
-
-
-def _upright(image: Image.Image, orientation: int) -> Image.Image:
-    """The picture turned and mirrored as an EXIF orientation (1 to 8) asks; other values ask for nothing."""
-    turn = _TURNS.get(orientation)
-    if turn is None:
-        return image
-    turned = image.transpose(turn)
-    turned.info = image.info
-    return turned
-
-
 def _orientation(file: ImageFile.ImageFile) -> int:
     """The loaded file's EXIF orientation; 1 where its EXIF is damaged, for that does not hurt the picture.
 
@@ -506,44 +424,3 @@ def _exif(file: ImageFile.ImageFile) -> dict[int, str | bytes] | None:
     except _DECODER_FAILURES:
         return None
     return {tag: value for tag, value in found.items() if isinstance(value, str | bytes)}
-
-
-def _to_srgb(image: Image.Image) -> Image.Image:
-    """The picture in sRGB, mode RGB, laid over white where it is transparent."""
-    profile = image.info.get("icc_profile")
-    alpha = None
-    if image.has_transparency_data:
-        image = image if "A" in image.getbands() else image.convert("RGBA")
-        alpha = image.getchannel("A")
-    rgb = _through_profile(_opaque(image), profile)
-    if alpha is not None:
-        rgb = Image.composite(rgb, Image.new("RGB", rgb.size, "white"), alpha)
-    rgb.info = {}
-    return rgb
-
-
-def _opaque(image: Image.Image) -> Image.Image:
-    """The colours alone, in a mode that colour management knows: L, RGB, CMYK or LAB."""
-    if image.mode in {"L", "RGB", "CMYK", "LAB"}:
-        return image
-    return image.convert("L" if image.mode in {"1", "LA"} else "RGB")
-
-
-def _through_profile(image: Image.Image, icc: object) -> Image.Image:
-    """RGB in sRGB: through the embedded profile if usable, else by Pillow's plain rule."""
-    if image.mode == "LAB":
-        return _transformed(image, ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")))
-    if isinstance(icc, bytes) and icc:
-        try:
-            profile = ImageCms.ImageCmsProfile(io.BytesIO(icc))
-            if "sRGB" not in (profile.profile.profile_description or ""):
-                grey_in_rgb = image.mode == "L" and profile.profile.xcolor_space == "RGB "
-                return _transformed(image.convert("RGB") if grey_in_rgb else image, profile)
-        except (OSError, ValueError):  # broken, or made for other channels: see the module's docstring
-            pass
-    return image if image.mode == "RGB" else image.convert("RGB")
-
-
-def _transformed(image: Image.Image, profile: ImageCms.ImageCmsProfile) -> Image.Image:
-    srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
-    return ImageCms.ImageCmsTransform(profile, srgb, image.mode, "RGB").apply(image)
