@@ -105,6 +105,10 @@ class AuditError(VersoError):
     """An audit cannot start, go on or be changed as asked."""
 
 
+class RulingError(VersoError):
+    """A ruling cannot be added as asked."""
+
+
 class ArchiveError(AuditError, ValueError):
     """An archive is refused as a whole: it breaks a limit, or holds what no archive of pictures needs."""
 

@@ -19,9 +19,10 @@ from core.detectors.protocol import Detector
 from core.errors import ExplanationError, ImageError, TrustListError
 from core.explain import MAX_SIDE, Saliency, grad_cam
 from core.images import Artwork
-from core.provenance.evidence import Evidence
+from core.provenance.evidence import Evidence, summary
 from core.provenance.readers import evidence_of
 from core.provenance.trust import TrustedSigners, trusted_signers
+from core.review.rulings import Subject
 from core.verdict import Verdict
 
 CAPACITY = 24
@@ -54,6 +55,11 @@ class Reviewed:
     saliency: dict[str, Saliency]
     evidence: tuple[Evidence, ...] = ()
     unexplained: str = ""
+
+    @property
+    def subject(self) -> Subject:
+        """What a ruling on it is about."""
+        return Subject(self.id, self.name, self.verdict, self.card.weights.sha256, summary(self.evidence))
 
     @property
     def leaning(self) -> str:

@@ -54,8 +54,10 @@ st.markdown(
 
 st.header("What is kept")
 st.markdown(
-    "**Review** writes nothing to disk. An upload leaves the server's memory as soon as it is judged; a preview of it "
-    "and the findings stay in the memory of your session until you take them off the desk or close the page.\n\n"
+    "**Review** keeps no picture. An upload leaves the server's memory as soon as it is judged; a preview of it "
+    "and the findings stay in the memory of your session until you take them off the desk or close the page. A ruling is "
+    "kept, with the picture's name, its fingerprint (sha256), the verdict, the evidence in a line, your name and your note, "
+    "in the database that keeps the audits.\n\n"
     "A zip dropped on **Compare** lies in a temporary folder of the server until the server stops.\n\n"
     "**Audits** are kept: names, verdicts and rulings in a database of whoever runs the server, and what you uploaded "
     "for one in a folder there, until they are deleted by hand.\n\n"

@@ -10,10 +10,12 @@ from dashboard.audit_desk import AUDIT
 from dashboard.parts.escaping import escaped
 from dashboard.parts.evidence_table import evidence_table
 from dashboard.parts.model_choice import model_choice
+from dashboard.parts.review_ruling import all_rulings, review_ruling
+from dashboard.parts.ruling_panel import analyst_name
 from dashboard.parts.saliency_view import saliency_view
 from dashboard.parts.verdict_card import verdict_card
 from dashboard.resources import shared_detector
-from dashboard.review_by_address import BACK, lay_what_is_asked_for
+from dashboard.review_by_address import BACK, IMAGE, lay_what_is_asked_for
 from dashboard.review_desk import CAPACITY, Item, Refused, Reviewed, desk
 
 
@@ -42,6 +44,12 @@ def draw(item: Item) -> None:
                     query_params={"model": item.verdict.model},
                 )
                 evidence_table(item.evidence)
+                if AUDIT in st.query_params and st.query_params.get(IMAGE) == item.id:
+                    st.caption(
+                        "It is a file of an audit: rule on it there, so that the ruling stands in its results."
+                    )
+                else:
+                    review_ruling(item)
                 with st.expander("Facts of the file"):
                     st.table(item.facts, border="horizontal")
 
@@ -88,12 +96,17 @@ elif not on_desk.items:
     st.markdown(
         "For each picture you will see the **probability** that a generator made it, a **verdict** that may "
         "be *inconclusive*, and **where the model looked**. You decide: the machine is one witness among "
-        "others. Nothing you drop is stored; the page **About** says what the model knows and where it fails."
+        "others. No picture you drop is stored; a ruling of yours is. The page **About** says what the model knows and where it "
+        "fails."
     )
 
+if any(isinstance(each, Reviewed) for each in on_desk.items):
+    analyst_name()
 for each in on_desk.items:
     with st.container(border=True, key=f"item-{each.id}"):
         draw(each)
+
+all_rulings()
 
 if on_desk.waiting:
     on_desk.examine_next(detector)

@@ -9,10 +9,11 @@ import streamlit as st
 
 from core.audit.store.records import Audit, Choice, Row
 from core.errors import VersoError
+from core.review.wording import TITLES
 from core.verdict import Label
 from dashboard.audit_desk import AUDIT, POSITION, store, thumbnail
 from dashboard.parts.escaping import escaped
-from dashboard.parts.verdict_card import COLOURS, TITLES
+from dashboard.parts.verdict_card import COLOURS
 from dashboard.review_by_address import BACK, IMAGE
 
 NAME: Final = "analyst"
@@ -34,7 +35,7 @@ def analyst_name() -> None:
         bind="query-params",
         placeholder="who rules",
         width=260,
-        help="It is kept with each ruling and stands in results.csv. Rulings are added, never overwritten.",
+        help="It is kept with each ruling and stands beside it in reports. Rulings are added, never overwritten.",
     )
 
 

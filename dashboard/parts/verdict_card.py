@@ -1,18 +1,13 @@
 """The verdict card: the probability on a scale, and what it means in plain words."""
 
 import html
-from dataclasses import dataclass
 
 import streamlit as st
 
 from core.detectors.card import Card
+from core.review.wording import TITLES, meaning, percent
 from core.verdict import Label, Verdict
 
-TITLES = {
-    Label.AI: "Looks generated",
-    Label.HUMAN: "Looks human-made",
-    Label.INCONCLUSIVE: "Inconclusive",
-}
 # Okabe and Ito's blue and vermilion: told apart by colour-blind readers, and readable on both themes.
 COLOURS = {Label.AI: "#d55e00", Label.HUMAN: "#0a78b8", Label.INCONCLUSIVE: "#8a8a86"}
 
@@ -35,56 +30,6 @@ STYLE = """
   left: clamp(30%, calc((var(--low) + var(--high)) / 2), 70%); }
 </style>
 """
-
-
-def percent(share: float) -> str:
-    """Return a share as a percentage without false precision; never "0 %" or "100 %" of certainty."""
-    if share < 0.01:  # noqa: PLR2004  (one per cent)
-        return "under 1 %"
-    if share > 0.99:  # noqa: PLR2004
-        return "over 99 %"
-    return f"{share:.0%}".replace("%", " %")
-
-
-@dataclass(frozen=True)
-class _Reading:
-    """How a decided verdict reads: what it means, how often it was wrong, what it does not mean."""
-
-    means: str
-    wrong: str
-    wrong_on: str
-    not_meant: str
-
-
-READINGS = {
-    Label.AI: _Reading(
-        means="The model finds in this picture what it found in generated ones.",
-        wrong="human_called_ai",
-        wrong_on="human works from sources new to it",
-        not_meant="That is a reason to look closer, not proof.",
-    ),
-    Label.HUMAN: _Reading(
-        means="The model finds in this picture what it found in works by people.",
-        wrong="ai_called_human",
-        wrong_on="generated works from families new to it",
-        not_meant="That does not clear a picture made by a newer generator.",
-    ),
-}
-
-
-def meaning(verdict: Verdict, card: Card) -> str:
-    """Say in plain words what a verdict means, how often it was wrong, and what it does not mean."""
-    reading = READINGS.get(verdict.label)
-    if reading is None:
-        return (
-            "The model cannot tell: its probability lies in the band where it has been wrong too often. "
-            "Take this as no finding, neither for nor against the artist."
-        )
-    sentences = [reading.means, reading.not_meant]
-    if unseen := card.splits.get("ood"):
-        share = percent(unseen.figures[reading.wrong].value)
-        sentences.insert(1, f"It also said so of {share} of {reading.wrong_on}.")
-    return " ".join(sentences)
 
 
 def verdict_card(verdict: Verdict, card: Card) -> None:

@@ -1,3 +1,4 @@
+import io
 import shutil
 from pathlib import Path
 
@@ -5,19 +6,25 @@ import numpy as np
 import pytest
 import streamlit as st
 from PIL.PngImagePlugin import PngInfo
+from pypdf import PdfReader
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 from streamlit.testing.v1 import AppTest
 
+from core.audit.store.database import open_database
+from core.audit.store.records import Choice
 from core.detectors import encoder as encoder_module
 from core.detectors.card import Weights, write_card
 from core.detectors.classical import save_pipeline
 from core.detectors.encoder_weights import read_weights
 from core.detectors.preprocessing import Preprocessing
+from core.review.rulings import Rulings
 from dashboard.parts.model_choice import KEY as MODEL
+from dashboard.parts.ruling_panel import NAME
 from dashboard.review_desk import CAPACITY, KEY, Refused, Reviewed
+from dashboard.review_rulings import report_of
 from tests.cards import head_card
 from tests.encoders import SIDE, SIZE
 from tests.provenance.test_generators import A1111
@@ -90,6 +97,45 @@ def test_the_same_file_lies_on_the_desk_once(app, drawings):
     drop(app, ("one.png", data))
     drop(app, ("again.png", data))
     assert [item.name for item in app.session_state[KEY].items] == ["again.png"]
+
+
+def labelled(app: AppTest, label: str):
+    return next(button for button in app.button if button.label == label)
+
+
+def test_a_ruling_needs_a_name_is_kept_and_stands_beside_the_picture_again(app, drawings):
+    data = drawings.file(drawings.painting((80, 60), 1))
+    drop(app, ("one.png", data))
+    assert labelled(app, "Override").disabled
+    app.text_input(NAME).set_value("Ann").run()
+    item = app.session_state[KEY].items[0]
+    app.text_input(f"review-note-{item.id}").set_value("seen the *sketch*").run()
+    labelled(app, "Override").click().run()
+    assert not app.exception
+    assert r"**Override**, Ann" in text_of(app)
+    assert app.text_input(f"review-note-{item.id}").value == ""
+    later = AppTest.from_file(str(APP), default_timeout=60).run()
+    drop(later, ("renamed.png", data))
+    assert r"seen the \*sketch\*" in text_of(later)
+    assert later.dataframe[0].value["ruling"].tolist() == ["override"]
+
+
+def test_where_rulings_cannot_be_kept_the_picture_is_still_judged(app, drawings, tmp_path, monkeypatch):
+    (tmp_path / "folder").mkdir()
+    monkeypatch.setenv("VERSO_DATABASE_URL", f"sqlite:///{tmp_path / 'folder'}")
+    st.cache_resource.clear()
+    drop(app, ("one.png", drawings.file(drawings.painting((80, 60), 1))))
+    assert isinstance(app.session_state[KEY].items[0], Reviewed)
+    assert "database of audits" in app.error[0].value
+
+
+def test_the_report_holds_the_rulings_made_until_it_is_asked_for(app, drawings):
+    drop(app, ("one.png", drawings.file(drawings.painting((80, 60), 1))))
+    item = app.session_state[KEY].items[0]
+    Rulings(open_database()).add(item.subject, Choice.UNSURE, name="Bob", note="odd light")
+    text = "".join(page.extract_text() for page in PdfReader(io.BytesIO(report_of(item))).pages)
+    assert "one.png" in text
+    assert "odd light" in " ".join(text.split())
 
 
 def test_an_item_can_be_taken_off(app, drawings):

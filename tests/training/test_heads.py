@@ -273,8 +273,9 @@ def test_works_of_a_small_group_gain_by_its_balance(studio, group):
     features[:90, 0] = 1
     recipe = load_recipe(str(studio.recipes["logistic-regression"]))
     p_ai = {
-        balance: fit_head(recipe.model_copy(update={"balance": balance}), features, frame)
-        .predict_proba(features[90:91])[0, 1]
+        balance: fit_head(recipe.model_copy(update={"balance": balance}), features, frame).predict_proba(
+            features[90:91]
+        )[0, 1]
         for balance in ("class", group)
     }
     assert p_ai[group] < p_ai["class"]

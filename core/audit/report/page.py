@@ -9,9 +9,9 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from core.audit.report.facts import HEADINGS, P_AI, Section, cells
-from core.audit.report.text import visible
 from core.audit.report.thumbnails import WHICH
 from core.audit.store.records import Audit, Row
+from core.visible_text import visible
 
 
 def write_page(

@@ -91,3 +91,24 @@ rulings = Table(
     CheckConstraint("ruling IN ('agree', 'override', 'unsure')", name="ruling"),
     Index("ix_rulings_audit_id_position_part", "audit_id", "position", "part"),
 )
+
+reviews = Table(
+    "reviews",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("sha256", String(64), nullable=False),
+    Column("name", Text, nullable=False),
+    Column("verdict", String(16), nullable=False),
+    Column("p_ai", Float(53), nullable=False),
+    Column("model", Text, nullable=False),
+    Column("weights", String(64), nullable=False),  # sha256 of the model's
+    Column("human_below", Float(53), nullable=False),
+    Column("ai_above", Float(53), nullable=False),
+    Column("evidence", Text, nullable=False),  # what the file says of its provenance, in a line
+    Column("ruling", String(16), nullable=False),
+    Column("note", Text, nullable=False),
+    Column("ruled_by", Text, nullable=False),
+    Column("ruled_at", String(32), nullable=False),  # ISO 8601, UTC
+    CheckConstraint("ruling IN ('agree', 'override', 'unsure')", name="ruling"),
+    Index("ix_reviews_sha256", "sha256"),
+)

@@ -1,0 +1,122 @@
+"""Pages of a report: A4, a typeface with many letters, headings, sentences, and rows of wrapped cells."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Final, Literal, cast
+
+import matplotlib as mpl
+from fontTools.ttLib import TTFont
+from fpdf import FPDF
+from fpdf.enums import WrapMode
+
+from core.visible_text import visible
+
+FONTS: Final = Path(mpl.get_data_path()) / "fonts" / "ttf"
+FAMILY: Final = "DejaVu"
+LINE: Final = 3.4
+"""Height of a line of a cell, in mm."""
+PICTURE: Final = 12
+"""Side of the square that a small picture in a row fills, in mm."""
+TOGETHER: Final = 35
+"""A part begins on the next page where less than this is left, in mm: no heading stands alone."""
+
+
+class Paper(FPDF):
+    """A document with its first page begun.
+
+    `text` of strangers is to pass through `shown` before it is drawn. All lengths are in mm, sizes of letters in points.
+
+    Args:
+        orientation: of the pages.
+        created: the moment the document names as that of its creation, so that the same content is the same file.
+    """
+
+    def __init__(self, orientation: Literal["portrait", "landscape"], created: datetime) -> None:
+        super().__init__(orientation, "mm", "A4")
+        regular = FONTS / "DejaVuSans.ttf"
+        with TTFont(regular, lazy=True) as font:
+            self._glyphs = frozenset(font.getBestCmap())
+        self.set_creation_date(created)
+        self.set_margins(10, 10)
+        self.set_auto_page_break(auto=True, margin=14)
+        self.set_draw_color(190)
+        self.add_font(FAMILY, fname=regular)
+        self.add_font(FAMILY, style="B", fname=FONTS / "DejaVuSans-Bold.ttf")
+        self.add_page()
+
+    def footer(self) -> None:
+        """Number the page."""
+        self.set_y(-10)
+        self.set_font(FAMILY, size=7)
+        self.cell(0, 5, f"Page {self.page_no()}", align="R")
+
+    def shown(self, text: str) -> str:
+        """Return a text with what the typeface lacks, or what would rearrange the page, as escapes."""
+        return visible(text, self._glyphs)
+
+    def part(self, title: str) -> None:
+        """Begin a part."""
+        if self.will_page_break(TOGETHER):
+            self.add_page()
+        else:
+            self.ln(2)
+        self.say(title, 11, bold=True)
+
+    def say(self, text: str, size: int, *, bold: bool = False) -> None:
+        """Write a paragraph over the whole width."""
+        self.set_font(FAMILY, style="B" if bold else "", size=size)
+        self.multi_cell(0, size * 0.55, text, align="L", wrapmode=_wrap(text), new_x="LMARGIN", new_y="NEXT")
+
+    def row(
+        self,
+        texts: Sequence[str],
+        widths: Sequence[float],
+        height: float = LINE,
+        on_new_page: Callable[[], None] = lambda: None,
+        picture: bytes = b"",
+    ) -> None:
+        """Draw one row in the font that is set, its cells wrapped; one longer than a page goes on on the next.
+
+        Args:
+            texts: of the cells.
+            widths: of the cells.
+            height: of a line.
+            on_new_page: draws what is to stand above the rest of the row on a next page.
+            picture: the bytes of one that stands at the row's left, or none.
+        """
+        indent = PICTURE + 2 if picture else 0
+        inside = [widths[0] - indent, *widths[1:]]
+        wrapped = [self._lines(text, width) for text, width in zip(texts, inside, strict=True)]
+        if picture:
+            if self.will_page_break(PICTURE + 1):
+                self.add_page()
+                on_new_page()
+            box = self.get_x(), self.get_y() + 0.4, PICTURE, PICTURE
+            self.image(io.BytesIO(picture), *box, keep_aspect_ratio=True)
+        foot = self.get_y() + (PICTURE + 0.8 if picture else 0)
+        for number in range(max(map(len, wrapped))):
+            if self.will_page_break(height):
+                self.add_page()
+                on_new_page()
+                foot = 0
+            self.set_x(self.get_x() + indent)
+            for width, lines in zip(inside, wrapped, strict=True):
+                self.cell(width, height, lines[number] if number < len(lines) else "")
+            self.ln(height)
+        self.set_y(max(self.get_y(), foot))
+        self.line(self.l_margin, self.get_y(), self.w - self.r_margin - 1, self.get_y())
+        self.ln(0.6)
+
+    def _lines(self, text: str, width: float) -> list[str]:
+        if self.get_string_width(text) <= width - 3:
+            return [text]
+        found = self.multi_cell(width, LINE, text, dry_run=True, output="LINES", wrapmode=_wrap(text))
+        return cast("list[str]", found)
+
+
+def _wrap(text: str) -> WrapMode:
+    return WrapMode.WORD if " " in text else WrapMode.CHAR

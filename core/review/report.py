@@ -1,0 +1,156 @@
+"""The report of a review: one picture, what was found about it, and what analysts ruled, as a PDF."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
+
+from PIL import Image
+
+from core.detectors.card import Card
+from core.images import encode_jpeg
+from core.pdf import FAMILY, Paper
+from core.provenance.evidence import Evidence
+from core.review.rulings import Ruling
+from core.review.wording import TITLES, meaning
+from core.verdict import Verdict
+
+NAMES: Final = 52
+"""Width of the names of facts, in mm."""
+FIGURE: Final = 92
+"""Side of the square that a picture fills, in mm; two stand side by side."""
+QUALITY: Final = 85
+SILENCE: Final = "The file says nothing of where it comes from. That means nothing: most files lose such traces on their way."
+LIMITS: Final = (
+    "A verdict is a statistical judgement about one picture. Alone it proves nothing about a person.",
+    "Inconclusive means that the model does not know. It is no suspicion.",
+    "The probability assumes as many generated works as others. Where they are rare, more of the verdicts ai are wrong.",
+    "The map shows which parts raised the score. It does not show that the score is right.",
+    "Evidence is what the file says of itself; it changes no verdict.",
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Findings:
+    """What was found about one artwork.
+
+    `facts` are those of its file, by their names. `picture` is a preview. `overlay` is the same with what spoke for a
+    class laid over it, as `overlay_says` tells; None where the model has no map, which `overlay_says` then explains.
+    """
+
+    name: str
+    facts: Mapping[str, str]
+    verdict: Verdict
+    card: Card
+    evidence: Sequence[Evidence]
+    picture: Image.Image
+    overlay: Image.Image | None
+    overlay_says: str
+
+
+def write_report(findings: Findings, rulings: Sequence[Ruling], made: datetime) -> bytes:
+    """Return the report as a PDF.
+
+    Args:
+        findings: what it is about.
+        rulings: on the same file, oldest first.
+        made: when it is made, with a time zone.
+    """
+    paper = Paper("portrait", made)
+    verdict, card = findings.verdict, findings.card
+    paper.say("Report of a review", 16, bold=True)
+    paper.say(paper.shown(findings.name), 10)
+    _pictures(paper, findings)
+    paper.part("Verdict")
+    band = verdict.thresholds
+    _pairs(
+        paper,
+        (
+            ("Verdict", f"{TITLES[verdict.label]} ({verdict.label})"),
+            ("Calibrated probability of AI", f"{verdict.p_ai:.3f}"),
+            ("Thresholds", f"human below {band.human_below}, ai above {band.ai_above}, else inconclusive"),
+            ("Model", verdict.model),
+            ("sha256 of its weights", card.weights.sha256),
+            *_rates(card),
+        ),
+    )
+    paper.say(meaning(verdict, card), 8)
+    paper.part("Rulings of analysts")
+    _rulings(paper, rulings)
+    paper.part("What the file says of itself")
+    for each in findings.evidence:
+        paper.say(
+            paper.shown(f"{each.kind}, for {each.says}: {each.finding} ({each.where}; {each.worth})"), 8
+        )
+    if not findings.evidence:
+        paper.say(SILENCE, 8)
+    paper.part("Facts of the file")
+    _pairs(paper, (*findings.facts.items(), ("Report made", _moment(made.astimezone(UTC).isoformat()))))
+    paper.part("Limits")
+    for sentence in LIMITS:
+        paper.say(sentence, 8)
+    return bytes(paper.output())
+
+
+def _pictures(paper: Paper, findings: Findings) -> None:
+    top, shown = paper.get_y() + 2, [findings.picture]
+    if findings.overlay is not None:
+        shown.append(findings.overlay)
+    bottoms = []
+    for number, image in enumerate(shown):
+        place = paper.image(
+            io.BytesIO(encode_jpeg(image, QUALITY)),
+            paper.l_margin + number * (FIGURE + 6),
+            top,
+            *_fitted(image),
+        )
+        bottoms.append(top + place.rendered_height)
+    paper.set_y(max(bottoms) + 2)
+    paper.say(paper.shown(findings.overlay_says), 8)
+
+
+def _fitted(image: Image.Image) -> tuple[float, float]:
+    """Return width and height in mm with which an image fills its square, whole."""
+    scale = FIGURE / max(image.size)
+    return image.width * scale, image.height * scale
+
+
+def _rates(card: Card) -> list[tuple[str, str]]:
+    unseen = card.splits.get("ood")
+    if unseen is None:
+        return []
+    names = {
+        "human_called_ai": "Works by people called ai",
+        "ai_called_human": "Generated works called human",
+    }
+    figures = {title: unseen.figures[name] for name, title in names.items()}
+    return [
+        (
+            title,
+            f"{rate.value:.1%} ({rate.low:.1%} to {rate.high:.1%}) of those from sources new to the model",
+        )
+        for title, rate in figures.items()
+    ]
+
+
+def _rulings(paper: Paper, rulings: Sequence[Ruling]) -> None:
+    if not rulings:
+        paper.say("None yet.", 8)
+    for each in rulings:
+        said = f"{each.ruling} with the verdict {each.verdict} of {each.model} (p_ai {each.p_ai:.3f})"
+        note = f": {each.note}" if each.note else ""
+        paper.say(paper.shown(f"{_moment(each.ruled_at)}, {each.ruled_by}: {said}{note}"), 8)
+
+
+def _pairs(paper: Paper, pairs: Sequence[tuple[str, str]]) -> None:
+    paper.set_font(FAMILY, size=8)
+    for name, said in pairs:
+        paper.row((name, paper.shown(said)), (NAMES, paper.epw - NAMES), 4)
+    paper.ln(1)
+
+
+def _moment(iso: str) -> str:
+    return f"{iso[:16].replace('T', ' ')} UTC"

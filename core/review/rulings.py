@@ -1,0 +1,136 @@
+"""Analysts' rulings on artworks that were reviewed one by one: added to, never changed."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, fields
+from typing import Any, Self
+
+from sqlalchemy import URL, Engine, insert, select
+
+from core.audit.spreadsheet import neutral
+from core.audit.store.audits import now
+from core.audit.store.database import open_database, writing
+from core.audit.store.records import Choice
+from core.audit.store.tables import reviews
+from core.errors import RulingError
+from core.verdict import Verdict
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What is ruled on: an artwork, and what a model says of it.
+
+    `sha256` is that of the artwork's file, `weights` that of the model's. `evidence` is what the file says of its
+    provenance, as `core.provenance.evidence.summary` has it.
+    """
+
+    sha256: str
+    name: str
+    verdict: Verdict
+    weights: str
+    evidence: str
+
+
+@dataclass(frozen=True)
+class Ruling:
+    """One ruling and all it was about; `ruled_at` is ISO 8601 in UTC."""
+
+    name: str
+    sha256: str
+    verdict: str
+    p_ai: float
+    model: str
+    weights: str
+    human_below: float
+    ai_above: float
+    evidence: str
+    ruling: str
+    ruled_by: str
+    ruled_at: str
+    note: str
+
+
+class Rulings:
+    """The rulings kept in the database that keeps the audits."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    @classmethod
+    @contextmanager
+    def open(cls, url: URL | None = None) -> Iterator[Self]:
+        """Open the database for a `with` block.
+
+        Raises:
+            StoreError: it cannot be reached or written, or is of a newer version of Verso.
+        """
+        engine = open_database(url)
+        try:
+            yield cls(engine)
+        finally:
+            engine.dispose()
+
+    def add(self, subject: Subject, choice: Choice, *, name: str, note: str = "") -> None:
+        """Add a ruling; earlier ones stay.
+
+        Args:
+            subject: what is ruled on.
+            choice: the ruling.
+            name: who rules.
+            note: why.
+
+        Raises:
+            RulingError: nobody is named.
+            StoreError: the database cannot be written.
+        """
+        if not name.strip():
+            raise RulingError("A ruling needs the name of who rules: enter one.")
+        verdict = subject.verdict
+        with writing(self._engine) as connection:
+            connection.execute(
+                insert(reviews).values(
+                    sha256=subject.sha256,
+                    name=subject.name,
+                    verdict=verdict.label,
+                    p_ai=verdict.p_ai,
+                    model=verdict.model,
+                    weights=subject.weights,
+                    human_below=verdict.thresholds.human_below,
+                    ai_above=verdict.thresholds.ai_above,
+                    evidence=subject.evidence,
+                    ruling=choice,
+                    note=note.replace("\0", ""),
+                    ruled_by=name.strip().replace("\0", ""),
+                    ruled_at=now(),
+                )
+            )
+
+    def of(self, sha256: str) -> list[Ruling]:
+        """Return the rulings on one file, whatever its name and whichever model judged it, oldest first."""
+        return self._found(reviews.c.sha256 == sha256)
+
+    def all(self) -> list[Ruling]:
+        """Return all rulings, oldest first."""
+        return self._found(True)
+
+    def _found(self, condition: Any) -> list[Ruling]:  # noqa: ANN401 - an SQL expression
+        columns = [reviews.c[field.name] for field in fields(Ruling)]
+        with self._engine.connect() as connection:
+            rows = connection.execute(select(*columns).where(condition).order_by(reviews.c.id))
+            return [Ruling(*row) for row in rows]
+
+
+def as_csv(rulings: Sequence[Ruling]) -> bytes:
+    """Return rulings as a table in UTF-8 whose cells no spreadsheet runs."""
+    file = io.StringIO()
+    writer = csv.writer(file, lineterminator="\n")
+    names = [field.name for field in fields(Ruling)]
+    writer.writerow(names)
+    for ruling in rulings:
+        cells = [getattr(ruling, name) for name in names]
+        writer.writerow([neutral(cell) if isinstance(cell, str) else cell for cell in cells])
+    return file.getvalue().encode()

@@ -1,0 +1,110 @@
+"""The analyst's ruling on one picture of the desk, its earlier rulings, and its report."""
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Final
+
+import pandas as pd
+import streamlit as st
+
+from core.audit.store.records import Choice
+from core.errors import VersoError
+from core.review.rulings import Ruling, as_csv
+from dashboard.parts.escaping import escaped
+from dashboard.parts.ruling_panel import NAME, WORDS
+from dashboard.review_desk import Reviewed
+from dashboard.review_rulings import kept_rulings, report_of
+
+FAILED: Final = "review-ruling-failed"
+SHOWN: Final = ("name", "verdict", "p_ai", "model", "ruling", "ruled_by", "ruled_at", "note")
+
+
+def review_ruling(item: Reviewed) -> None:
+    """Draw the earlier rulings on a picture, the buttons for a new one, and the report to download."""
+    st.markdown("##### Your ruling")
+    try:
+        earlier = kept_rulings().of(item.id)
+    except VersoError as error:
+        st.error(escaped(str(error)), icon=":material/error:")
+        return
+    for ruling in earlier:
+        st.markdown(_told(ruling, item))
+    _buttons(item)
+    st.download_button(
+        "Report (PDF)",
+        partial(report_of, item),
+        f"verso-{item.id[:12]}.pdf",
+        "application/pdf",
+        key=f"report-{item.id}",
+        icon=":material/picture_as_pdf:",
+        on_click="ignore",
+        help="The picture, the verdict, what spoke for it, the evidence and every ruling made until now.",
+    )
+
+
+def _buttons(item: Reviewed) -> None:
+    note_key = f"review-note-{item.id}"
+    st.text_input("Note", key=note_key, placeholder="why, if it is worth saying")
+    named = bool((st.session_state.get(NAME) or "").strip())
+
+    def rule(choice: Choice) -> None:
+        try:
+            kept_rulings().add(
+                item.subject, choice, name=st.session_state[NAME], note=st.session_state[note_key] or ""
+            )
+        except VersoError as error:
+            st.session_state[FAILED] = (item.id, str(error))
+        else:
+            st.session_state[note_key] = ""
+
+    line = st.container(horizontal=True, gap="small")
+    for choice, (label, meaning) in WORDS.items():
+        line.button(
+            label,
+            key=f"review-{choice}-{item.id}",
+            help=meaning if named else "Enter your name above the pictures first.",
+            disabled=not named,
+            on_click=rule,
+            args=(choice,),
+        )
+    if not named:
+        st.caption("Enter your name above the pictures to rule.")
+    failed, why = st.session_state.pop(FAILED, ("", ""))
+    if failed == item.id:
+        st.error(escaped(why), icon=":material/error:")
+
+
+def _told(ruling: Ruling, item: Reviewed) -> str:
+    when = ruling.ruled_at[:16].replace("T", " ")
+    about = (
+        ""
+        if ruling.model == item.verdict.model
+        else f" on the verdict *{ruling.verdict}* of {escaped(ruling.model)}"
+    )
+    note = f": {escaped(ruling.note)}" if ruling.note else ""
+    return f"**{WORDS[Choice(ruling.ruling)][0]}**{about}, {escaped(ruling.ruled_by)}, {when} UTC{note}"
+
+
+def all_rulings() -> None:
+    """Draw every ruling that Review keeps, newest first, and offer them as a file."""
+    try:
+        rulings = kept_rulings().all()
+    except VersoError:  # each picture says so already
+        return
+    if not rulings:
+        return
+    with st.expander(f"All rulings made here ({len(rulings)})"):
+        st.dataframe(_table(rulings), hide_index=True, width="stretch")
+        st.download_button(
+            "rulings.csv",
+            as_csv(rulings),
+            "rulings.csv",
+            "text/csv",
+            icon=":material/download:",
+            on_click="ignore",
+        )
+
+
+def _table(rulings: Sequence[Ruling]) -> pd.DataFrame:
+    rows = [{name: getattr(ruling, name) for name in SHOWN} for ruling in reversed(rulings)]
+    return pd.DataFrame(rows, columns=list(SHOWN))

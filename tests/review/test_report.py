@@ -1,0 +1,87 @@
+"""The report of a review as its reader finds it, where names are hostile."""
+
+import io
+from datetime import UTC, datetime
+
+import pytest
+from pypdf import PdfReader
+
+from core.audit.store.records import Choice
+from core.detectors.store import load_detector
+from core.provenance.evidence import Evidence, Kind, Says
+from core.review.report import Findings, write_report
+from core.review.rulings import Ruling
+from core.verdict import Thresholds, decide
+
+MADE = datetime(2026, 5, 4, 3, 2, tzinfo=UTC)
+
+
+@pytest.fixture
+def findings(tiny_model, drawings):
+    def of(**changes):
+        card = load_detector(str(tiny_model)).card
+        known = {
+            "name": "heron.png",
+            "facts": {"Format": "PNG", "SHA-256": "ab" * 32},
+            "verdict": decide(0.914, Thresholds(0.3, 0.9), card.name),
+            "card": card,
+            "evidence": (),
+            "picture": drawings.painting((120, 80), 1),
+            "overlay": drawings.painting((120, 80), 2),
+            "overlay_says": "Brighter parts spoke more for AI.",
+        }
+        return Findings(**known | changes)
+
+    return of
+
+
+def read(data):
+    reader = PdfReader(io.BytesIO(data))
+    return reader, " ".join(" ".join(page.extract_text() for page in reader.pages).split())
+
+
+def ruling(**changes):
+    known = dict.fromkeys(Ruling.__dataclass_fields__, "") | {
+        "verdict": "ai",
+        "p_ai": 0.914,
+        "model": "tiny",
+        "human_below": 0.3,
+        "ai_above": 0.9,
+        "ruling": Choice.OVERRIDE,
+        "ruled_by": "Ann",
+        "ruled_at": "2026-05-04T01:00:00+00:00",
+    }
+    return Ruling(**known | changes)
+
+
+def test_it_holds_pictures_verdict_evidence_and_rulings(findings):
+    evidence = Evidence(Kind.SOFTWARE, "EXIF, tag Software", "Paint 3.1", "Paint", Says.NEUTRAL)
+    reader, text = read(write_report(findings(evidence=[evidence]), [ruling(note="I saw the sketch")], MADE))
+    assert sum(len(page.images) for page in reader.pages) == 2
+    for said in ("Looks generated", "0.914", "human below 0.3", "Paint 3.1", "ab" * 32):
+        assert said in text
+    assert (
+        "2026-05-04 01:00 UTC, Ann: override with the verdict ai of tiny (p_ai 0.914): I saw the sketch"
+        in text
+    )
+    assert "from sources new to the model" in text
+    assert "2026-05-04 03:02 UTC" in text
+
+
+def test_without_a_map_evidence_or_rulings_it_says_so(findings):
+    reader, text = read(write_report(findings(overlay=None, overlay_says="This model has no map."), [], MADE))
+    assert sum(len(page.images) for page in reader.pages) == 1
+    for said in ("This model has no map.", "None yet.", "That means nothing"):
+        assert said in text
+
+
+def test_hostile_names_and_endless_notes_are_shown_whole(findings):
+    note = "why " * 2000
+    reader, text = read(write_report(findings(name="\u202egpj.exe\x00"), [ruling(note=note)], MADE))
+    assert "\\u202egpj.exe\\u0000" in text
+    assert text.count("why") == 2000
+    assert len(reader.pages) > 1
+
+
+def test_the_same_review_gives_the_same_file(findings):
+    assert write_report(findings(), [ruling()], MADE) == write_report(findings(), [ruling()], MADE)
