@@ -10,6 +10,7 @@ from typing import Final
 
 from PIL import Image
 
+from core.audit.store.records import Choice
 from core.detectors.card import Card
 from core.images import encode_jpeg
 from core.pdf import FAMILY, Paper
@@ -23,6 +24,11 @@ NAMES: Final = 52
 FIGURE: Final = 92
 """Side of the square that a picture fills, in mm; two stand side by side."""
 QUALITY: Final = 85
+RULED: Final[Mapping[str, str]] = {
+    Choice.AGREE: "agrees with",
+    Choice.OVERRIDE: "overrides",
+    Choice.UNSURE: "is unsure about",
+}
 SILENCE: Final = "The file says nothing of where it comes from. That means nothing: most files lose such traces on their way."
 LIMITS: Final = (
     "A verdict is a statistical judgement about one picture. Alone it proves nothing about a person.",
@@ -140,9 +146,9 @@ def _rulings(paper: Paper, rulings: Sequence[Ruling]) -> None:
     if not rulings:
         paper.say("None yet.", 8)
     for each in rulings:
-        said = f"{each.ruling} with the verdict {each.verdict} of {each.model} (p_ai {each.p_ai:.3f})"
+        said = f"{RULED[each.ruling]} the verdict {each.verdict} of {each.model} (p_ai {each.p_ai:.3f})"
         note = f": {each.note}" if each.note else ""
-        paper.say(paper.shown(f"{_moment(each.ruled_at)}, {each.ruled_by}: {said}{note}"), 8)
+        paper.say(paper.shown(f"{_moment(each.ruled_at)}: {each.ruled_by} {said}{note}"), 8)
 
 
 def _pairs(paper: Paper, pairs: Sequence[tuple[str, str]]) -> None:

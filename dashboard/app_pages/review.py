@@ -44,14 +44,14 @@ def draw(item: Item) -> None:
                     query_params={"model": item.verdict.model},
                 )
                 evidence_table(item.evidence)
-                if AUDIT in st.query_params and st.query_params.get(IMAGE) == item.id:
-                    st.caption(
-                        "It is a file of an audit: rule on it there, so that the ruling stands in its results."
-                    )
-                else:
-                    review_ruling(item)
                 with st.expander("Facts of the file"):
                     st.table(item.facts, border="horizontal")
+            if AUDIT in st.query_params and st.query_params.get(IMAGE) == item.id:
+                st.caption(
+                    "It is a file of an audit: rule on it there, so that the ruling stands in its results."
+                )
+            else:
+                review_ruling(item)
 
 
 st.title("Review an artwork", anchor=False)

@@ -30,21 +30,12 @@ def review_ruling(item: Reviewed) -> None:
     for ruling in earlier:
         st.markdown(_told(ruling, item))
     _buttons(item)
-    st.download_button(
-        "Report (PDF)",
-        partial(report_of, item),
-        f"verso-{item.id[:12]}.pdf",
-        "application/pdf",
-        key=f"report-{item.id}",
-        icon=":material/picture_as_pdf:",
-        on_click="ignore",
-        help="The picture, the verdict, what spoke for it, the evidence and every ruling made until now.",
-    )
 
 
 def _buttons(item: Reviewed) -> None:
     note_key = f"review-note-{item.id}"
-    st.text_input("Note", key=note_key, placeholder="why, if it is worth saying")
+    line = st.container(horizontal=True, vertical_alignment="bottom", gap="small")
+    line.text_input("Note", key=note_key, placeholder="why, if it is worth saying", width=420)
     named = bool((st.session_state.get(NAME) or "").strip())
 
     def rule(choice: Choice) -> None:
@@ -57,7 +48,6 @@ def _buttons(item: Reviewed) -> None:
         else:
             st.session_state[note_key] = ""
 
-    line = st.container(horizontal=True, gap="small")
     for choice, (label, meaning) in WORDS.items():
         line.button(
             label,
@@ -67,6 +57,16 @@ def _buttons(item: Reviewed) -> None:
             on_click=rule,
             args=(choice,),
         )
+    line.download_button(
+        "Report (PDF)",
+        partial(report_of, item),
+        f"verso-{item.id[:12]}.pdf",
+        "application/pdf",
+        key=f"report-{item.id}",
+        icon=":material/picture_as_pdf:",
+        on_click="ignore",
+        help="The picture, the verdict, what spoke for it, the evidence and every ruling made until now.",
+    )
     if not named:
         st.caption("Enter your name above the pictures to rule.")
     failed, why = st.session_state.pop(FAILED, ("", ""))

@@ -60,10 +60,7 @@ def test_it_holds_pictures_verdict_evidence_and_rulings(findings):
     assert sum(len(page.images) for page in reader.pages) == 2
     for said in ("Looks generated", "0.914", "human below 0.3", "Paint 3.1", "ab" * 32):
         assert said in text
-    assert (
-        "2026-05-04 01:00 UTC, Ann: override with the verdict ai of tiny (p_ai 0.914): I saw the sketch"
-        in text
-    )
+    assert "2026-05-04 01:00 UTC: Ann overrides the verdict ai of tiny (p_ai 0.914): I saw the sketch" in text
     assert "from sources new to the model" in text
     assert "2026-05-04 03:02 UTC" in text
 
