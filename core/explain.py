@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
-from math import isqrt
+from math import ceil, isqrt, prod
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
 import torch
-from captum.attr import LayerAttribution, LayerGradCam
+from captum.attr import LayerAttribution, LayerGradCam, Occlusion
 from matplotlib import colormaps
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageFilter
+from scipy.ndimage import gaussian_filter
 from torch import Tensor, nn
 
 from core.detectors.card import CLASSES
@@ -36,6 +38,10 @@ if TYPE_CHECKING:
     from core.detectors.preprocessing import Window
 
 MAX_SIDE = 768
+HIDDEN = 4
+"""`occlusion` hides squares this many of which fit in the short side."""
+PASS = 16
+"""Pictures that `occlusion` lets a model judge at once."""
 COLOUR_MAP = "inferno"
 """Perceptually uniform, and ordered by lightness, so that it reads in greyscale and to the colour-blind."""
 
@@ -89,11 +95,16 @@ def grad_cam(detector: Detector, artwork: Artwork, target: str) -> Saliency:
         maps = _of_head(detector, artwork, wanted)
     else:
         raise not_followed(detector.card.name, f"a {type(detector).__name__}")
-    scale = min(1.0, MAX_SIDE / max(artwork.width, artwork.height))
-    height, width = max(1, round(artwork.height * scale)), max(1, round(artwork.width * scale))
+    height, width = _shown_size(artwork)
     return _assembled(
         maps.detach().cpu(), detector.card.preprocessing.seen(width, height), (height, width), target
     )
+
+
+def _shown_size(artwork: Artwork) -> tuple[int, int]:
+    """Return height and width of the map of an artwork."""
+    scale = min(1.0, MAX_SIDE / max(artwork.width, artwork.height))
+    return max(1, round(artwork.height * scale)), max(1, round(artwork.width * scale))
 
 
 def _of_resnet(detector: ResNetDetector, artwork: Artwork, wanted: int) -> Tensor:
@@ -154,7 +165,73 @@ def _patches_in_rows(encoder: Encoder, number: int) -> nn.Module:
     return grid
 
 
-METHODS: dict[str, Callable[[Detector, Artwork, str], Saliency]] = {"grad-cam": grad_cam}
+def occlusion(
+    detector: Detector,
+    artwork: Artwork,
+    target: str,
+    progress: Callable[[int, int], None] = lambda done, total: None,  # noqa: ARG005
+) -> Saliency:
+    """Attribute a class to the parts of an artwork by hiding them one after the other, whatever the model is.
+
+    A square of a quarter of the short side of the uniform copy, moved by half its side, is replaced by what a strong
+    blur leaves of it; a part spoke for the class as far as the margin falls without it. Of a cascade, with the stage
+    that judges the artwork. Slower than Grad-CAM: about fifty judgements of a square picture.
+
+    Source: Zeiler and Fergus, Visualizing and Understanding Convolutional Networks (2014).
+
+    Args:
+        detector: of any family.
+        artwork: what to explain.
+        target: `human` or `ai`: the class to speak for.
+        progress: told (copies judged, copies in all).
+
+    Raises:
+        ValueError: if `target` is no class of the detector.
+    """
+    wanted = detector.card.classes.index(target)
+    if isinstance(detector, CascadeDetector):
+        return occlusion(detector.judge_of(artwork), artwork, target, progress)
+    sign = 1 if wanted == CLASSES.index("ai") else -1
+    uniform = detector.card.preprocessing.uniform(artwork.image)
+    side = min(uniform.size) // HIDDEN
+    total = 1 + prod(ceil((length - side) / (side // 2)) + 1 for length in uniform.size)
+    done = 0
+
+    def score(batch: Tensor) -> Tensor:
+        nonlocal done
+        shown = batch.round().to(torch.uint8).permute(0, 2, 3, 1).numpy()
+        artworks = [dataclasses.replace(artwork, image=Image.fromarray(pixels)) for pixels in shown]
+        margins = torch.from_numpy(detector.raw_margins(artworks))
+        done += len(batch)
+        progress(done, total)
+        return sign * margins
+
+    attributed: Tensor = Occlusion(score).attribute(
+        _levels(uniform),
+        sliding_window_shapes=(3, side, side),
+        strides=(3, side // 2, side // 2),
+        baselines=_levels(uniform.filter(ImageFilter.GaussianBlur(side / 3))),
+        perturbations_per_eval=PASS,
+    )
+    smooth = gaussian_filter(attributed[0, 0].clamp(min=0).numpy().astype(np.float32), side / 4)
+    size = _shown_size(artwork)
+    seen, heat = np.zeros(size, np.bool_), np.zeros(size, np.float32)
+    for window in detector.card.preprocessing.seen(artwork.width, artwork.height):
+        seen[_place(window, size)] = True
+    kept = _place(detector.card.preprocessing.kept(artwork.width, artwork.height), size)
+    rows, columns = heat[kept].shape
+    heat[kept] = np.asarray(Image.fromarray(smooth).resize((columns, rows), Image.Resampling.BILINEAR))
+    return _scaled(np.where(seen, heat, 0), seen, target)
+
+
+def _levels(image: Image.Image) -> Tensor:
+    return torch.from_numpy(np.array(image)).permute(2, 0, 1)[None].float()
+
+
+METHODS: dict[str, Callable[[Detector, Artwork, str], Saliency]] = {
+    "grad-cam": grad_cam,
+    "occlusion": occlusion,
+}
 
 
 def attribute(method: str, detector: Detector, artwork: Artwork, target: str) -> Saliency:
@@ -173,18 +250,27 @@ def _assembled(maps: Tensor, windows: list[Window], size: tuple[int, int], targe
     total = np.zeros(size, np.float32)
     weight = np.zeros(size, np.float32)
     for coarse, window in zip(maps, windows, strict=True):
-        rows = slice(round(window.top * size[0]), round(window.bottom * size[0]))
-        columns = slice(round(window.left * size[1]), round(window.right * size[1]))
-        shape = total[rows, columns].shape
+        place = _place(window, size)
+        shape = total[place].shape
         fine = LayerAttribution.interpolate(coarse[None], shape, interpolate_mode="bilinear")
         feather = np.outer(_tent(shape[0]), _tent(shape[1]))
-        total[rows, columns] += fine[0, 0].numpy() * feather
-        weight[rows, columns] += feather
+        total[place] += fine[0, 0].numpy() * feather
+        weight[place] += feather
     heat = np.divide(total, weight, out=total, where=weight > 0).clip(min=0)
+    return _scaled(heat, weight > 0, target)
+
+
+def _place(window: Window, size: tuple[int, int]) -> tuple[slice, slice]:
+    """Return the rows and columns of a map of `size` that a window covers."""
+    return (
+        slice(round(window.top * size[0]), round(window.bottom * size[0])),
+        slice(round(window.left * size[1]), round(window.right * size[1])),
+    )
+
+
+def _scaled(heat: Heat, seen: NDArray[np.bool_], target: str) -> Saliency:
     peak = float(heat.max())
-    if peak > 0:
-        heat /= peak
-    return Saliency(heat, weight > 0, target)
+    return Saliency(heat / peak if peak > 0 else heat, seen, target)
 
 
 def _tent(length: int) -> Heat:

@@ -4,8 +4,9 @@ Uploaded bytes wait here until they are judged and are dropped then; a preview a
 analyst takes them off or the session ends.
 """
 
+import dataclasses
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import cast
 
@@ -17,7 +18,7 @@ from core.detectors.card import Card
 from core.detectors.judging import judge
 from core.detectors.protocol import Detector
 from core.errors import ExplanationError, ImageError, TrustListError
-from core.explain import MAX_SIDE, Saliency, grad_cam
+from core.explain import MAX_SIDE, Saliency, grad_cam, occlusion
 from core.images import Artwork
 from core.provenance.evidence import Evidence, summary
 from core.provenance.readers import evidence_of
@@ -42,19 +43,25 @@ class Refused:
 class Reviewed:
     """A judged artwork: a preview of at most `MAX_SIDE` pixels, the facts of its file, what was found.
 
-    `card` is that of the model that judged. `saliency` holds a map for each class, or nothing where the model
-    has none to give; `unexplained` then says why.
+    `artwork` has the preview for its picture and no bytes. `card` is that of the model that judged. `saliency` holds a Grad-CAM map for each class, or nothing where the model has none to give; `unexplained` then
+    says why. `hidden` holds the maps by occlusion that were asked for.
     """
 
     id: str
     name: str
-    preview: Image.Image
+    artwork: Artwork
     facts: dict[str, str]
     card: Card
     verdict: Verdict
     saliency: dict[str, Saliency]
     evidence: tuple[Evidence, ...] = ()
     unexplained: str = ""
+    hidden: dict[str, Saliency] = field(default_factory=dict)
+
+    @property
+    def preview(self) -> Image.Image:
+        """The picture as it is shown."""
+        return self.artwork.image
 
     @property
     def subject(self) -> Subject:
@@ -129,7 +136,7 @@ def _examined(detector: Detector, data: bytes, name: str) -> Item:
     return Reviewed(
         id=artwork.sha256,
         name=artwork.name,
-        preview=artwork.preview(MAX_SIDE),
+        artwork=dataclasses.replace(artwork, image=artwork.preview(MAX_SIDE), file=b""),
         facts=_facts(artwork),
         card=detector.card,
         verdict=verdict,
@@ -153,6 +160,28 @@ def _explained(detector: Detector, artwork: Artwork) -> tuple[dict[str, Saliency
         return {target: grad_cam(detector, artwork, target) for target in detector.card.classes}, ""
     except ExplanationError as error:
         return {}, str(error)
+
+
+def occluded(
+    item: Reviewed,
+    target: str,
+    detector_called: Callable[[str], Detector],
+    progress: Callable[[int, int], None],
+) -> Saliency:
+    """Return the map by occlusion of what is shown of an artwork, made when it is first asked for.
+
+    Args:
+        item: the artwork.
+        target: the class to speak for.
+        detector_called: loads the model of a name.
+        progress: told (copies judged, copies in all).
+
+    Raises:
+        ModelError: the model cannot be loaded any more.
+    """
+    if target not in item.hidden:
+        item.hidden[target] = occlusion(detector_called(item.card.name), item.artwork, target, progress)
+    return item.hidden[target]
 
 
 def _facts(artwork: Artwork) -> dict[str, str]:

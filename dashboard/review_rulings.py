@@ -8,10 +8,11 @@ from core.audit.store.database import open_database
 from core.explain import overlay
 from core.review.report import Findings, write_report
 from core.review.rulings import Rulings
+from dashboard.parts.saliency_view import METHOD_NAMES
 from dashboard.review_desk import Reviewed
 
 OPACITY = 0.6
-TARGETS = {"ai": "Brighter parts spoke more for AI.", "human": "Brighter parts spoke more for human."}
+TARGETS = {"ai": "brighter parts spoke more for AI.", "human": "brighter parts spoke more for human."}
 
 
 @st.cache_resource(show_spinner=False)
@@ -30,7 +31,8 @@ def report_of(item: Reviewed) -> bytes:
     Raises:
         StoreError: the rulings cannot be read.
     """
-    saliency = item.saliency.get(item.leaning)
+    saliency = item.saliency.get(item.leaning) or item.hidden.get(item.leaning)
+    method = METHOD_NAMES["grad-cam" if item.saliency else "occlusion"]
     findings = Findings(
         name=item.name,
         facts=item.facts,
@@ -39,6 +41,6 @@ def report_of(item: Reviewed) -> bytes:
         evidence=item.evidence,
         picture=item.preview,
         overlay=overlay(item.preview, saliency, OPACITY) if saliency else None,
-        overlay_says=TARGETS[item.leaning] if saliency else item.unexplained,
+        overlay_says=f"{method}: {TARGETS[item.leaning]}" if saliency else item.unexplained,
     )
     return write_report(findings, kept_rulings().of(item.id), datetime.now(UTC))

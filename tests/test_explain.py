@@ -28,7 +28,7 @@ from core.detectors.preprocessing import Preprocessing
 from core.detectors.store import load_detector
 from core.detectors.torch_heads import torch_head
 from core.errors import EncoderError, ExplanationError
-from core.explain import MAX_SIDE, Saliency, attribute, grad_cam, overlay
+from core.explain import MAX_SIDE, Saliency, attribute, grad_cam, occlusion, overlay
 from tests.cards import head_card
 from tests.commands import invoke
 from tests.encoders import SIDE, save_tiny_encoder
@@ -152,6 +152,51 @@ def test_an_unknown_method_lists_the_known_ones(detector, drawings):
     artwork = images.open(drawings.file(drawings.painting((64, 48), 4)))
     with pytest.raises(ExplanationError, match="grad-cam"):
         attribute("tea-leaves", detector, artwork, "ai")
+
+
+class Redness:
+    """A model of no family: the redder the upper left quarter of what it sees, the surer it is of ai."""
+
+    card = head_card("redness").model_copy(
+        update={"preprocessing": Preprocessing(uniform_side=64, short_side=64, window=64)}
+    )
+
+    def raw_margins(self, artworks):
+        pixels = [np.asarray(artwork.image, np.float32) for artwork in artworks]
+        quarters = [each[: each.shape[0] // 2, : each.shape[1] // 2] for each in pixels]
+        return np.array([(each[..., 0] - each[..., 1]).mean() / 10 for each in quarters], np.float32)
+
+
+def red_in_the_corner(drawings, size):
+    picture = Image.new("RGB", size, (90, 90, 90))
+    picture.paste((255, 0, 0), (0, 0, size[0] // 4, size[1] // 2))
+    return images.open(drawings.file(picture))
+
+
+@pytest.mark.parametrize("size", [(64, 64), (96, 64), (400, 300)])
+def test_occlusion_marks_what_the_score_falls_without_whatever_the_model(drawings, size):
+    told = []
+    artwork = red_in_the_corner(drawings, size)
+    saliency = occlusion(Redness(), artwork, "ai", lambda done, total: told.append((done, total)))
+    height, width = saliency.heat.shape
+    assert (width, height) == size
+    red = np.zeros_like(saliency.seen)
+    red[: height // 2, : width // 4] = True
+    assert saliency.heat[red & saliency.seen].mean() > 4 * saliency.heat[~red & saliency.seen].mean()
+    assert saliency.heat[-height // 4 :, -width // 4 :].max() < 0.05
+    assert occlusion(Redness(), artwork, "human").heat.max() <= 1
+    assert told[-1][0] == told[-1][1]
+    assert [done for done, _ in told] == sorted({done for done, _ in told})
+
+
+def test_occlusion_marks_nothing_outside_what_the_model_keeps_of_a_panorama(drawings):
+    artwork = red_in_the_corner(drawings, (640, 64))
+    saliency = occlusion(Redness(), artwork, "ai")
+    kept = Redness.card.preprocessing.kept(640, 64)
+    assert 0.3 < kept.left < kept.right < 0.7
+    assert saliency.heat.shape == (64, 640)
+    assert saliency.heat[:, : round(kept.left * 640) - 1].max() == 0
+    assert not saliency.seen[:, : round(kept.left * 640) - 1].any()
 
 
 @pytest.mark.parametrize("family", JUDGES)

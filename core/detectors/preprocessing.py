@@ -73,6 +73,11 @@ class Preprocessing(BaseModel):
         left, top = (width - kept_width) // 2, (height - kept_height) // 2
         return left, top, left + kept_width, top + kept_height
 
+    def kept(self, width: int, height: int) -> Window:
+        """Return what `uniform` keeps of an artwork of `width` x `height` pixels."""
+        left, top, right, bottom = self._trim(width, height)
+        return Window(left / width, top / height, right / width, bottom / height)
+
     def _offsets(self, width: int, height: int) -> list[tuple[int, int]]:
         """Return (left, top) of each distinct window in a picture whose short side is `short_side`."""
         spare_x, spare_y = width - self.window, height - self.window

@@ -34,6 +34,7 @@ def faithfulness(
             lambda done, total: bar.update(task, completed=done, total=total),
         )
     measuring.write(frame, folder)
-    for name, found in measuring.summary(frame).items():
-        typer.echo(f"{name}: {found.value:.3f} ({found.low:.3f} to {found.high:.3f})")
-    console.print(f"Wrote {folder / measuring.FAITHFULNESS_FILE}: {len(frame)} images of {measuring.SPLIT}.")
+    for method, of_method in frame.groupby("method"):
+        for name, found in measuring.summary(of_method).items():
+            typer.echo(f"{method}, {name}: {found.value:.3f} ({found.low:.3f} to {found.high:.3f})")
+    console.print(f"Wrote {folder / measuring.FAITHFULNESS_FILE}: {number} images of {measuring.SPLIT}.")

@@ -1,4 +1,4 @@
-"""Do maps show what a model judged by? Measured on images of `val`, one row an image.
+"""Do maps show what a model judged by? Measured on images of `val`, one row an image and method.
 
 Deletion and insertion (Petsiuk et al., RISE, 2018): parts of a picture are taken away, or put back into a blurred copy,
 the most telling first, while the probability of the class that the map speaks for is watched. The area under its curve is
@@ -37,14 +37,14 @@ from core.detectors.protocol import Detector
 from core.detectors.resnet import ResNetDetector
 from core.errors import EvaluationError
 from core.evaluation.bootstrap import Draws
-from core.explain import Heat, Saliency, grad_cam
+from core.explain import METHODS, Heat, Saliency
 from core.images import Artwork
 
 FAITHFULNESS_FILE: Final = "faithfulness.csv"
 SPLIT: Final = "val"
 MAPS: Final = ("map", "random", "centre")
 AREAS: Final = tuple(f"{kind}_{name}" for kind in ("deletion", "insertion") for name in MAPS)
-COLUMNS: Final = ("sha256", "label", "source", "target", "weights", *AREAS, "randomised")
+COLUMNS: Final = ("sha256", "label", "source", "target", "weights", "method", *AREAS, "randomised")
 STEPS: Final = 8
 """Parts of equal area in which a picture is taken away or put back."""
 BLUR: Final = 24
@@ -74,10 +74,10 @@ def measure(
     number: int,
     progress: Callable[[int, int], None],
 ) -> pd.DataFrame:
-    """Measure the maps of a model: one row of `COLUMNS` for each image.
+    """Measure the maps of a model: one row of `COLUMNS` for each image and each of `core.explain.METHODS`.
 
     Args:
-        detector: of a family that `grad_cam` can follow.
+        detector: of a family that all methods can follow.
         manifest: its images of `val` are drawn from, as many of each label; the same ones on every run.
         files: where they are.
         number: how many images.
@@ -96,7 +96,7 @@ def measure(
     ):
         progress(done, len(rows))
         facts = {name: row[name] for name in ("sha256", "label", "source")}
-        found.append(facts | _of_image(detector, random, images.open(path), seed=done))
+        found += [facts | one for one in _of_image(detector, random, images.open(path), seed=done)]
     progress(len(rows), len(rows))
     frame = pd.DataFrame(found)
     frame["weights"] = detector.card.weights.sha256
@@ -116,18 +116,27 @@ def _drawn(manifest: Manifest, number: int) -> pd.DataFrame:
     return pd.concat([part.sample(of_each, random_state=0) for part in parts])
 
 
-def _of_image(detector: Detector, random: Detector, artwork: Artwork, seed: int) -> dict[str, object]:
+def _of_image(
+    detector: Detector, random: Detector, artwork: Artwork, seed: int
+) -> Iterator[dict[str, object]]:
     uniform = _shown(artwork, np.asarray(detector.card.preprocessing.uniform(artwork.image)))
     target = "ai" if detector.predict([uniform])[0] >= 0.5 else "human"  # noqa: PLR2004  (even odds)
-    saliency = grad_cam(detector, uniform, target)
-    shape = saliency.heat.shape[0], saliency.heat.shape[1]
-    heats = {"map": saliency.heat, "random": _random_map(shape, seed), "centre": _centre_blob(shape)}
-    areas: dict[str, object] = {"target": target}
-    for name, heat in heats.items():
-        deletion, insertion = areas_under(detector, uniform, dataclasses.replace(saliency, heat=heat))
-        areas |= {f"deletion_{name}": deletion, f"insertion_{name}": insertion}
-    other = grad_cam(random, uniform, target)
-    return areas | {"randomised": _correlation(saliency, other)}
+    maps = {method: explain(detector, uniform, target) for method, explain in METHODS.items()}
+    any_map = next(iter(maps.values()))
+    shape = any_map.heat.shape[0], any_map.heat.shape[1]
+    baselines = {"random": _random_map(shape, seed), "centre": _centre_blob(shape)}
+    compared: dict[str, object] = {}
+    for name, heat in baselines.items():
+        compared |= _areas(detector, uniform, dataclasses.replace(any_map, heat=heat), name)
+    for method, saliency in maps.items():
+        other = METHODS[method](random, uniform, target)
+        found = _areas(detector, uniform, saliency, "map") | compared
+        yield {"target": target, "method": method, **found, "randomised": _correlation(saliency, other)}
+
+
+def _areas(detector: Detector, artwork: Artwork, saliency: Saliency, name: str) -> dict[str, object]:
+    deletion, insertion = areas_under(detector, artwork, saliency)
+    return {f"deletion_{name}": deletion, f"insertion_{name}": insertion}
 
 
 def areas_under(detector: Detector, artwork: Artwork, saliency: Saliency) -> tuple[float, float]:
@@ -237,7 +246,11 @@ def read(folder: Path) -> pd.DataFrame | None:
 def summary(frame: pd.DataFrame) -> dict[str, Measured]:
     """Return the mean of each area and of the correlation, and how far the map beats each baseline, with intervals.
 
-    Keys: those of `AREAS`, `randomised`, and `deletion_gain_random` and the like, positive where the map is better.
+    Args:
+        frame: what `measure` returned, of one method.
+
+    Returns:
+        under the names of `AREAS`, `randomised`, and `deletion_gain_random` and the like, positive where the map is better.
     """
     values: dict[str, Sequence[float] | pd.Series] = {name: frame[name] for name in (*AREAS, "randomised")}
     for baseline in MAPS[1:]:

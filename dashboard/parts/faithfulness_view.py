@@ -9,8 +9,9 @@ from core.errors import EvaluationError
 from core.evaluation import faithfulness
 from core.evaluation.faithfulness import SPLIT, Measured
 from dashboard.parts.escaping import escaped
+from dashboard.parts.saliency_view import METHOD_NAMES
 
-ROWS: Final = {"map": "its map", "random": "a random map", "centre": "a blob in the middle"}
+BASELINES: Final = {"random": "a random map", "centre": "a blob in the middle"}
 
 
 def faithfulness_view(entry: Entry) -> None:
@@ -27,11 +28,10 @@ def faithfulness_view(entry: Entry) -> None:
             "maps."
         )
         return
-    found = faithfulness.summary(frame)
-    lines = [
-        f"| {title} | {_cell(found[f'deletion_{name}'])} | {_cell(found[f'insertion_{name}'])} |"
-        for name, title in ROWS.items()
-    ]
+    of_methods = {str(name): faithfulness.summary(rows) for name, rows in frame.groupby("method")}
+    any_method = next(iter(of_methods.values()))
+    lines = [_line(METHOD_NAMES[method], "map", found) for method, found in of_methods.items()]
+    lines += [_line(title, name, any_method) for name, title in BASELINES.items()]
     st.markdown(
         "\n".join(
             [
@@ -41,17 +41,21 @@ def faithfulness_view(entry: Entry) -> None:
             ]
         )
     )
-    gains = " ".join(_gain(found, baseline) for baseline in ("random", "centre"))
-    alike = found["randomised"]
-    st.markdown(
-        f"{gains} With random weights the map is another one: their rank correlation is {_cell(alike)}, where 1 would be "
-        "the same map whatever the model learned."
-    )
+    for method, found in of_methods.items():
+        gains = " ".join(_gain(found, baseline) for baseline in BASELINES)
+        st.markdown(
+            f"**{METHOD_NAMES[method]}**: {gains} With random weights the map is another one: their rank correlation is "
+            f"{_cell(found['randomised'])}, where 1 would be the same map whatever the model learned."
+        )
     st.caption(
-        f"On {alike.images} images of *{SPLIT}*. The most telling parts are taken away, or put back into a blurred copy, in "
-        f"{faithfulness.STEPS} steps; the figures are the areas under the probability of the class the map speaks for. "
-        "Brackets: 95 % intervals over sources."
+        f"On {any_method['randomised'].images} images of *{SPLIT}*. The most telling parts are taken away, or put back into a "
+        f"blurred copy, in {faithfulness.STEPS} steps; the figures are the areas under the probability of the class the map "
+        "speaks for. Brackets: 95 % intervals over sources."
     )
+
+
+def _line(title: str, name: str, found: dict[str, Measured]) -> str:
+    return f"| {title} | {_cell(found[f'deletion_{name}'])} | {_cell(found[f'insertion_{name}'])} |"
 
 
 def _cell(measured: Measured) -> str:
@@ -64,5 +68,7 @@ def _gain(found: dict[str, Measured], baseline: str) -> str:
     for kind, title in (("deletion", "taken away"), ("insertion", "put back")):
         gain = found[f"{kind}_gain_{baseline}"]
         how = "better than" if gain.low > 0 else "**worse** than" if gain.high < 0 else "not told from"
-        told.append(f"{how} {ROWS[baseline]} where parts are {title} ({gain.low:+.3f} to {gain.high:+.3f})")
+        told.append(
+            f"{how} {BASELINES[baseline]} where parts are {title} ({gain.low:+.3f} to {gain.high:+.3f})"
+        )
     return f"The map is {' and '.join(told)}."

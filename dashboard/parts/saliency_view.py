@@ -1,25 +1,40 @@
 """A picture beside what spoke for a class in it."""
 
+from typing import Final
+
 import streamlit as st
 
+from core.errors import VersoError
 from core.explain import Saliency, overlay
 from dashboard.parts.escaping import escaped
-from dashboard.review_desk import Reviewed
+from dashboard.resources import detector_called
+from dashboard.review_desk import Reviewed, occluded
 
-TARGET_NAMES = {"ai": "for AI", "human": "for human"}
+TARGET_NAMES: Final = {"ai": "for AI", "human": "for human"}
+METHOD_NAMES: Final = {"grad-cam": "Grad-CAM", "occlusion": "Occlusion"}
+HELP: Final = (
+    "Grad-CAM marks the parts whose features raised the score of the chosen class. Occlusion hides one part after the other "
+    "and marks those without which the score falls; it asks the model some fifty times. Both show where the model looked, not "
+    "why it is right: the model's card says how far to trust either."
+)
 
 
 def saliency_view(item: Reviewed) -> None:
     """Draw the picture and its overlay side by side, with the controls of the overlay under them.
 
-    Where the model has no map to give, draw the picture and say why.
+    Where no map was made, draw the picture, and say why if the model has none to give by that method.
     """
-    if not item.saliency:
-        st.image(item.preview, caption="The picture", width="stretch")
-        st.info(escaped(item.unexplained), icon=":material/visibility_off:")
-        return
     plain, explained = st.columns(2, gap="small")
     controls = st.container(horizontal=True, vertical_alignment="bottom", gap="medium")
+    method = controls.segmented_control(
+        "Map",
+        list(METHOD_NAMES),
+        default="grad-cam",
+        required=True,
+        format_func=METHOD_NAMES.__getitem__,
+        key=f"method-{item.id}",
+        help=HELP,
+    )
     target = controls.segmented_control(
         "What spoke…",
         list(TARGET_NAMES),
@@ -27,15 +42,37 @@ def saliency_view(item: Reviewed) -> None:
         required=True,
         format_func=TARGET_NAMES.__getitem__,
         key=f"target-{item.id}",
-        help="Grad-CAM marks the parts whose features raised the score of the chosen class. "
-        "It shows where the model looked, not why it is right.",
     )
     opacity = controls.slider(
-        "Opacity of the overlay", 0.0, 1.0, 0.6, 0.05, key=f"opacity-{item.id}", width=260
+        "Opacity of the overlay", 0.0, 1.0, 0.6, 0.05, key=f"opacity-{item.id}", width=200
     )
-    saliency = item.saliency[target]
     plain.image(item.preview, caption="The picture", width="stretch")
-    explained.image(overlay(item.preview, saliency, opacity), caption=_caption(saliency), width="stretch")
+    with explained:
+        saliency = item.saliency.get(target) if method == "grad-cam" else _by_occlusion(item, target)
+        if saliency is not None:
+            st.image(overlay(item.preview, saliency, opacity), caption=_caption(saliency), width="stretch")
+        elif method == "grad-cam":
+            st.info(
+                f"{escaped(item.unexplained)} *Occlusion* can show what it looked at.",
+                icon=":material/visibility_off:",
+            )
+
+
+def _by_occlusion(item: Reviewed, target: str) -> Saliency | None:
+    bar = st.empty()
+
+    def progress(done: int, total: int) -> None:
+        bar.progress(
+            min(1.0, done / total), f"Hiding one part after the other: {min(done, total)} of {total}"
+        )
+
+    try:
+        return occluded(item, target, detector_called, progress)
+    except VersoError as error:
+        st.error(escaped(str(error)), icon=":material/error:")
+        return None
+    finally:
+        bar.empty()
 
 
 def _caption(saliency: Saliency) -> str:

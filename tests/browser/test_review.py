@@ -1,4 +1,5 @@
 from playwright.sync_api import expect
+from pypdf import PdfReader
 
 from tests.browser.conftest import WAIT, in_a_browser, shoot
 
@@ -47,6 +48,32 @@ def test_the_overlay_follows_its_controls(address, page, drawings, tmp_path):
     page.get_by_role("slider").press("ArrowLeft")
     expect(overlay).not_to_have_attribute("src", before, timeout=WAIT)
     before = overlay.get_attribute("src")
-    page.get_by_role("radio", checked=False).click()
+    page.get_by_role("radio", name="for", checked=False).click()
     expect(overlay).not_to_have_attribute("src", before, timeout=WAIT)
+    assert page.complaints == []
+
+
+def test_a_ruling_is_kept_and_stands_in_the_report(address, page, drawings, tmp_path):
+    (tmp_path / "painting.png").write_bytes(drawings.file(drawings.painting((512, 320), 1)))
+    page.goto(address)
+    page.set_input_files("input[type=file]", tmp_path / "painting.png", timeout=WAIT)
+    expect(page.get_by_test_id("verdict")).to_have_count(1, timeout=WAIT)
+    expect(page.get_by_role("button", name="Override")).to_be_disabled()
+    page.get_by_role("textbox", name="Your name").fill("Ann")
+    page.get_by_role("textbox", name="Your name").press("Enter")
+    expect(page.get_by_role("button", name="Override")).to_be_enabled(timeout=WAIT)
+    page.get_by_role("textbox", name="Note").fill("seen the sketch")
+    page.get_by_role("button", name="Override").click()
+    expect(page.get_by_text("seen the sketch")).to_be_visible(timeout=WAIT)
+    page.get_by_role("radio", name="Occlusion").click()
+    expect(page.get_by_test_id("stProgress")).to_have_count(0, timeout=WAIT)
+    with page.expect_download(timeout=WAIT) as download:
+        page.get_by_role("button", name="Report (PDF)").click()
+    download.value.save_as(tmp_path / "report.pdf")
+    text = " ".join(
+        " ".join(each.extract_text() for each in PdfReader(tmp_path / "report.pdf").pages).split()
+    )
+    assert "Ann overrides the verdict" in text
+    assert "seen the sketch" in text
+    shoot(page, "ruled")
     assert page.complaints == []

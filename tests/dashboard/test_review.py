@@ -65,7 +65,7 @@ def test_good_files_are_judged_and_a_bad_one_says_why(app, drawings):
     assert [item.name for item in items] == ["two.jpg", "cut.jpg", "one.png"]
     assert len(app.error) == 1
     assert "truncated" in app.error[0].value
-    assert len(app.segmented_control) == len(app.slider) == 2
+    assert len(app.segmented_control) == 2 * len(app.slider) == 4
 
 
 def test_what_a_file_says_of_itself_stands_beside_the_verdict(app, drawings):
@@ -159,7 +159,7 @@ def test_a_name_cannot_smuggle_markup_into_the_page(app, drawings):
 
 def test_switching_the_class_changes_the_caption(app, drawings):
     drop(app, ("one.png", drawings.file(drawings.painting((80, 60), 1))))
-    control = app.segmented_control[0]
+    control = app.segmented_control[1]
     other = "human" if control.value == "ai" else "ai"
     control.set_value(other).run()
     assert not app.exception
@@ -248,7 +248,7 @@ def test_another_model_judges_what_is_dropped_from_then_on(drawings):
         ("tiny", "tiny"),
     ]
     assert all(set(item.saliency) == {"human", "ai"} for item in items)
-    assert len(app.segmented_control) == 2
+    assert len(app.info) == 0
 
 
 @pytest.mark.usefixtures("shelf")
@@ -262,8 +262,22 @@ def test_a_verdict_without_a_map_is_shown_with_the_reason(drawings):
     assert len(app.info) == 1
     assert "cannot show where it looked: it judges by a DecisionTreeClassifier" in said(app)
     assert not app.error
-    assert not app.segmented_control
     assert "verso-verdict" in "".join(str(each.proto) for each in app.get("html"))
+
+
+@pytest.mark.usefixtures("shelf")
+@pytest.mark.parametrize("model", ["tiny", "tree"])
+def test_occlusion_is_made_when_it_is_asked_for_whatever_the_model(drawings, model):
+    app = opened(model=model)
+    drop(app, ("one.png", drawings.file(drawings.painting((80, 60), 1))))
+    (item,) = app.session_state[KEY].items
+    assert item.hidden == {}
+    app.segmented_control(f"method-{item.id}").set_value("occlusion").run()
+    assert not app.exception
+    assert not app.info
+    made = app.session_state[KEY].items[0].hidden[item.leaning]
+    app.slider[0].set_value(0.3).run()
+    assert app.session_state[KEY].items[0].hidden == {item.leaning: made}
 
 
 @pytest.mark.usefixtures("shelf")

@@ -12,7 +12,7 @@ from core.detectors.store import load_card, load_detector
 from core.errors import EvaluationError
 from core.evaluation import faithfulness
 from core.evaluation.faithfulness import AREAS, COLUMNS, areas_under, randomised, summary
-from core.explain import Saliency, grad_cam
+from core.explain import METHODS, Saliency, grad_cam
 from tests.commands import invoke, run_cli
 
 SIDE = 64
@@ -104,7 +104,8 @@ def test_the_command_writes_a_row_an_image_which_belongs_to_these_weights(tiny_m
     assert "deletion_gain_random" in said
     written = faithfulness.read(folder)
     assert list(written.columns) == list(COLUMNS)
-    assert sorted(written["label"]) == ["ai", "human"]
+    assert sorted(written["label"]) == ["ai", "ai", "human", "human"]
+    assert sorted(written["method"]) == sorted(2 * list(METHODS))
     assert written[list(AREAS)].to_numpy().min() >= 0
     assert written[list(AREAS)].to_numpy().max() <= 1
     (folder / faithfulness.FAITHFULNESS_FILE).write_text(
@@ -130,5 +131,5 @@ def test_maps_of_heads_are_measured_through_the_encoder(studio, tmp_path):
     )
     run_cli("faithfulness", str(tmp_path / "head"), *arguments, "--images", "2")
     found = faithfulness.read(tmp_path / "head")
-    assert len(found) == 2
+    assert len(found) == 2 * len(METHODS)
     assert found["randomised"].between(-1, 1).all()
