@@ -60,6 +60,7 @@ def saliency_view(item: Reviewed) -> None:
 
 def _by_occlusion(item: Reviewed, target: str) -> Saliency | None:
     bar = st.empty()
+    bar.progress(0.0, "Hiding one part after the other")
 
     def progress(done: int, total: int) -> None:
         bar.progress(

@@ -54,8 +54,8 @@ def test_the_overlay_follows_its_controls(address, page, drawings, tmp_path):
 
 
 def test_a_ruling_is_kept_and_stands_in_the_report(address, page, drawings, tmp_path):
-    (tmp_path / "painting.png").write_bytes(drawings.file(drawings.painting((512, 320), 1)))
-    page.goto(address)
+    (tmp_path / "painting.png").write_bytes(drawings.file(drawings.painting((256, 256), 1)))
+    page.goto(f"{address}/?model=verso-fast")
     page.set_input_files("input[type=file]", tmp_path / "painting.png", timeout=WAIT)
     expect(page.get_by_test_id("verdict")).to_have_count(1, timeout=WAIT)
     expect(page.get_by_role("button", name="Override")).to_be_disabled()
@@ -64,9 +64,10 @@ def test_a_ruling_is_kept_and_stands_in_the_report(address, page, drawings, tmp_
     expect(page.get_by_role("button", name="Override")).to_be_enabled(timeout=WAIT)
     page.get_by_role("textbox", name="Note").fill("seen the sketch")
     page.get_by_role("button", name="Override").click()
-    expect(page.get_by_text("seen the sketch")).to_be_visible(timeout=WAIT)
-    page.get_by_role("radio", name="Occlusion").click()
-    expect(page.get_by_test_id("stProgress")).to_have_count(0, timeout=WAIT)
+    expect(page.get_by_text("seen the sketch").last).to_be_visible(timeout=WAIT)
+    page.get_by_text("Occlusion", exact=True).click()
+    expect(page.get_by_test_id("stImage").locator("img")).to_have_count(1, timeout=WAIT)
+    expect(page.get_by_test_id("stImage").locator("img")).to_have_count(2, timeout=WAIT)
     with page.expect_download(timeout=WAIT) as download:
         page.get_by_role("button", name="Report (PDF)").click()
     download.value.save_as(tmp_path / "report.pdf")
