@@ -34,6 +34,7 @@ LIMITS: Final = (
     "Inconclusive means that the model does not know. It is no suspicion.",
     "An interval of a count says what chance does to a count of this size; it does not contain the model's errors.",
     "The model's error rates hold for works like those it was measured on; it can do worse on rare media or generators.",
+    "Large JPEGs are decoded at a reduced scale, which Review does not do: its p_ai can differ slightly from the one here.",
     "Exact duplicates are judged once and counted once. Shots of a video are listed and not counted.",
     "Evidence is what a file says of itself, and changes no verdict. Silence means nothing: most files lose their traces.",
 )
