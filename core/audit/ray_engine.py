@@ -12,7 +12,9 @@ from __future__ import annotations
 import logging
 import os
 import pickle
+import signal
 import socket
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
@@ -45,6 +47,10 @@ PASSED_ON: Final = ("VERSO_MODELS", "VERSO_ENCODER", "VERSO_CACHE", "VERSO_INIT"
 QUIET: Final = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_BACKEND_LOG_LEVEL": "fatal"}
 KNOCK: Final = 10.0
 """Seconds a cluster has to answer."""
+PULSE: Final = 5.0
+"""Seconds between two looks whether the cluster still answers."""
+MISSES: Final = 3
+"""Looks in a row without an answer after which it is lost; sooner than Ray ends the process, without a word."""
 CHUNK, FOUND = "chunk", "found"
 
 Batch = dict[str, np.ndarray]
@@ -186,17 +192,55 @@ def _cluster(workers: int | None) -> Iterator[ModuleType]:
         raise AuditError(
             f"The Ray cluster {named or 'on this machine'} cannot be reached or started ({error}): check {ADDRESS}."
         ) from error
+    lost = threading.Event()
     try:
-        yield ray
+        with _interrupted_by_loss(ray.get_runtime_context().gcs_address, lost):
+            yield ray
     except ray.exceptions.RayTaskError:  # a mistake in Verso, not a loss
         raise
     except ray.exceptions.RayError as error:
-        raise AuditError(
-            f"The Ray cluster failed ({str(error).splitlines()[0]}): everything counted as done is kept; go on with "
-            "--resume."
-        ) from error
+        raise _failed(str(error).splitlines()[0]) from error
+    except KeyboardInterrupt:
+        if not lost.is_set():
+            raise
+        raise _failed("it does not answer any more") from None
     finally:
-        ray.shutdown()
+        if not lost.is_set():  # it would wait for an answer
+            ray.shutdown()
+
+
+def _failed(how: str) -> AuditError:
+    return AuditError(
+        f"The Ray cluster failed ({how}): everything counted as done is kept; go on with --resume."
+    )
+
+
+@contextmanager
+def _interrupted_by_loss(address: str, lost: threading.Event) -> Iterator[None]:
+    """Interrupt the main thread, and set `lost`, once a cluster does not answer any more.
+
+    Ray ends the process instead, a minute later and without a word.
+    """
+    over = threading.Event()
+
+    def watch() -> None:
+        missed = 0
+        while not over.wait(PULSE):
+            try:
+                _knock(address)
+                missed = 0
+            except OSError:
+                missed += 1
+            if missed == MISSES:
+                lost.set()
+                signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+                return
+
+    threading.Thread(target=watch, daemon=True).start()
+    try:
+        yield
+    finally:
+        over.set()
 
 
 def _knock(address: str) -> None:

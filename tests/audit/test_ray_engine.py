@@ -166,7 +166,8 @@ def on_a_cluster_that_dies(order, store, watcher):
     def watch(progress):
         watcher(progress)
         if progress.counts and progress.counts.judged:
-            for process in [*below(os.getpid()), os.getpid()]:
+            own = [os.getpid()] if os.environ["DIES"] == "with its driver" else []
+            for process in [*below(os.getpid()), *own]:
                 try:
                     os.kill(process, signal.SIGKILL)
                 except ProcessLookupError:
@@ -179,10 +180,14 @@ cli.main()
 """
 
 
-@pytest.mark.parametrize("engine", [Engine.LOCAL, Engine.RAY])
-def test_when_the_whole_cluster_is_lost_either_engine_goes_on(
-    tiny_model, works, two_nodes, tmp_path, monkeypatch, engine
+@pytest.mark.parametrize(
+    ("dies", "engine"),
+    [("with its driver", Engine.LOCAL), ("with its driver", Engine.RAY), ("alone", Engine.RAY)],
+)
+def test_when_the_whole_cluster_is_lost_either_engine_goes_on(  # noqa: PLR0917  (one fixture, one argument)
+    tiny_model, works, two_nodes, tmp_path, monkeypatch, dies, engine
 ):
+    monkeypatch.setenv("DIES", dies)
     monkeypatch.delenv(ADDRESS, raising=False)
     monkeypatch.setenv("VERSO_DATABASE_URL", f"sqlite:///{tmp_path}/audits.db")
     monkeypatch.setenv("PYTHONPATH", str(REPOSITORY))
@@ -195,7 +200,12 @@ def test_when_the_whole_cluster_is_lost_either_engine_goes_on(
         capture_output=True,
         check=False,
     )
-    assert lost.returncode == -signal.SIGKILL, lost.stderr
+    if dies == "alone":
+        assert lost.returncode == 1
+        assert "does not answer any more" in " ".join(lost.stderr.decode().split())
+        assert "go on with --resume" in " ".join(lost.stderr.decode().split())
+    else:
+        assert lost.returncode == -signal.SIGKILL, lost.stderr
     assert not (tmp_path / "lost" / "results.csv").exists()
     with AuditStore.open() as store:
         (audit,) = store.all()
