@@ -23,6 +23,7 @@ from dashboard.parts.threshold_control import keys as threshold_keys
 from dashboard.parts.threshold_control import threshold_control
 
 VIEW = "view"
+FEW = 20
 TABS = ["Figures and tests", "Curves", "Groups", "Robustness", "Disagreements"]
 
 
@@ -148,5 +149,11 @@ except VersoError as error:
     st.stop()
 if shown is not None:
     st.markdown(f"**{escaped(shown.joined.title)}**")
+    fewest = int(min(shown.joined.truth.sum(), (~shown.joined.truth).sum()))
+    if 0 < fewest < FEW:
+        st.caption(
+            f"With only {fewest} works of a class every figure here may be chance, and an interval cannot know of errors that "
+            "did not happen to occur."
+        )
     names = {entry.card.name: entry.name for entry in entries if entry.card is not None}
     results(shown, wanted, own_bands(entries), names)

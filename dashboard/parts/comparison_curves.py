@@ -18,7 +18,7 @@ from dashboard.parts.model_colours import lines
 
 HEIGHT = 400
 ROW_HEIGHT = 110
-AROUND_ROWS = 130
+AROUND_ROWS = 150
 SYMBOLS = {"cut": "circle", "ai_above": "diamond", "human_below": "square"}
 EDGES = {"cut": "AI above", "ai_above": "AI above", "human_below": "human below"}
 TOPS = (0.1, 0.25, 0.5, 1.0)

@@ -35,7 +35,7 @@ WIDTH: Final = 300
 HEIGHT: Final = 204
 """Of the cells, in pixels; above them stand the title and the names of the columns."""
 MARGIN: Final = {"l": 74, "r": 2, "b": 4}
-ABOVE: Final = 74
+ABOVE: Final = 84
 FILLED: Final = 0.97
 """So much of its square a cell fills."""
 SCALE: Final = ((0.0, "#dfe9f0"), (1.0, "#00598b"))

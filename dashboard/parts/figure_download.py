@@ -19,7 +19,7 @@ BELOW: Final = 94
 """About so many pixels below its axes the legend of a figure begins."""
 FONT: Final = "Arial, Helvetica, sans-serif"
 """What every computer has: a saved picture does not carry the page's own font, and another one's letters are wider."""
-ABOVE: Final = 37
+ABOVE: Final = 46
 LINE_HEIGHT: Final = 17
 TITLE_LENGTH: Final = 44
 """So many letters of a title fit beside the camera on a phone."""

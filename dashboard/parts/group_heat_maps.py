@@ -14,7 +14,8 @@ from dashboard.parts.corpus_figures import FONT_SIZE
 from dashboard.parts.figure_download import downloadable
 
 ROW_HEIGHT = 34
-AROUND_ROWS = 110
+AROUND_ROWS = 150
+LEAST_HEIGHT = 260
 FEW = 20
 SCALES = {"family": SCALE, "medium": ((0.0, "#f7e6da"), (1.0, "#923900"))}
 SIDE_BY_SIDE = 6
@@ -81,7 +82,7 @@ def _figure(frame: pd.DataFrame, group: str) -> go.Figure:
     )
     # All numbers at once: plotly looks through the whole figure for every one that is added by itself.
     figure.update_layout(
-        height=AROUND_ROWS + ROW_HEIGHT * len(names),
+        height=max(LEAST_HEIGHT, AROUND_ROWS + ROW_HEIGHT * len(names)),
         annotations=[
             {
                 "x": column,
@@ -98,7 +99,7 @@ def _figure(frame: pd.DataFrame, group: str) -> go.Figure:
     figure.update_xaxes(
         tickvals=list(range(len(models))),
         ticktext=[_wrapped(model) for model in models] if level else models,
-        tickangle=0 if level else -90,
+        autotickangles=[0, -90],
         showgrid=False,
         zeroline=False,
     )

@@ -16,6 +16,7 @@ from dashboard.parts.escaping import escaped
 from dashboard.parts.figure_download import downloadable
 from dashboard.parts.model_colours import lines
 
+FIGURE = "robustness-figure"
 SHOWN = ("auc", "accuracy", "human_called_ai", "tpr", "coverage", "ece")
 ROW_HEIGHT = 34
 AROUND_ROWS = 170
@@ -37,7 +38,9 @@ def robustness_curves(after: Mapping[str, Joined], rules: Rules) -> None:
     if not measured:
         return
     titles = {name: ({**FIGURES, **AT_THRESHOLDS})[name].title for name in SHOWN}
-    figure = st.selectbox("Figure", SHOWN, format_func=titles.__getitem__, key="robustness-figure", width=360)
+    figure = st.selectbox(
+        "Figure", SHOWN, format_func=titles.__getitem__, key=FIGURE, bind="query-params", width=360
+    )
     frame = robustness_of(after, rules)
     rows = frame[(frame["figure"] == figure) & frame["model"].isin(measured)]
     better = ({**FIGURES, **AT_THRESHOLDS})[figure].better

@@ -95,6 +95,12 @@ def matrices(app: AppTest) -> list[str]:
     return [each for each in said if "Confusion matrix" in each]
 
 
+def drawn(app: AppTest, about: str) -> dict[str, object]:
+    """What plotly draws of the figure whose description begins so."""
+    (chart,) = [each.proto for each in app.get("plotly_chart") if each.proto.alt.startswith(about)]
+    return json.loads(chart.spec)["layout"]
+
+
 def review_links(app: AppTest) -> list[dict[str, list[str]]]:
     links = [each.proto for each in app.get("page_link") if each.proto.label == "Review"]
     return [parse_qs(link.query_string) for link in links]
@@ -113,6 +119,7 @@ def test_matrices_figures_tests_and_sentences_of_the_first_models(corpus):
     text = text_of(app)
     assert "(6 human, 6 AI)" in text
     assert "ROC AUC" in text
+    assert "With only 6 works of a class" in text
     assert text.count("on val (ΔAUC") == 3
     assert app.dataframe[0].value.columns[0] == "ΔAUC"
     assert len(app.dataframe[0].value) == 3
@@ -159,6 +166,22 @@ def test_the_command_line_gives_the_numbers_of_the_page(corpus):
         (said,) = [each for each in matrices(app) if f"matrix of {model}:" in each]
         for true, row in rows.items():
             assert all(f"{true} works called {called}: {count}" in said for called, count in row.items())
+
+
+@pytest.mark.usefixtures("models")
+def test_a_saved_figure_says_what_it_is_about():
+    app = opened(
+        images="val", family="grid", thresholds="one for all", cut="0.3", view="Curves", picture="SVG"
+    )
+    matrix, roc = drawn(app, "Confusion matrix of fair"), drawn(app, "ROC")
+    assert matrix["title"]["text"] == "fair"
+    assert matrix["title"]["subtitle"]["text"] == "val (ai works of grid); AI above 0.30"
+    assert matrix["xaxis"]["title"]["text"] == "the model says"
+    assert roc["title"]["text"] == "ROC"
+    assert roc["title"]["subtitle"]["text"] == "val (ai works of grid)"
+    configs = [json.loads(each.proto.config)["toImageButtonOptions"] for each in app.get("plotly_chart")]
+    assert {config["format"] for config in configs} == {"svg"}
+    assert app.segmented_control(key="picture").value == "SVG"
 
 
 @pytest.mark.usefixtures("models")
