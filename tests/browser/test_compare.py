@@ -158,19 +158,17 @@ def test_a_labelled_zip_is_judged_on_the_spot_and_its_link_shows_it_again(compar
     expect_whole(page)
 
 
-def test_saved_figures_hold_what_is_drawn(compared, page, tmp_path):
+def test_saved_figures_hold_what_is_drawn(compared, page):
     go_to_compare(compared, page)
     choose(page, "Images", "val")
     page.get_by_role("radio", name="SVG").click()
     page.get_by_role("tab", name="Curves").click()
-    settle(page)
-    for name, says in (
-        ("confusion-matrix-verso", "the model says"),
-        ("comparison-roc", "AI works called AI (TPR)"),
+    settled(page)
+    for name, key, says in (
+        ("confusion-matrix-verso", "matrix-verso", "the model says"),
+        ("comparison-roc", "figure-comparison-roc", "AI works called AI (TPR)"),
     ):
-        plot = page.locator(
-            f"[class*='{'matrix-verso' if 'matrix' in name else 'figure-comparison-roc'}'] .js-plotly-plot"
-        )
+        plot = page.locator(f"[class*='st-key-{key}'] .js-plotly-plot")
         plot.first.hover()
         with page.expect_download() as saved:
             plot.first.locator(".modebar-btn").click()
@@ -180,7 +178,7 @@ def test_saved_figures_hold_what_is_drawn(compared, page, tmp_path):
         assert "val" in picture
         assert "Source Sans" not in picture
     with page.expect_download() as saved:
-        page.locator(".st-key-csv-comparison-roc button").click()
+        page.locator(".st-key-csv-comparison-roc button:visible").click()
     table = pd.read_csv(saved.value.path(), keep_default_na=False)
     marks = table[table["mark"] != ""]
     assert set(marks["mark"]) == {"AI above", "human below"}
