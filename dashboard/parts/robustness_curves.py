@@ -18,6 +18,8 @@ from dashboard.parts.model_colours import lines
 
 FIGURE = "robustness-figure"
 SHOWN = ("auc", "accuracy", "human_called_ai", "tpr", "coverage", "ece")
+TITLES = {name: {**FIGURES, **AT_THRESHOLDS}[name].title for name in SHOWN}
+"""As the address names the figures."""
 ROW_HEIGHT = 34
 AROUND_ROWS = 170
 LEAST_SPAN = 0.2
@@ -37,18 +39,17 @@ def robustness_curves(after: Mapping[str, Joined], rules: Rules) -> None:
         )
     if not measured:
         return
-    titles = {name: ({**FIGURES, **AT_THRESHOLDS})[name].title for name in SHOWN}
     figure = st.selectbox(
-        "Figure", SHOWN, format_func=titles.__getitem__, key=FIGURE, bind="query-params", width=360
+        "Figure", SHOWN, format_func=TITLES.__getitem__, key=FIGURE, bind="query-params", width=360
     )
     frame = robustness_of(after, rules)
     rows = frame[(frame["figure"] == figure) & frame["model"].isin(measured)]
     better = ({**FIGURES, **AT_THRESHOLDS})[figure].better
     downloadable(
-        _figure(rows, titles[figure]),
+        _figure(rows, TITLES[figure]),
         rows,
         f"comparison-robustness-{figure}",
-        f"Robustness: {titles[figure]}",
+        f"Robustness: {TITLES[figure]}",
         "The same done to every picture before it was judged, harder from top to bottom within a kind; a mark stands where "
         f"a model was measured; {better} is better.",
         after[CLEAN].short,

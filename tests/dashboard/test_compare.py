@@ -198,7 +198,7 @@ def test_a_moved_slider_moves_the_matrices(corpus):
 @pytest.mark.usefixtures("models")
 def test_a_cell_lists_its_images_surest_first_and_each_leads_to_review_and_back(corpus):
     address = {"images": "val", "models": ["good", "fair"], "thresholds": "one for all", "cut": "0.3"}
-    app = opened(**address, cell=cell_name("fair", "ai", "ai"))
+    app = opened(**address, cell=cell_name("fair", "ai", "ai"), view="Groups")
     table = load(["good", "fair"], Selection("val"), corpus)
     rows = cell_images(table, "fair", Cut(0.3), "ai", "ai")
     links = review_links(app)
@@ -208,6 +208,7 @@ def test_a_cell_lists_its_images_surest_first_and_each_leads_to_review_and_back(
     assert back["models"] == ["good", "fair"]
     assert back["cut"] == ["0.3"]
     assert back["cell"] == ["fair · ai called ai"]
+    assert back["view"] == ["Groups"]
     assert back["thresholds"] == ["one for all"]
 
 
