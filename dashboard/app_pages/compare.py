@@ -9,7 +9,7 @@ from core.evaluation.confusion import cell_images
 from core.evaluation.rules import Rules
 from dashboard.comparison_shelf import Held, after_conditions, comparable, compared, own_bands
 from dashboard.own_images import Scoring, scoring
-from dashboard.parts.comparison_chooser import KEYS, UPLOAD, Asked, comparison_chooser
+from dashboard.parts.comparison_chooser import KEYS, Asked, comparison_chooser
 from dashboard.parts.comparison_curves import comparison_curves
 from dashboard.parts.confusion_matrices import CELL, WORDS, confusion_matrices
 from dashboard.parts.disagreement_view import EXPLAINED, LIST, disagreement_view
@@ -18,11 +18,12 @@ from dashboard.parts.figure_download import FORMAT
 from dashboard.parts.figure_table import figure_table, pair_tables, sentences_view
 from dashboard.parts.group_heat_maps import group_heat_maps
 from dashboard.parts.picture_list import PAGE, SHOW, Origin, picture_list, what
-from dashboard.parts.robustness_curves import robustness_curves
+from dashboard.parts.robustness_curves import FIGURE, TITLES, robustness_curves
 from dashboard.parts.threshold_control import keys as threshold_keys
 from dashboard.parts.threshold_control import threshold_control
 
 VIEW = "view"
+FEW = 20
 TABS = ["Figures and tests", "Curves", "Groups", "Robustness", "Disagreements"]
 
 
@@ -31,9 +32,10 @@ def address(models: Sequence[str]) -> list[tuple[str, str]]:
     found = []
     lists = [f"{SHOW}-{name}" for name in (CELL, LIST)]
     pages = [str(key) for key in st.session_state if str(key).startswith(PAGE)]
-    for key in (*KEYS, *threshold_keys(models), CELL, *lists, *pages, VIEW, EXPLAINED, FORMAT):
-        # Streamlit keeps what widgets are bound to in the session's state, and only the rest in `query_params`.
-        value = st.query_params.get(key) if key in (UPLOAD, EXPLAINED) else st.session_state.get(key)
+    for key in (*KEYS, *threshold_keys(models), CELL, *lists, *pages, VIEW, FIGURE, EXPLAINED, FORMAT):
+        # Once a widget is drawn, Streamlit keeps what it is bound to in the session's state, and no more in `query_params`.
+        value = st.session_state.get(key, st.query_params.get(key))
+        value = TITLES.get(str(value), value) if key == FIGURE else value
         values = value if isinstance(value, list) else [value]
         found += [(key, _written(one)) for one in values if one not in (None, "", False)]
     return found
@@ -148,5 +150,11 @@ except VersoError as error:
     st.stop()
 if shown is not None:
     st.markdown(f"**{escaped(shown.joined.title)}**")
+    fewest = int(min(shown.joined.truth.sum(), (~shown.joined.truth).sum()))
+    if 0 < fewest < FEW:
+        st.caption(
+            f"With only {fewest} works of a class every figure here may be chance, and an interval cannot know of errors that "
+            "did not happen to occur."
+        )
     names = {entry.card.name: entry.name for entry in entries if entry.card is not None}
     results(shown, wanted, own_bands(entries), names)

@@ -1,5 +1,8 @@
 """How several models' probabilities separate the classes, how true they are, and how they are spread."""
 
+import html
+from collections.abc import Mapping
+
 import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
@@ -9,12 +12,13 @@ from core.evaluation.curves import operating_points
 from core.evaluation.rules import Rules
 from dashboard.comparison_shelf import Held
 from dashboard.parts.confusion_matrices import WORDS
-from dashboard.parts.figure_download import GREY, downloadable, format_chooser
+from dashboard.parts.corpus_figures import FONT_SIZE
+from dashboard.parts.figure_download import GREY, LINE_HEIGHT, downloadable
 from dashboard.parts.model_colours import lines
 
 HEIGHT = 400
 ROW_HEIGHT = 110
-AROUND_ROWS = 110
+AROUND_ROWS = 150
 SYMBOLS = {"cut": "circle", "ai_above": "diamond", "human_below": "square"}
 EDGES = {"cut": "AI above", "ai_above": "AI above", "human_below": "human below"}
 TOPS = (0.1, 0.25, 0.5, 1.0)
@@ -24,7 +28,6 @@ CLASS_COLOURS = {"ai": "#d55e00", "human": "#0a78b8"}
 
 def comparison_curves(held: Held, rules: Rules) -> None:
     """Draw ROC and precision-recall curves with operating points, reliability diagrams and histograms."""
-    format_chooser()
     points = operating_points(held.joined, rules)
     left, right = st.columns(2, gap="large")
     with left:
@@ -32,11 +35,12 @@ def comparison_curves(held: Held, rules: Rules) -> None:
             _curve(
                 held.roc, points, "fpr", "tpr", ("human works called AI (FPR)", "AI works called AI (TPR)")
             ),
-            held.roc,
+            _with_marks(held.roc, points, {"fpr": "fpr", "tpr": "tpr"}),
             "comparison-roc",
             "ROC",
             "Every threshold there is. Marks: the thresholds in use (◆ ● AI above, ■ human below). Upper left is better; "
             "the dotted line is guessing.",
+            held.joined.short,
         )
     with right:
         downloadable(
@@ -45,13 +49,14 @@ def comparison_curves(held: Held, rules: Rules) -> None:
                 points,
                 "recall",
                 "precision",
-                ("AI works called AI (recall)", "share of AI among works called AI (precision)"),
+                ("AI works called AI (recall)", "AI among works called AI (precision)"),
             ),
-            held.precision_recall,
+            _with_marks(held.precision_recall, points, {"tpr": "recall", "precision": "precision"}),
             "comparison-precision-recall",
             "Precision and recall",
             "Marks as in the ROC. Upper right is better. Precision depends on how many of these images are AI: "
             f"{held.joined.truth.mean():.0%} are.",
+            held.joined.short,
         )
     left, right = st.columns(2, gap="large")
     with left:
@@ -62,6 +67,7 @@ def comparison_curves(held: Held, rules: Rules) -> None:
             "Reliability",
             "How often works were AI, by the probability a model gave them, in 15 bins of equal size. On the dotted line a "
             "probability means what it says. Bars are 95 % intervals (Wilson, images independent).",
+            held.joined.short,
         )
     with right:
         downloadable(
@@ -72,7 +78,14 @@ def comparison_curves(held: Held, rules: Rules) -> None:
             "Share of the works of a class in each step of 0.05: above the line AI works, below it human ones; heights grow with "
             "the square root, so that few works still show. Dotted: the "
             "thresholds in use.",
+            held.joined.short,
         )
+
+
+def _with_marks(curve: pd.DataFrame, points: pd.DataFrame, axes: Mapping[str, str]) -> pd.DataFrame:
+    """Add the marks to a curve; `mark` names their edges and is empty on the curve."""
+    marks = points[["model", *axes, "threshold"]].rename(columns=dict(axes))
+    return pd.concat([curve.assign(mark=""), marks.assign(mark=points["edge"].map(EDGES))], ignore_index=True)
 
 
 def _curve(curve: pd.DataFrame, points: pd.DataFrame, x: str, y: str, titles: tuple[str, str]) -> go.Figure:
@@ -153,7 +166,9 @@ def _reliability(frame: pd.DataFrame) -> go.Figure:
 
 def _histograms(frame: pd.DataFrame, rules: Rules) -> go.Figure:
     models = list(dict.fromkeys(frame["model"]))
-    figure = make_subplots(rows=max(1, len(models)), cols=1, shared_xaxes=True, subplot_titles=models)
+    figure = make_subplots(
+        rows=max(1, len(models)), cols=1, shared_xaxes=True, subplot_titles=list(map(html.escape, models))
+    )
     bars = [
         _bars(frame[(frame["model"] == model) & (frame["label"] == label)], number, label)
         for number, model in enumerate(models, start=1)
@@ -180,8 +195,9 @@ def _histograms(frame: pd.DataFrame, rules: Rules) -> go.Figure:
         bargap=0,
         height=max(HEIGHT, AROUND_ROWS + ROW_HEIGHT * len(models)),
         shapes=thresholds,
+        margin_t=LINE_HEIGHT,
     )
-    figure.update_annotations(font_size=13)
+    figure.update_annotations(font_size=FONT_SIZE)
     figure.update_xaxes(range=[-0.01, 1.01])
     figure.update_xaxes(title_text="probability of AI given", row=max(1, len(models)), col=1)
     top = next((top for top in TOPS if top >= frame["share"].max()), TOPS[-1])

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
+from textwrap import wrap
 from typing import Final
 
 import pandas as pd
@@ -17,14 +18,24 @@ from core.evaluation.rules import Rule, Rules
 from core.evaluation.selection import Joined
 from core.evaluation.undefined import NotDefined
 from dashboard.parts.corpus_figures import FONT_SIZE
-from dashboard.parts.escaping import escaped
-from dashboard.parts.figure_download import config, csv_button
+from dashboard.parts.figure_download import (
+    FONT,
+    LINE_HEIGHT,
+    TITLE_LENGTH,
+    config,
+    csv_button,
+    format_chooser,
+    heading,
+)
+from dashboard.parts.threshold_control import in_words
 
 CELL: Final = "cell"
 CLICKS: Final = "comparison-clicks"
 WIDTH: Final = 300
-HEIGHT: Final = 254
-MARGIN: Final = {"t": 50, "l": 54, "r": 4, "b": 4}
+HEIGHT: Final = 204
+"""Of the cells, in pixels; above them stand the title and the names of the columns."""
+MARGIN: Final = {"l": 74, "r": 2, "b": 4}
+ABOVE: Final = 84
 FILLED: Final = 0.97
 """So much of its square a cell fills."""
 SCALE: Final = ((0.0, "#dfe9f0"), (1.0, "#00598b"))
@@ -78,13 +89,15 @@ def confusion_matrices(joined: Joined, rules: Rules) -> tuple[str, str, str] | N
         width=520,
     )
     chosen = cells.get(named or "")
-    heading = above.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center")
-    heading.markdown("**Confusion matrices**", width="content")
-    csv_button(_table(matrices), "confusion-matrices", heading)
+    line = above.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="bottom")
+    line.markdown("**Confusion matrices**", width="content")
+    saving = line.container(horizontal=True, width="content", vertical_alignment="bottom")
+    format_chooser(saving)
+    csv_button(_table(matrices), "confusion-matrices", saving)
     with above.container(horizontal=True, gap="small", key="matrices"):
         for model, matrix in matrices.items():
             with st.container(width=WIDTH, gap="xxsmall"):
-                _matrix(model, matrix, chosen)
+                _matrix(model, matrix, chosen, f"{joined.short}; {in_words(rules[model])}")
                 st.caption(_under(joined, model, rules[model]))
     above.caption(
         "Rows: what the works are. Columns: what the model says. In each cell the count and its share of the row; the "
@@ -107,9 +120,7 @@ def _table(matrices: Mapping[str, Confusion]) -> pd.DataFrame:
     return pd.DataFrame(list(cells), columns=["model", "true", "said", "count", "share"])
 
 
-def _matrix(model: str, matrix: Confusion, chosen: tuple[str, str, str] | None) -> None:
-    name = model if len(model) <= LONGEST_NAME else f"{model[: LONGEST_NAME - 1]}…"
-    st.markdown(f"**{escaped(name)}**", help=escaped(model) if name != model else None)
+def _matrix(model: str, matrix: Confusion, chosen: tuple[str, str, str] | None, about: str) -> None:
     key = f"matrix-{model}-{st.session_state.get(CLICKS, 0)}"
     spoken = [
         f"{true} works called {said}: {count}"
@@ -117,7 +128,7 @@ def _matrix(model: str, matrix: Confusion, chosen: tuple[str, str, str] | None) 
         for said, count in zip(matrix.counts.columns, counts, strict=True)
     ]
     st.plotly_chart(
-        _figure(model, matrix, chosen[1:] if chosen and chosen[0] == model else None),
+        _figure(model, matrix, chosen[1:] if chosen and chosen[0] == model else None, about),
         key=key,
         on_select=partial(_clicked, key),
         selection_mode="points",
@@ -136,9 +147,15 @@ def _clicked(key: str) -> None:
         st.session_state[CLICKS] = st.session_state.get(CLICKS, 0) + 1
 
 
-def _figure(model: str, matrix: Confusion, chosen: tuple[str, str] | None) -> go.Figure:
-    """Draw a matrix as bars, one a cell: plotly reports no clicks on a heat map, and paints it more slowly."""
+def _figure(model: str, matrix: Confusion, chosen: tuple[str, str] | None, about: str) -> go.Figure:
+    """Draw a matrix as bars, one a cell: plotly reports no clicks on a heat map, and paints it more slowly.
+
+    `about` says which images, and where the model cuts.
+    """
     # Everything in one call: plotly takes ten times as long for a figure that grows by `add_` and `update_`.
+    name = model if len(model) <= LONGEST_NAME else f"{model[: LONGEST_NAME - 1]}…"
+    lines = wrap(about, TITLE_LENGTH)
+    above = ABOVE + LINE_HEIGHT * len(lines)
     says = [str(said) for said in matrix.counts.columns]
     cells = [
         _Cell(true, said, row, column, int(count), _share(rate))
@@ -153,7 +170,7 @@ def _figure(model: str, matrix: Confusion, chosen: tuple[str, str] | None) -> go
         "showgrid": False,
         "zeroline": False,
         "ticks": "",
-        "tickfont": {"size": FONT_SIZE},
+        "tickfont": {"size": FONT_SIZE - 1},
     }
     return go.Figure(
         data=[
@@ -191,21 +208,24 @@ def _figure(model: str, matrix: Confusion, chosen: tuple[str, str] | None) -> go
             }
         ],
         layout={
-            "height": HEIGHT,
-            "margin": MARGIN,
-            "font": {"size": FONT_SIZE},
+            "title": heading(name, lines),
+            "height": HEIGHT + above,
+            "margin": {**MARGIN, "t": above},
+            "font": {"size": FONT_SIZE, "family": FONT},
             "dragmode": False,
             "hovermode": "closest",
             "barmode": "overlay",
             "xaxis": {
                 **axis,
                 "side": "top",
+                "title": {"text": "the model says", "standoff": 4, "font": {"size": FONT_SIZE}},
                 "tickvals": list(range(len(says))),
                 "ticktext": [WORDS[said] for said in says],
                 "range": [-0.5, len(says) - 0.5],
             },
             "yaxis": {
                 **axis,
+                "title": {"text": "the works are", "standoff": 4, "font": {"size": FONT_SIZE}},
                 "tickvals": list(range(len(LABELS))),
                 "ticktext": [WORDS[label] for label in LABELS],
                 "range": [len(LABELS) - 0.5, -0.5],

@@ -20,7 +20,7 @@ from dashboard.review_by_address import PATH
 
 LIMIT = 48
 OPACITY = 0.6
-WIDTH = 300
+WIDTH = 290
 EXPLAINED = "explained"
 LIST = "disagreements"
 TARGETS = {"ai": "for AI", "human": "for human"}
@@ -48,7 +48,7 @@ def disagreement_view(joined: Joined, rules: Rules, folders: Mapping[str, str], 
         with st.container(border=True):
             _explained(explained, joined.models, folders, origin.own)
     st.caption(
-        f"The {len(rows)} images of {escaped(joined.short)} whose probabilities lie furthest apart, widest first. Under "
+        f"The {len(rows)} images here whose probabilities lie furthest apart, widest first. Under "
         "each the model that gives the least and the one that gives the most. *Maps* shows where each model looked."
     )
     picture_list(rows, LIST, origin, lambda row: _lines(row, joined.models), _maps_button)
@@ -115,7 +115,7 @@ def _explained(row: Row, models: Sequence[str], folders: Mapping[str, str], own:
 
 def _maps(artwork: Artwork, row: Row, models: Sequence[str], folders: Mapping[str, str], target: str) -> None:
     preview = artwork.preview(MAX_SIDE)
-    with st.container(horizontal=True, gap="medium"):
+    with st.container(horizontal=True, gap="small"):
         with st.container(width=WIDTH):
             st.image(preview, caption="The picture", width="stretch")
         for model in models:

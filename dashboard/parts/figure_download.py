@@ -1,5 +1,8 @@
 """A figure with its meaning, its picture as PNG or SVG, and its data as CSV."""
 
+import html
+from collections.abc import Sequence
+from textwrap import wrap
 from typing import Any, Final
 
 import pandas as pd
@@ -14,11 +17,17 @@ FORMATS: Final = ("PNG", "SVG")
 GREY: Final = "#8a8a86"
 BELOW: Final = 94
 """About so many pixels below its axes the legend of a figure begins."""
+FONT: Final = "Arial, Helvetica, sans-serif"
+"""What every computer has: a saved picture does not carry the page's own font, and another one's letters are wider."""
+ABOVE: Final = 46
+LINE_HEIGHT: Final = 17
+TITLE_LENGTH: Final = 44
+"""So many letters of a title fit beside the camera on a phone."""
 
 
-def format_chooser() -> None:
+def format_chooser(place: Any = st) -> None:  # noqa: ANN401  (st or a container)
     """Draw the choice between PNG and SVG for all figures of a page."""
-    st.segmented_control(
+    place.segmented_control(
         "Pictures of figures as",
         FORMATS,
         default=FORMATS[0],
@@ -47,8 +56,19 @@ def config(name: str) -> dict[str, Any]:
     }
 
 
-def downloadable(figure: go.Figure, frame: pd.DataFrame, name: str, title: str, meaning: str) -> None:
-    """Draw a figure under its title and meaning; `name` is its key and the stem of its files."""
+def downloadable(
+    figure: go.Figure, frame: pd.DataFrame, name: str, title: str, meaning: str, about: str = ""
+) -> None:
+    """Draw a figure under its title and meaning.
+
+    Args:
+        figure: with its height.
+        frame: what it draws.
+        name: its key and the stem of its files.
+        title: a few words.
+        meaning: how to read it.
+        about: which images it is about, which then stands in the saved picture.
+    """
     with st.container(gap="xxsmall"):
         line = st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center")
         line.markdown(f"**{title}**", width="content")
@@ -58,7 +78,7 @@ def downloadable(figure: go.Figure, frame: pd.DataFrame, name: str, title: str, 
             st.info(f"{title}: not defined here, because these images lack one of the two classes.")
             return
         st.plotly_chart(
-            fitted(figure),
+            fitted(figure, title, about),
             config=config(name),
             key=f"figure-{name}",
             alt=f"{title}. {meaning}".replace("*", ""),
@@ -92,12 +112,41 @@ def as_csv(frame: pd.DataFrame) -> str:
     return safe.to_csv(index=False, lineterminator="\n")
 
 
-def fitted(figure: go.Figure) -> go.Figure:
-    """Give a figure the fonts, margins and behaviour of all figures of the page."""
+def heading(text: str, about: Sequence[str]) -> dict[str, Any]:
+    """Return plotly's title of a figure, which a saved picture keeps; `about` stands below it, in lines."""
+    return {
+        "text": html.escape(text),
+        "font": {"size": FONT_SIZE, "family": FONT},
+        "subtitle": {
+            "text": "<br>".join(map(html.escape, about)),
+            "font": {"size": FONT_SIZE - 1, "family": FONT},
+        },
+        "x": 0,
+        "xref": "container",
+        "xanchor": "left",
+        "y": 1,
+        "yref": "container",
+        "yanchor": "top",
+        "pad": {"t": 8, "l": 4},
+    }
+
+
+def fitted(figure: go.Figure, title: str, about: str) -> go.Figure:
+    """Give a figure its title and the fonts, margins and behaviour of all figures of the page.
+
+    The figure's own margin above, if it has one, is kept free below the title.
+    """
     below = -BELOW / figure.layout.height
+    lines = wrap(about, TITLE_LENGTH)
     figure.update_layout(
-        margin={"t": 30, "l": 4, "r": 12, "b": 4},
-        font_size=FONT_SIZE,
+        title=heading(title, lines),
+        margin={
+            "t": ABOVE + LINE_HEIGHT * len(lines) + (figure.layout.margin.t or 0),
+            "l": 4,
+            "r": 12,
+            "b": 4,
+        },
+        font={"size": FONT_SIZE, "family": FONT},
         dragmode=False,
         legend={"orientation": "h", "x": 0, "y": below, "yanchor": "top", "font_size": FONT_SIZE},
     )

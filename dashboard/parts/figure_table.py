@@ -37,10 +37,12 @@ STYLE: Final = """
   border-bottom: 1px solid color-mix(in srgb, currentColor 15%, transparent); }
 .verso-figures td { white-space: nowrap; font-variant-numeric: tabular-nums; }
 .verso-figures th { font-weight: 600; }
+.verso-figures tr:not(.verso-section) th:first-child { position: sticky; left: 0; z-index: 1; background: var(--ground); }
 .verso-figures tbody th { min-width: 15rem; max-width: 24rem; font-weight: 400; }
 @media (max-width: 640px) { .verso-figures tbody th { min-width: 8.5rem; max-width: 8.5rem; } }
 .verso-figures small { opacity: .7; font-size: .8rem; }
 .verso-figures td small { font-size: .8rem; }
+.verso-figures tr.verso-section span { position: sticky; left: 0; }
 .verso-figures tr.verso-section th { padding-top: 1rem; font-weight: 600; }
 </style>
 """
@@ -64,10 +66,10 @@ def figure_table(rows: Sequence[FigureRow]) -> None:
     head = "".join(f"<th scope='col'>{html.escape(model)}</th>" for model in models)
     body = ""
     for follows, title in ((False, "Whatever the thresholds"), (True, "At these thresholds")):
-        body += f"<tr class='verso-section'><th colspan='{len(models) + 1}'>{title}</th></tr>"
+        body += f"<tr class='verso-section'><th colspan='{len(models) + 1}'><span>{title}</span></th></tr>"
         body += "".join(_row(row) for row in ordered if _follows(row) is follows)
     st.html(
-        f"{STYLE}<div class='verso-figures' data-testid='figures'><table><thead><tr><th></th>{head}</tr></thead>"
+        f"{STYLE}<div class='verso-figures' data-testid='figures' style='--ground: {_ground()}'><table><thead><tr><th></th>{head}</tr></thead>"
         f"<tbody>{body}</tbody></table></div>"
     )
     reasons = dict.fromkeys(
@@ -102,6 +104,12 @@ def pair_tables(pairs: Sequence[Pair]) -> None:
             below.dataframe(
                 parts, hide_index=True, height=_height(len(parts)), alt="One row a pair and group"
             )
+
+
+def _ground() -> str:
+    """The page's own ground in CSS, whatever the theme: what scrolls below a column that stays must not show."""
+    light, dark = (st.get_option(f"theme.{theme}.backgroundColor") for theme in ("light", "dark"))
+    return f"light-dark({light}, {dark})"
 
 
 def _height(rows: int) -> int:

@@ -11,10 +11,11 @@ from core.evaluation.rules import Rules
 from core.evaluation.selection import Joined
 from dashboard.parts.confusion_matrices import SCALE, ink
 from dashboard.parts.corpus_figures import FONT_SIZE
-from dashboard.parts.figure_download import downloadable, format_chooser
+from dashboard.parts.figure_download import downloadable
 
 ROW_HEIGHT = 34
 AROUND_ROWS = 150
+LEAST_HEIGHT = 260
 FEW = 20
 SCALES = {"family": SCALE, "medium": ((0.0, "#f7e6da"), (1.0, "#923900"))}
 SIDE_BY_SIDE = 6
@@ -26,7 +27,6 @@ SMALL = 10
 
 def group_heat_maps(joined: Joined, rules: Rules) -> None:
     """Draw recall by generator family and false-positive rate by medium, for each model."""
-    format_chooser()
     recall, accused = recall_by_family(joined, rules), false_positives_by_medium(joined, rules)
     level = len(joined.models) <= SIDE_BY_SIDE
     left, right = st.columns(2, gap="large") if level else (st.container(), st.container())
@@ -38,6 +38,7 @@ def group_heat_maps(joined: Joined, rules: Rules) -> None:
             "Recall by generator family",
             "Share of a family's works called AI, in per cent; darker is better. In brackets how many works there are; "
             f"with fewer than {FEW} a share says little. Hover for the 95 % interval.",
+            joined.short,
         )
     with right:
         downloadable(
@@ -47,6 +48,7 @@ def group_heat_maps(joined: Joined, rules: Rules) -> None:
             "False positives by medium",
             "Share of the human works in a medium called AI, in per cent; darker is worse. In brackets how many works there are; "
             f"with fewer than {FEW} a share says little. Hover for the 95 % interval.",
+            joined.short,
         )
 
 
@@ -78,22 +80,26 @@ def _figure(frame: pd.DataFrame, group: str) -> go.Figure:
             "%{customdata[2]}<br>%{customdata[3]}<br>%{z:.1%} (%{customdata[0]:.1%} to %{customdata[1]:.1%})<extra></extra>"
         ),
     )
-    for row, shares in enumerate(table.to_numpy()):
-        for column, share in enumerate(shares):
-            figure.add_annotation(
-                x=column,
-                y=row,
-                text=f"{share * 100:.0f}",
-                showarrow=False,
-                font={"size": FONT_SIZE if len(models) <= MANY else SMALL, "color": ink(share)},
-            )
-    figure.update_layout(height=AROUND_ROWS + ROW_HEIGHT * len(names))
+    # All numbers at once: plotly looks through the whole figure for every one that is added by itself.
+    figure.update_layout(
+        height=max(LEAST_HEIGHT, AROUND_ROWS + ROW_HEIGHT * len(names)),
+        annotations=[
+            {
+                "x": column,
+                "y": row,
+                "text": f"{share * 100:.0f}",
+                "showarrow": False,
+                "font": {"size": FONT_SIZE if len(models) <= MANY else SMALL, "color": ink(share)},
+            }
+            for row, shares in enumerate(table.to_numpy())
+            for column, share in enumerate(shares)
+        ],
+    )
     level = len(models) <= SIDE_BY_SIDE
     figure.update_xaxes(
-        side="top",
         tickvals=list(range(len(models))),
         ticktext=[_wrapped(model) for model in models] if level else models,
-        tickangle=0 if level else -90,
+        autotickangles=[0, -90],
         showgrid=False,
         zeroline=False,
     )

@@ -16,6 +16,16 @@ PARAMETER: Final = "other"
 KEY: Final = "models-other"
 DIGEST: Final = re.compile("[0-9a-f]{64}")
 ABSENT: Final = "*no such field*"
+STYLE: Final = """
+<style>
+@media (max-width: 640px) {
+  .st-key-differences :is(th, td), .st-key-differences code { min-width: 0; padding-left: .1rem; padding-right: .1rem;
+    overflow-wrap: anywhere; white-space: normal; }
+  .st-key-differences :is(td, th, strong) { font-size: .75rem; }
+  .st-key-differences td:nth-child(2) { min-width: 5.5rem; }
+}
+</style>
+"""
 
 
 def model_differences(entry: Entry, entries: Sequence[Entry]) -> None:
@@ -59,7 +69,9 @@ def model_differences(entry: Entry, entries: Sequence[Entry]) -> None:
         f"**{apart} of {len(every)} fields** differ." if apart else "They were made alike, field by field."
     )
     if shown:
-        st.table(_table(shown, entry.name, other.name), hide_index=True, border="horizontal")
+        st.html(STYLE)
+        with st.container(key="differences"):
+            st.table(_table(shown, entry.name, other.name), hide_index=True, border="horizontal")
         st.download_button(
             "Download as CSV",
             pd.DataFrame([vars(each) for each in shown])

@@ -37,6 +37,11 @@ FIGURES: Final = {
         "ai_called_human",
         "Share of works of generators it never saw that it would let pass, with its 95 % interval.",
     ),
+    "ood share decided": (
+        "ood",
+        "coverage",
+        "Share of those works that it decides; the rest is inconclusive. Who decides little errs little.",
+    ),
     "test ROC AUC": (
         "test",
         "auc",
@@ -103,8 +108,10 @@ def _table(shown: Sequence[tuple[Entry, list[str]]], chosen: str, *, searched: b
         selection_mode="single-row",
         height=ROW_HEIGHT * (min(len(rows), MOST_ROWS) + 1) + 2,
         column_config={
-            "weights": st.column_config.NumberColumn(format="%.1f MB", help="Size of its file of weights."),
-            "found in": st.column_config.TextColumn(help="Where on the card your words stand."),
+            "weights": st.column_config.NumberColumn(format="bytes", help="Size of its file of weights."),
+            "found in": st.column_config.TextColumn(
+                width="medium", help="Where on the card your words stand."
+            ),
             **{
                 title: st.column_config.TextColumn(help=meaning) for title, (_, _, meaning) in FIGURES.items()
             },
@@ -129,7 +136,7 @@ def _row(entry: Entry, places: Sequence[str]) -> dict[str, object]:
         "found in": ", ".join(places),
         "kind": card.family if card else "",
         **{title: _figure(card, split, name) for title, (split, name, _) in FIGURES.items()},
-        "weights": None if size is None else size / 1_000_000,
+        "weights": size,
         "trained": card.trained if card else "",
     }
 

@@ -13,16 +13,19 @@ from core.evaluation.perturbations import CONDITIONS
 from core.evaluation.rules import Rules
 from core.evaluation.selection import Joined
 from dashboard.parts.escaping import escaped
-from dashboard.parts.figure_download import downloadable, format_chooser
+from dashboard.parts.figure_download import downloadable
 from dashboard.parts.model_colours import lines
 
+FIGURE = "robustness-figure"
 SHOWN = ("auc", "accuracy", "human_called_ai", "tpr", "coverage", "ece")
-HEIGHT = 440
+TITLES = {name: {**FIGURES, **AT_THRESHOLDS}[name].title for name in SHOWN}
+"""As the address names the figures."""
+ROW_HEIGHT = 34
+AROUND_ROWS = 170
 LEAST_SPAN = 0.2
 MARGIN = 0.02
-UPRIGHT = 6
-"""So many conditions have room for their titles in lines of at most `LINE` letters."""
-LINE = 20
+LINE = 26
+"""A condition's title takes lines of at most so many letters."""
 
 
 def robustness_curves(after: Mapping[str, Joined], rules: Rules) -> None:
@@ -36,22 +39,20 @@ def robustness_curves(after: Mapping[str, Joined], rules: Rules) -> None:
         )
     if not measured:
         return
-    titles = {name: ({**FIGURES, **AT_THRESHOLDS})[name].title for name in SHOWN}
-    line = st.container(horizontal=True, vertical_alignment="bottom", gap="medium")
-    with line:
-        figure = st.selectbox(
-            "Figure", SHOWN, format_func=titles.__getitem__, key="robustness-figure", width=360
-        )
-        format_chooser()
+    figure = st.selectbox(
+        "Figure", SHOWN, format_func=TITLES.__getitem__, key=FIGURE, bind="query-params", width=360
+    )
     frame = robustness_of(after, rules)
     rows = frame[(frame["figure"] == figure) & frame["model"].isin(measured)]
     better = ({**FIGURES, **AT_THRESHOLDS})[figure].better
     downloadable(
-        _figure(rows, titles[figure]),
+        _figure(rows, TITLES[figure]),
         rows,
         f"comparison-robustness-{figure}",
-        f"Robustness: {titles[figure]}",
-        f"The same done to every picture before it was judged, harder from left to right within a kind; {better} is better.",
+        f"Robustness: {TITLES[figure]}",
+        "The same done to every picture before it was judged, harder from top to bottom within a kind; a mark stands where "
+        f"a model was measured; {better} is better.",
+        after[CLEAN].short,
     )
 
 
@@ -60,23 +61,24 @@ def _figure(rows: pd.DataFrame, title: str) -> go.Figure:
     for model, style in lines(list(dict.fromkeys(rows["model"]))).items():
         of_model = rows[rows["model"] == model]
         figure.add_scatter(
-            x=[_title(condition) for condition in of_model["condition"]],
-            y=of_model["value"],
+            x=of_model["value"],
+            y=[_title(condition) for condition in of_model["condition"]],
             mode="lines+markers",
             name=model,
             line=style,
             marker_size=7,
-            hovertemplate="%{x}: %{y:.3f}<extra>%{fullData.name}</extra>",
+            hovertemplate="%{y}: %{x:.3f}<extra>%{fullData.name}</extra>",
         )
-    figure.update_layout(height=HEIGHT)
     in_order = [_title(condition) for condition in dict.fromkeys(rows["condition"])]
-    figure.update_xaxes(categoryorder="array", categoryarray=in_order)
-    if len(in_order) > UPRIGHT:
-        figure.update_xaxes(tickangle=-35)
-    else:
-        wrapped = ["<br>".join(wrap(title, LINE)) for title in in_order]
-        figure.update_xaxes(tickangle=0, tickvals=in_order, ticktext=wrapped)
-    figure.update_yaxes(title_text=title, range=_span(rows["value"].dropna().astype(float)))
+    figure.update_layout(height=AROUND_ROWS + ROW_HEIGHT * len(in_order))
+    figure.update_yaxes(
+        categoryorder="array",
+        categoryarray=in_order,
+        tickvals=in_order,
+        ticktext=["<br>".join(wrap(title, LINE)) for title in in_order],
+        autorange="reversed",
+    )
+    figure.update_xaxes(title_text=title, showgrid=True, range=_span(rows["value"].dropna().astype(float)))
     return figure
 
 

@@ -44,7 +44,7 @@ def threshold_control(models: Sequence[str], bands: Rules) -> Rules:
             rules = {model: bands[model] for model in models}
     said = MEANINGS[mode or OWN]
     if mode == OWN:
-        said = f"{said} {'; '.join(f'{escaped(model)}: {_band(rules[model])}' for model in models)}."
+        said = f"{said} {'; '.join(f'{escaped(model)}: {in_words(rules[model])}' for model in models)}."
     st.caption(said)
     return rules
 
@@ -54,14 +54,15 @@ def keys(models: Sequence[str]) -> tuple[str, ...]:
     return (MODE, CUT, *(f"{CUT}-{model}" for model in models))
 
 
+def in_words(rule: Rule) -> str:
+    """Say where a rule cuts."""
+    if isinstance(rule, Thresholds):
+        return f"human below {rule.human_below:.2f}, AI above {rule.ai_above:.2f}"
+    return f"AI above {rule.at:.2f}"
+
+
 def _slider(line: st.delta_generator.DeltaGenerator, label: str, key: str) -> float:
     value: float = line.slider(
         label, 0.0, 1.0, 0.5, 0.01, format="%.2f", key=key, bind="query-params", width=WIDTH
     )
     return value
-
-
-def _band(rule: Rule) -> str:
-    if isinstance(rule, Thresholds):
-        return f"human below {rule.human_below:.2f}, AI above {rule.ai_above:.2f}"
-    return f"AI above {rule.at:.2f}"

@@ -2,8 +2,10 @@ import os
 import re
 import shutil
 import zipfile
+from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from playwright.sync_api import expect
 
@@ -154,6 +156,46 @@ def test_a_labelled_zip_is_judged_on_the_spot_and_its_link_shows_it_again(compar
     expect(plots).to_have_count(len(MODELS), timeout=WAIT)
     page.complaints.clear()  # Streamlit asks for its own files below a page's address first
     expect_whole(page)
+
+
+def test_saved_figures_hold_what_is_drawn(compared, page):
+    go_to_compare(compared, page)
+    choose(page, "Images", "val")
+    page.get_by_role("radio", name="SVG").click()
+    page.get_by_role("tab", name="Curves").click()
+    settled(page)
+    for name, key, says in (
+        ("confusion-matrix-verso", "matrix-verso", "the model says"),
+        ("comparison-roc", "figure-comparison-roc", "AI works called AI (TPR)"),
+    ):
+        plot = page.locator(f"[class*='st-key-{key}'] .js-plotly-plot")
+        plot.first.hover()
+        with page.expect_download() as saved:
+            plot.first.locator(".modebar-btn").click()
+        assert saved.value.suggested_filename == f"{name}.svg"
+        picture = Path(saved.value.path()).read_text()
+        assert says in picture
+        assert "val" in picture
+        assert "Source Sans" not in picture
+    with page.expect_download() as saved:
+        page.locator(".st-key-csv-comparison-roc button:visible").click()
+    table = pd.read_csv(saved.value.path(), keep_default_na=False)
+    marks = table[table["mark"] != ""]
+    assert set(marks["mark"]) == {"AI above", "human below"}
+    assert set(marks["model"]) == set(table["model"]) == set(MODELS)
+
+
+def test_the_names_of_the_figures_stay_when_models_are_scrolled_to(compared, page):
+    go_to_compare(compared, page)
+    table = page.get_by_test_id("figures")
+    expect(table).to_be_visible(timeout=WAIT)
+    name = table.get_by_role("rowheader").first
+    before = name.bounding_box()["x"]
+    table.evaluate("table => { table.querySelector('table').style.width = '150%'; table.scrollLeft = 120; }")
+    assert table.evaluate("table => table.scrollLeft") > 0
+    assert name.bounding_box()["x"] == pytest.approx(before, abs=1)
+    ground = name.evaluate("cell => getComputedStyle(cell).backgroundColor")
+    assert ground == page.get_by_test_id("stApp").evaluate("app => getComputedStyle(app).backgroundColor")
 
 
 @pytest.mark.parametrize("view", ["Curves", "Groups", "Robustness", "Disagreements"])

@@ -95,6 +95,12 @@ def matrices(app: AppTest) -> list[str]:
     return [each for each in said if "Confusion matrix" in each]
 
 
+def drawn(app: AppTest, about: str) -> dict[str, object]:
+    """What plotly draws of the figure whose description begins so."""
+    (chart,) = [each.proto for each in app.get("plotly_chart") if each.proto.alt.startswith(about)]
+    return json.loads(chart.spec)["layout"]
+
+
 def review_links(app: AppTest) -> list[dict[str, list[str]]]:
     links = [each.proto for each in app.get("page_link") if each.proto.label == "Review"]
     return [parse_qs(link.query_string) for link in links]
@@ -113,6 +119,7 @@ def test_matrices_figures_tests_and_sentences_of_the_first_models(corpus):
     text = text_of(app)
     assert "(6 human, 6 AI)" in text
     assert "ROC AUC" in text
+    assert "With only 6 works of a class" in text
     assert text.count("on val (ΔAUC") == 3
     assert app.dataframe[0].value.columns[0] == "ΔAUC"
     assert len(app.dataframe[0].value) == 3
@@ -162,6 +169,22 @@ def test_the_command_line_gives_the_numbers_of_the_page(corpus):
 
 
 @pytest.mark.usefixtures("models")
+def test_a_saved_figure_says_what_it_is_about():
+    app = opened(
+        images="val", family="grid", thresholds="one for all", cut="0.3", view="Curves", picture="SVG"
+    )
+    matrix, roc = drawn(app, "Confusion matrix of fair"), drawn(app, "ROC")
+    assert matrix["title"]["text"] == "fair"
+    assert matrix["title"]["subtitle"]["text"] == "val (ai works of grid); AI above 0.30"
+    assert matrix["xaxis"]["title"]["text"] == "the model says"
+    assert roc["title"]["text"] == "ROC"
+    assert roc["title"]["subtitle"]["text"] == "val (ai works of grid)"
+    configs = [json.loads(each.proto.config)["toImageButtonOptions"] for each in app.get("plotly_chart")]
+    assert {config["format"] for config in configs} == {"svg"}
+    assert app.segmented_control(key="picture").value == "SVG"
+
+
+@pytest.mark.usefixtures("models")
 def test_a_moved_slider_moves_the_matrices(corpus):
     app = opened(images="val", models=["good", "fair"], thresholds="one for all")
     app.slider(key="cut").set_value(0.9).run()
@@ -175,7 +198,7 @@ def test_a_moved_slider_moves_the_matrices(corpus):
 @pytest.mark.usefixtures("models")
 def test_a_cell_lists_its_images_surest_first_and_each_leads_to_review_and_back(corpus):
     address = {"images": "val", "models": ["good", "fair"], "thresholds": "one for all", "cut": "0.3"}
-    app = opened(**address, cell=cell_name("fair", "ai", "ai"))
+    app = opened(**address, cell=cell_name("fair", "ai", "ai"), view="Groups")
     table = load(["good", "fair"], Selection("val"), corpus)
     rows = cell_images(table, "fair", Cut(0.3), "ai", "ai")
     links = review_links(app)
@@ -185,6 +208,7 @@ def test_a_cell_lists_its_images_surest_first_and_each_leads_to_review_and_back(
     assert back["models"] == ["good", "fair"]
     assert back["cut"] == ["0.3"]
     assert back["cell"] == ["fair · ai called ai"]
+    assert back["view"] == ["Groups"]
     assert back["thresholds"] == ["one for all"]
 
 
