@@ -94,7 +94,9 @@ def pair_tables(pairs: Sequence[Pair]) -> None:
     st.caption(
         "ΔAUC is the first model's ROC AUC less the second's, with its 95 % interval over sources and the p value of the "
         "paired bootstrap. McNemar's test looks at the images only one of the two gets right at these thresholds. Both p "
-        "values are corrected for the number of pairs; below 0.05 the two can be told apart."
+        "values are corrected for the number of pairs; below 0.05 the two can be told apart. The interval holds 95 % of the "
+        "resamples, p is the difference over their spread: where sources are few and unlike, an interval can leave out 0 and "
+        "p still not be small."
     )
     if any(pair.parts for pair in pairs):
         below = st.expander("Every pair on each medium and family", key=PARTS, on_change="rerun")
