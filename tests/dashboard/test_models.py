@@ -281,6 +281,6 @@ def test_about_says_what_the_default_model_is_worth_and_links_to_its_card(tiny_m
     assert not app.exception
     text = text_of(app)
     assert "On generators and sources it never saw it called" in text
-    assert "**Review** writes nothing to disk" in text
+    assert "**Review** keeps no picture" in text
     assert "model=tiny" in app.get("page_link")[0].proto.query_string
     st.cache_resource.clear()
