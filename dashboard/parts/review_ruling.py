@@ -16,6 +16,7 @@ from dashboard.review_desk import Reviewed
 from dashboard.review_rulings import kept_rulings, report_of
 
 FAILED: Final = "review-ruling-failed"
+ALL: Final = "review-all-rulings"
 SHOWN: Final = ("name", "verdict", "p_ai", "model", "ruling", "ruled_by", "ruled_at", "note")
 
 
@@ -93,9 +94,10 @@ def all_rulings() -> None:
         return
     if not rulings:
         return
-    with st.expander(f"All rulings made here ({len(rulings)})"):
-        st.dataframe(_table(rulings), hide_index=True, width="stretch")
-        st.download_button(
+    below = st.expander(f"All rulings made here ({len(rulings)})", key=ALL, on_change="rerun")
+    if below.open:
+        below.dataframe(_table(rulings), hide_index=True, width="stretch")
+        below.download_button(
             "rulings.csv",
             as_csv(rulings),
             "rulings.csv",

@@ -22,6 +22,7 @@ from core.detectors.encoder_weights import read_weights
 from core.detectors.preprocessing import Preprocessing
 from core.review.rulings import Rulings
 from dashboard.parts.model_choice import KEY as MODEL
+from dashboard.parts.review_ruling import ALL
 from dashboard.parts.ruling_panel import NAME
 from dashboard.review_desk import CAPACITY, KEY, Refused, Reviewed
 from dashboard.review_rulings import report_of
@@ -117,6 +118,9 @@ def test_a_ruling_needs_a_name_is_kept_and_stands_beside_the_picture_again(app, 
     later = AppTest.from_file(str(APP), default_timeout=60).run()
     drop(later, ("renamed.png", data))
     assert r"seen the \*sketch\*" in text_of(later)
+    assert "All rulings made here (1)" in [each.label for each in later.expander]
+    later.session_state[ALL] = True
+    later.run()
     assert later.dataframe[0].value["ruling"].tolist() == ["override"]
 
 
