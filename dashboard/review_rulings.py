@@ -8,11 +8,10 @@ from core.audit.store.database import open_database
 from core.explain import overlay
 from core.review.report import Findings, write_report
 from core.review.rulings import Rulings
-from dashboard.parts.saliency_view import METHOD_NAMES
+from dashboard.parts.saliency_view import METHOD_NAMES, TARGET_NAMES
 from dashboard.review_desk import Reviewed
 
 OPACITY = 0.6
-TARGETS = {"ai": "brighter parts spoke more for AI.", "human": "brighter parts spoke more for human."}
 
 
 @st.cache_resource(show_spinner=False)
@@ -41,6 +40,8 @@ def report_of(item: Reviewed) -> bytes:
         evidence=item.evidence,
         picture=item.preview,
         overlay=overlay(item.preview, saliency, OPACITY) if saliency else None,
-        overlay_says=f"{method}: {TARGETS[item.leaning]}" if saliency else item.unexplained,
+        overlay_says=f"{method}: brighter parts spoke more {TARGET_NAMES[item.leaning]}."
+        if saliency
+        else item.unexplained,
     )
     return write_report(findings, kept_rulings().of(item.id), datetime.now(UTC))

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from typing import Any, Self
+from typing import Any
 
-from sqlalchemy import URL, Engine, insert, select
+from sqlalchemy import Engine, insert, select
 
 from core.audit.spreadsheet import neutral
 from core.audit.store.audits import now
-from core.audit.store.database import open_database, writing
+from core.audit.store.database import writing
 from core.audit.store.records import Choice
 from core.audit.store.tables import reviews
 from core.errors import RulingError
@@ -59,20 +58,6 @@ class Rulings:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-
-    @classmethod
-    @contextmanager
-    def open(cls, url: URL | None = None) -> Iterator[Self]:
-        """Open the database for a `with` block.
-
-        Raises:
-            StoreError: it cannot be reached or written, or is of a newer version of Verso.
-        """
-        engine = open_database(url)
-        try:
-            yield cls(engine)
-        finally:
-            engine.dispose()
 
     def add(self, subject: Subject, choice: Choice, *, name: str, note: str = "") -> None:
         """Add a ruling; earlier ones stay.

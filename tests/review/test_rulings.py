@@ -2,6 +2,7 @@
 
 import csv
 import io
+from contextlib import contextmanager
 
 import pytest
 from sqlalchemy import URL, text
@@ -21,14 +22,21 @@ def url(tmp_path):
     return URL.create("sqlite", database=str(tmp_path / "audits.db"))
 
 
+@contextmanager
+def kept(url):
+    engine = open_database(url)
+    yield Rulings(engine)
+    engine.dispose()
+
+
 def subject(name="heron.png", sha256=SHA256, p_ai=0.91):
     return Subject(sha256, name, decide(p_ai, Thresholds(0.3, 0.9), "verso"), "cd" * 32, "")
 
 
 def test_rulings_outlive_the_desk_and_none_replaces_another(url):
-    with Rulings.open(url) as rulings:
+    with kept(url) as rulings:
         rulings.add(subject(), Choice.AGREE, name=" Ann ", note="the hands")
-    with Rulings.open(url) as rulings:
+    with kept(url) as rulings:
         rulings.add(subject("copy.png", p_ai=0.5), Choice.UNSURE, name="Bob")
         rulings.add(subject("other.png", "ef" * 32), Choice.OVERRIDE, name="Bob")
         first, second = rulings.of(SHA256)
@@ -40,7 +48,7 @@ def test_rulings_outlive_the_desk_and_none_replaces_another(url):
 
 @pytest.mark.parametrize("change", ["UPDATE reviews SET ruling = 'unsure'", "DELETE FROM reviews"])
 def test_a_ruling_cannot_be_changed(url, change):
-    with Rulings.open(url) as rulings:
+    with kept(url) as rulings:
         rulings.add(subject(), Choice.AGREE, name="Ann")
     engine = open_database(url)
     with pytest.raises(DatabaseError, match="only added to"), writing(engine) as connection:
@@ -49,14 +57,14 @@ def test_a_ruling_cannot_be_changed(url, change):
 
 
 def test_nobody_rules_without_a_name(url):
-    with Rulings.open(url) as rulings:
+    with kept(url) as rulings:
         with pytest.raises(RulingError, match="enter one"):
             rulings.add(subject(), Choice.AGREE, name="  ")
         assert rulings.all() == []
 
 
 def test_a_database_that_cannot_be_written_is_named(url, tmp_path):
-    with Rulings.open(url) as rulings:
+    with kept(url) as rulings:
         (tmp_path / "audits.db").unlink()
         (tmp_path / "audits.db").mkdir()
         rulings._engine.dispose()
@@ -65,7 +73,7 @@ def test_a_database_that_cannot_be_written_is_named(url, tmp_path):
 
 
 def test_no_cell_of_the_table_is_run_as_a_formula(url):
-    with Rulings.open(url) as rulings:
+    with kept(url) as rulings:
         rulings.add(subject("=cmd()"), Choice.AGREE, name="@eve", note='+1, "quoted"')
         (row,) = csv.DictReader(io.StringIO(as_csv(rulings.all()).decode()))
     assert (row["name"], row["ruled_by"], row["note"]) == ("'=cmd()", "'@eve", '\'+1, "quoted"')
