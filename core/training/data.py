@@ -19,10 +19,11 @@ from core.training.recipe import Recipe
 
 @dataclass(frozen=True)
 class Example:
-    """One labelled image file."""
+    """One labelled image file; seed, epoch and its `number` among all a recipe learns from decide how it is altered."""
 
     path: Path
     label: str
+    number: int
 
 
 Item = tuple[Tensor, int, int]
@@ -30,7 +31,7 @@ Item = tuple[Tensor, int, int]
 
 
 class AugmentedExamples(Dataset[Item]):
-    """Augmented network input; every random choice is a function of (seed, epoch, index) alone."""
+    """Augmented network input; every random choice is a function of (seed, epoch, number) alone."""
 
     def __init__(self, examples: list[Example], recipe: Recipe) -> None:
         self.examples = examples
@@ -46,7 +47,7 @@ class AugmentedExamples(Dataset[Item]):
         preprocessing = self.recipe.preprocessing
         picture = F.pil_to_tensor(preprocessing.uniform(images.open(example.path).image))
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(_mixed(self.recipe.seed, epoch, index))
+            torch.manual_seed(_mixed(self.recipe.seed, epoch, example.number))
             for step in self.recipe.augmentation:
                 picture = step(picture)
         return preprocessing.normalize(picture), CLASSES.index(example.label), index

@@ -1,9 +1,10 @@
 """Remembers what a frozen body makes of the training pictures, so that its epochs take seconds.
 
 A frozen body in evaluation mode gives each augmented picture a feature that depends on nothing but the body, the
-precision, the preprocessing, the augmentation, the seed, the epoch and the picture. On disk, below the folder
-`features` of the user's cache: one folder for each digest of all these but the epoch, in it one `.npy` for each
-epoch, float32 `[n, 512]`: the features of the first n pictures. A file grows until it holds all of them.
+precision, the preprocessing, the augmentation, the seed, the epoch, and the picture and its number. On disk, below
+the folder `features` of the user's cache: one folder for each digest of all these but the last three, in it one
+`.npz` for each epoch with `pictures` `[n]`, keys made of number and content, and `features`, float32 `[n, 512]`. A
+file grows with the pictures that are asked for: networks that learn from a part of them find all they need in it.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 import torch
@@ -63,11 +65,15 @@ def validation_features(
 
 @dataclass(frozen=True)
 class FrozenBody:
-    """A body that does not learn, what it is shown, and the two folders that remember its features."""
+    """A body that does not learn, what it is shown, and the two folders that remember its features.
+
+    `contents` are the sha256 of the training pictures' files.
+    """
 
     body: nn.Module
     recipe: Recipe
     train: list[Example]
+    contents: list[str]
     val: list[Example]
     compute: Compute
     workers: int
@@ -94,11 +100,12 @@ class FrozenBody:
             body_of(network),
             recipe,
             train,
+            _contents(train),
             val,
             compute,
             workers,
-            augmented=folder / _digest([*seen_by, *steps, str(recipe.seed), _files(train)]),
-            plain=folder / _digest([*seen_by, _files(val)]),
+            augmented=folder / _digest([*seen_by, *steps, str(recipe.seed)]),
+            plain=folder / _digest(seen_by),
         )
 
     def of_epoch(self, epoch: int, progress: Callable[[int, int], None]) -> Features:
@@ -108,11 +115,11 @@ class FrozenBody:
             TrainingError: if the file that remembers them is damaged.
         """
 
-        def from_picture(start: int) -> Iterator[Tensor]:
+        def found(rows: list[int]) -> Iterator[Tensor]:
             loader = DataLoader(
                 AugmentedExamples(self.train, self.recipe),
                 batch_size=BATCH,
-                sampler=[(epoch, index) for index in range(start, len(self.train))],
+                sampler=[(epoch, row) for row in rows],
                 num_workers=self.workers,
                 multiprocessing_context=process_context(self.workers),
             )
@@ -120,7 +127,10 @@ class FrozenBody:
                 with torch.inference_mode():
                     yield pooled(self.body, pictures, self.compute)
 
-        return _remembered(self.augmented / f"epoch-{epoch}.npy", len(self.train), from_picture, progress)
+        keys = [
+            f"{example.number}:{content}" for example, content in zip(self.train, self.contents, strict=True)
+        ]
+        return _remembered(self.augmented / f"epoch-{epoch}.npz", keys, found, progress)
 
     def of_validation(self) -> Features:
         """Return the features of the validation pictures: float32 `[N, 512]`, in their order.
@@ -129,53 +139,56 @@ class FrozenBody:
             TrainingError: if the file that remembers them is damaged.
         """
 
-        def from_picture(start: int) -> Iterator[Tensor]:
-            return validation_features(self.body, self.recipe.preprocessing, self.val[start:], self.compute)
+        def found(rows: list[int]) -> Iterator[Tensor]:
+            asked = [self.val[row] for row in rows]
+            return validation_features(self.body, self.recipe.preprocessing, asked, self.compute)
 
-        return _remembered(self.plain / "plain.npy", len(self.val), from_picture)
+        return _remembered(self.plain / "plain.npz", _contents(self.val), found)
 
 
 def _remembered(
     path: Path,
-    pictures: int,
-    from_picture: Callable[[int], Iterator[Tensor]],
+    keys: list[str],
+    find: Callable[[list[int]], Iterator[Tensor]],
     progress: Callable[[int, int], None] = lambda done, total: None,  # noqa: ARG005
 ) -> Features:
-    """Return the features in `path`, completed and written back if they are not those of all `pictures`."""
-    parts = _read(path)
-    done = saved = sum(len(part) for part in parts)
-    if done < pictures:
-        for features in from_picture(done):
-            parts.append(features.float().cpu().numpy())
-            done += len(parts[-1])
-            if done - saved >= SAVE_EVERY or done == pictures:
-                _write(path, np.concatenate(parts))
-                saved = done
-            progress(done, pictures)
-    return np.concatenate(parts)
+    """Return the features of `keys` `[N]` from `path`, after `find` has given those of the rows that it lacks."""
+    known = _read(path)
+    missing = [row for row, key in enumerate(keys) if key not in known]
+    done = saved = 0
+    for features in find(missing) if missing else ():
+        for feature in features.float().cpu().numpy():
+            known[keys[missing[done]]] = feature
+            done += 1
+        if done - saved >= SAVE_EVERY or done == len(missing):
+            _write(path, known)
+            saved = done
+        progress(len(keys) - len(missing) + done, len(keys))
+    return np.stack([known[key] for key in keys])
 
 
-def _read(path: Path) -> list[Features]:
+def _read(path: Path) -> dict[str, Features]:
     try:
-        return [np.load(path, allow_pickle=False)]
+        with np.load(path, allow_pickle=False) as saved:
+            return dict(zip(saved["pictures"].tolist(), saved["features"], strict=True))
     except FileNotFoundError:
-        return []
-    except (OSError, ValueError, EOFError) as error:
+        return {}
+    except (OSError, ValueError, EOFError, KeyError, BadZipFile) as error:
         raise TrainingError(
             f"The remembered features {path} cannot be read ({error}); delete the file to make them again."
         ) from error
 
 
-def _write(path: Path, features: Features) -> None:
+def _write(path: Path, known: dict[str, Features]) -> None:
     buffer = io.BytesIO()
-    np.save(buffer, features)
+    np.savez(buffer, pictures=np.array(list(known)), features=np.stack(list(known.values())))
     path.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(path.with_suffix(".lock")):
         atomic.write(path, buffer.getvalue())
 
 
-def _files(examples: list[Example]) -> str:
-    return _digest([hashlib.sha256(example.path.read_bytes()).hexdigest() for example in examples])
+def _contents(examples: list[Example]) -> list[str]:
+    return [hashlib.sha256(example.path.read_bytes()).hexdigest() for example in examples]
 
 
 def _digest(parts: list[str]) -> str:

@@ -73,6 +73,7 @@ def train(
         recipe, manifest, cache, init, workers, progress or Progress(), code_commit(), best_compute()
     )
     seen = seen_rows(manifest)
+    seen["number"] = seen.groupby("split").cumcount()
     parts = [] if recipe.held_out is None else _parts(recipe.held_out, seen, recipe.seed)
     at.progress.network(1, 1 + len(parts))
     card = at.network(seen, output)
@@ -165,7 +166,8 @@ class _Workshop:
 
     def _examples(self, rows: pd.DataFrame) -> list[Example]:
         paths = self.cache.paths(rows["sha256"])
-        return [Example(path, label) for path, label in zip(paths, rows["label"], strict=True)]
+        numbers = rows["number"].tolist()
+        return [Example(*each) for each in zip(paths, rows["label"], numbers, strict=True)]
 
 
 def _card(

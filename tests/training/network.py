@@ -38,7 +38,7 @@ def examples(workshop: Workshop, split: str) -> list[Example]:
     rows = manifest.read(workshop.manifest).frame
     rows = rows[rows["split"] == split]
     paths = ImageCache.default(workshop.manifest).paths(rows["sha256"])
-    return [Example(path, label) for path, label in zip(paths, rows["label"], strict=True)]
+    return [Example(*each) for each in zip(paths, rows["label"], range(len(rows)), strict=True)]
 
 
 def fitted(
@@ -47,10 +47,14 @@ def fitted(
     folder: Path,
     *,
     memory: Path | None = None,
+    part: slice = slice(None),
     targets: object = None,
     stop_after: int | None = None,
 ) -> Fitted:
-    """Train in `folder`, or go on there; `stop_after` raises `StoppedError` once that epoch is saved."""
+    """Train in `folder`, or go on there, on `part` of the drawn images.
+
+    `stop_after` raises `StoppedError` once that epoch is saved.
+    """
 
     def stop(result: object) -> None:
         if result.epoch == stop_after:
@@ -61,7 +65,7 @@ def fitted(
     return fit(
         network,
         recipe,
-        examples(workshop, "train"),
+        examples(workshop, "train")[part],
         examples(workshop, "val"),
         run=Run.of(recipe, "drawn", digest),
         at=Workplace(folder, FLOAT32, memory=memory),

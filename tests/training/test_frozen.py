@@ -5,7 +5,7 @@ from core.errors import TrainingError
 from core.training import frozen
 from core.training.data import AugmentedExamples
 from core.training.initial import initial_network
-from tests.training.network import StoppedError, fitted, small_recipe
+from tests.training.network import StoppedError, examples, fitted, small_recipe
 
 HEAD_ONLY = small_recipe((2, "head"))
 
@@ -69,6 +69,21 @@ def test_another_recipe_of_the_same_pictures_opens_none_again(workshop, memory, 
 
 
 @pytest.mark.usefixtures("remembered")
+def test_a_network_that_learns_from_a_part_of_the_pictures_opens_none_again(
+    workshop, memory, tmp_path, opened
+):
+    fitted(workshop, HEAD_ONLY, tmp_path / "remembered", memory=memory, part=slice(1, None, 2))
+    assert opened == []
+
+
+def test_a_picture_is_altered_alike_whichever_others_are_learned_from(workshop):
+    whole = AugmentedExamples(examples(workshop, "train"), HEAD_ONLY)
+    part = AugmentedExamples(whole.examples[5:], HEAD_ONLY)
+    assert torch.equal(whole[1, 5][0], part[1, 0][0])
+    assert not torch.equal(whole[1, 5][0], whole[2, 5][0])
+
+
+@pytest.mark.usefixtures("remembered")
 def test_another_seed_is_other_pictures(workshop, memory, tmp_path, opened):
     fitted(workshop, small_recipe((1, "head"), seed=4), tmp_path / "run", memory=memory)
     assert len(opened) == 24
@@ -99,10 +114,10 @@ def test_features_of_a_broken_off_epoch_are_kept(workshop, remembered, tmp_path,
 @pytest.mark.usefixtures("remembered")
 def test_damaged_features_are_named(workshop, tmp_path, memory):
     damaged = tmp_path / "memory"
-    for path in memory.rglob("*.npy"):
+    for path in memory.rglob("*.npz"):
         (damaged / path.parent.name).mkdir(parents=True, exist_ok=True)
         (damaged / path.parent.name / path.name).write_bytes(b"nonsense")
-    with pytest.raises(TrainingError, match=r"epoch-0\.npy cannot be read .* delete the file"):
+    with pytest.raises(TrainingError, match=r"epoch-0\.npz cannot be read .* delete the file"):
         fitted(workshop, HEAD_ONLY, tmp_path / "run", memory=damaged)
 
 
