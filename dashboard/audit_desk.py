@@ -17,9 +17,9 @@ from core.audit.inputs.address import Input
 from core.audit.inputs.listing import Source
 from core.audit.inputs.roots import Roots
 from core.audit.inputs.sources import sources_of
-from core.audit.lifecycle import NOTE, is_run, write_files
+from core.audit.lifecycle import NOTE, hold_every_ruling, is_run, write_files
 from core.audit.pictures import input_sources, picture_bytes
-from core.audit.queue import PICTURES, Queue, Request, Wish
+from core.audit.queue import PICTURES, UPLOADS, Queue, Request, Wish
 from core.audit.store.audits import AuditStore
 from core.audit.store.database import open_database
 from core.audit.store.pages import ResultPages
@@ -54,7 +54,7 @@ class Standing:
     def title(self) -> str:
         """What was put in, in a few words."""
         inputs = [Path(path) for path in self.request.inputs] if self.request else self.audit_inputs
-        names = ["uploaded files" if path.name == PICTURES else path.name for path in inputs]
+        names = ["uploaded files" if _is_of_uploads(path) else path.name for path in inputs]
         more = f" and {len(names) - 2} more" if len(names) > 2 else ""  # noqa: PLR2004  (two are named)
         return ", ".join(names[:2]) + more
 
@@ -76,6 +76,10 @@ class Standing:
         return datetime.fromtimestamp(self.request.asked if self.request else 0, UTC)
 
 
+def _is_of_uploads(path: Input) -> bool:
+    return isinstance(path, Path) and path.parts[-2:] == (UPLOADS, PICTURES)
+
+
 def queue() -> Queue:
     """Return the queue of this computer."""
     return Queue.of_this_computer()
@@ -89,6 +93,11 @@ def store() -> AuditStore:
         StoreError: it cannot be opened.
     """
     return AuditStore(open_database())
+
+
+def of_audit(name: str, audit: Audit) -> str:
+    """Return the key of what a session remembers of one audit, and of no other."""
+    return f"{name}-{audit.id}"
 
 
 def standings() -> list[Standing]:
@@ -181,12 +190,10 @@ def fresh_bytes(audit: Audit, name: str) -> bytes:
     Raises:
         OutputError: they cannot be written.
     """
-    ruled, path = results(audit).last_ruled(), kept_file(audit, name)
+    path = kept_file(audit, name)
     path.parent.mkdir(exist_ok=True)
     with FileLock(path.parent / ".files.lock"):
-        if not path.is_file() or (
-            ruled and datetime.fromisoformat(ruled).timestamp() >= int(path.stat().st_mtime)
-        ):
+        if not path.is_file() or not hold_every_ruling(store(), audit, path.parent):
             write_files(store(), audit, path.parent, _reachable(audit.id))
         return path.read_bytes()
 

@@ -35,6 +35,8 @@ from core.errors import AuditError, OutputError
 
 NOTE = "audit.json"
 LOCK = ".audit.lock"
+RULINGS = ".newest-ruling"
+"""Which ruling was the newest when the files beside it were written."""
 WISHES = (State.PAUSING, State.CANCELLING)
 
 
@@ -147,8 +149,19 @@ def write_files(store: AuditStore, audit: Audit, folder: Path, sources: Sequence
     """
     from core.audit.report.reports import write_reports  # noqa: PLC0415  (its libraries: only at the end)
 
+    newest = store.results(audit).newest_ruling()  # those made from now on may be missing
+    (folder / RULINGS).unlink(missing_ok=True)
     write_results(store, audit, folder)
     write_reports(store, audit, folder, sources)
+    atomic.write(folder / RULINGS, str(newest).encode())
+
+
+def hold_every_ruling(store: AuditStore, audit: Audit, folder: Path) -> bool:
+    """Whether the files that `write_files` left in `folder` are whole and hold every ruling made until now."""
+    try:
+        return int((folder / RULINGS).read_text("ascii")) == store.results(audit).newest_ruling()
+    except (FileNotFoundError, ValueError):
+        return False
 
 
 def _sources_left(audit: Audit) -> Sequence[Source]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -34,7 +35,7 @@ def picture_bytes(sources: Sequence[Source], item: Planned) -> bytes:
     """Read the file of one picture of an audit.
 
     Raises:
-        ImageError: it was refused, is a video or too large, or cannot be read any more.
+        ImageError: it was refused, is a video or too large, cannot be read any more, or is not the file that was judged.
     """
     if item.refused:
         raise ImageError(item.refused)
@@ -44,4 +45,9 @@ def picture_bytes(sources: Sequence[Source], item: Planned) -> bytes:
         data = stream.read(DEFAULT_LIMITS.max_bytes + 1)
     if len(data) > DEFAULT_LIMITS.max_bytes:
         raise ImageError(f"'{item.path}' is over the limit of {DEFAULT_LIMITS.max_bytes / 1e6:.0f} MB.")
+    if hashlib.sha256(data).hexdigest() != item.sha256:
+        raise ImageError(
+            f"'{item.path}' was changed since it was judged, and what lies there now is not shown: put the file back as it "
+            "was, or audit it anew."
+        )
     return data

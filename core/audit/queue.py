@@ -23,7 +23,7 @@ from core.audit.inputs.roots import Roots
 from core.audit.inputs.sources import ZIP_START
 from core.audit.store.records import Audit
 from core.corpus import atomic
-from core.errors import AuditError
+from core.errors import AuditError, OutputError
 from core.images import printable
 
 VARIABLE: Final = "VERSO_AUDITS"
@@ -35,6 +35,10 @@ UPLOADS: Final = "uploads"
 PICTURES: Final = "pictures"
 DRAFTS_KEPT: Final = 86_400.0
 """Seconds after which uploads that nobody made an audit of are removed."""
+
+
+LONGEST_NAME: Final = 200
+"""Bytes of a file's name; disks take 255, and a number may be added."""
 
 
 class Wish(StrEnum):
@@ -107,19 +111,34 @@ class Queue:
     def spool(self, audit_id: str, name: str, file: IO[bytes]) -> None:
         """Write one upload into a draft. A zip or a list becomes an input of its own.
 
-        Its name loses its folders; a name given twice gets a number.
+        Its name loses its folders, and its middle if it is too long for a disk; a name given twice gets a number.
+
+        Raises:
+            AuditError: the draft is gone.
+            OutputError: the disk does not take the file, for example because it is full.
         """
         start = file.read(len(ZIP_START[0]))
         file.seek(0)
-        bare = Path(name.replace("\\", "/")).name.lstrip(".").replace("\0", "")[-200:] or "file"
+        bare = _fit(Path(name.replace("\\", "/")).name.lstrip(".").replace("\0", "")) or "file"
         apart = start in ZIP_START or bare.lower().endswith((".zip", ".txt", ".csv", ".tsv"))
         folder = self.folder(audit_id) / UPLOADS / ("" if apart else PICTURES)
         target, number = folder / bare, 1
         while target.exists():
             number += 1
             target = folder / f"{Path(bare).stem} ({number}){Path(bare).suffix}"
-        with target.open("xb") as written:
-            shutil.copyfileobj(file, written)
+        try:
+            with target.open("xb") as written:
+                shutil.copyfileobj(file, written)
+        except FileNotFoundError as error:
+            raise AuditError(
+                "What was dropped before is not on the server any more, for nothing was made of it within a day: open the "
+                "list of audits and drop all files again."
+            ) from error
+        except OSError as error:
+            target.unlink(missing_ok=True)
+            raise OutputError(
+                f"'{printable(bare)}' cannot be kept on the server ({error.strerror}): make room there and drop it again."
+            ) from error
 
     def uploads(self, audit_id: str) -> list[Path]:
         """Return the inputs a draft holds: its folder of single files, its archives and lists."""
@@ -145,10 +164,14 @@ class Queue:
         """Ask for an audit, of a draft if its id is given, and return its id.
 
         Raises:
-            AuditError: nothing is named.
+            AuditError: nothing is named, or an audit of this draft was asked for before.
         """
         if not inputs:
             raise AuditError("There is nothing to audit: drop files, or name a folder of the server.")
+        if audit_id and self.find(audit_id):
+            raise AuditError(
+                "These files are an audit already: open it from the list of audits, or drop the files again for another."
+            )
         audit_id = audit_id or uuid.uuid4().hex
         self._write(Request(audit_id, tuple(str(path.absolute()) for path in inputs), model, time.time()))
         return audit_id
@@ -265,3 +288,10 @@ class Queue:
 
     def _replace(self, request: Request) -> None:
         atomic.write(self.folder(request.id) / REQUEST, json.dumps(asdict(request)).encode())
+
+
+def _fit(name: str) -> str:
+    """Shorten a name to `LONGEST_NAME` bytes, and leave it its extension."""
+    ending = Path(name).suffix if len(Path(name).suffix) < len(".extension") else ""
+    stem = os.fsencode(name.removesuffix(ending))[: LONGEST_NAME - len(os.fsencode(ending))]
+    return stem.decode("utf-8", "ignore") + ending

@@ -12,7 +12,7 @@ from sqlalchemy import Engine, insert, select
 
 from core.audit.spreadsheet import neutral
 from core.audit.store.audits import now
-from core.audit.store.database import writing
+from core.audit.store.database import reading, writing
 from core.audit.store.records import Choice
 from core.audit.store.tables import reviews
 from core.errors import RulingError
@@ -104,7 +104,7 @@ class Rulings:
 
     def _found(self, condition: Any) -> list[Ruling]:  # noqa: ANN401 - an SQL expression
         columns = [reviews.c[field.name] for field in fields(Ruling)]
-        with self._engine.connect() as connection:
+        with reading(self._engine) as connection:
             rows = connection.execute(select(*columns).where(condition).order_by(reviews.c.id))
             return [Ruling(*row) for row in rows]
 

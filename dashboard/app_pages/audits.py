@@ -3,13 +3,13 @@
 import pandas as pd
 import streamlit as st
 
-from core.errors import VersoError
 from dashboard.audit_desk import AUDIT, Standing, keep_working, standing, standings, store
 from dashboard.parts.audit_queue import audit_queue
 from dashboard.parts.audit_results import distribution, downloads
 from dashboard.parts.audit_start import audit_start
 from dashboard.parts.audit_table import audit_table
 from dashboard.parts.audit_watch import audit_watch, figures
+from dashboard.parts.error_sentence import errors_told
 from dashboard.parts.escaping import escaped
 
 TABS = ["Review queue", "All files", "Distribution", "Downloads"]
@@ -22,11 +22,8 @@ def every_audit() -> None:
         "Judge a whole collection. An audit runs on the server: you may close this page, and after a crash it goes on "
         "where it was."
     )
-    with st.container(border=True):
-        try:
-            audit_start()
-        except VersoError as error:
-            st.error(escaped(str(error)), icon=":material/error:")
+    with st.container(border=True), errors_told():
+        audit_start()
     past_audits()
 
 
@@ -69,9 +66,19 @@ def past_audits() -> None:
     st.caption("Select an audit to open it.")
 
 
+def leave() -> None:
+    """Take the audit out of the address."""
+    del st.query_params[AUDIT]
+
+
+def back_to_all() -> None:
+    """Draw the way to the list of all audits."""
+    st.button("All audits", icon=":material/arrow_back:", type="tertiary", on_click=leave)
+
+
 def one_audit(what: Standing) -> None:
     """Draw one audit."""
-    st.page_link("app_pages/audits.py", label="All audits", icon=":material/arrow_back:")
+    back_to_all()
     st.title(escaped(what.title), anchor=False)
     size = f" · {what.audit.planned:,} files" if what.audit and what.audit.planned is not None else ""
     st.caption(f"Model {escaped(what.model)} · asked for {what.begun:%Y-%m-%d %H:%M} UTC{size}")
@@ -98,13 +105,11 @@ def one_audit(what: Standing) -> None:
 
 
 asked = st.query_params.get(AUDIT)
-try:
+with errors_told():
     if asked is None:
         every_audit()
     elif (wanted := standing(asked)) is not None:
         one_audit(wanted)
     else:
-        st.page_link("app_pages/audits.py", label="All audits", icon=":material/arrow_back:")
+        back_to_all()
         st.warning(f"There is no audit **{escaped(asked)}** on this computer.")
-except VersoError as error:
-    st.error(escaped(str(error)), icon=":material/error:")

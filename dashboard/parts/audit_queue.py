@@ -6,35 +6,47 @@ import streamlit as st
 
 from core.audit.store.pages import QUEUE
 from core.audit.store.records import Audit
-from dashboard.audit_desk import results
+from dashboard.audit_desk import of_audit, results
+from dashboard.parts.error_sentence import errors_told
 from dashboard.parts.escaping import escaped
 from dashboard.parts.ruling_panel import LAST, analyst_name, ruling_panel
 
-PASSED: Final = "queue-passed"
-AGAIN: Final = "queue-again"
+PASSED: Final = "passed"
+AGAIN: Final = "again"
 
 
 @st.fragment
 def audit_queue(audit: Audit) -> None:
     """Draw the first file that waits, and what moves through the queue."""
+    with errors_told():
+        _first_that_waits(audit)
+
+
+def _first_that_waits(audit: Audit) -> None:
     pages = results(audit)
     waiting = pages.count(QUEUE)
-    at = min(st.session_state.get(PASSED, 0), max(0, waiting - 1))
-    again = st.session_state.get(AGAIN)
+    passed, looked_at_again = of_audit(PASSED, audit), of_audit(AGAIN, audit)
+    at = min(st.session_state.get(passed, 0), max(0, waiting - 1))
+    again = st.session_state.get(looked_at_again)
     analyst_name()
-    _last()
+    _last(audit)
     row = pages.row(*again) if again else next(iter(pages.page(QUEUE, at, 1)), None)
     if row is None:
         st.success("Nothing waits for a ruling.", icon=":material/done_all:")
         return
+
+    def go(to: int) -> None:
+        st.session_state.pop(looked_at_again, None)
+        st.session_state[passed] = to
+
     line = st.container(horizontal=True, vertical_alignment="center", gap="small")
     line.button(
         "Previous", key="queue-back", icon=":material/arrow_back:", shortcut="Left", disabled=not (at or again),
-        on_click=_go, args=(at if again else at - 1,),
+        on_click=go, args=(at if again else at - 1,),
     )  # fmt: skip
     line.button(
         "Next", key="queue-on", icon=":material/arrow_forward:", shortcut="Right", disabled=at + 1 >= waiting,
-        on_click=_go, args=(at + 1,),
+        on_click=go, args=(at + 1,),
     )  # fmt: skip
     where = (
         "Ruled before; rule again to change it."
@@ -42,24 +54,18 @@ def audit_queue(audit: Audit) -> None:
         else f"{at + 1:,} of {waiting:,} not ruled yet, the most uncertain first."
     )
     line.markdown(where, width="content")
-    ruling_panel(audit, row, "queue", lambda: st.session_state.pop(AGAIN, None))
+    ruling_panel(audit, row, "queue", lambda: st.session_state.pop(looked_at_again, None))
 
 
-def _go(at: int) -> None:
-    st.session_state.pop(AGAIN, None)
-    st.session_state[PASSED] = at
-
-
-def _last() -> None:
-    """Say what was ruled last, and offer to look at it again."""
-    last = st.session_state.get(LAST)
+def _last(audit: Audit) -> None:
+    """Say what was ruled last in this audit, and offer to look at it again."""
+    last = st.session_state.get(of_audit(LAST, audit))
     if not last:
         return
     position, part, name, choice = last
     line = st.container(horizontal=True, vertical_alignment="center", gap="small")
     line.markdown(f"Ruled **{choice}**: {escaped(name)}", width="content")
-    line.button("Look again", key="queue-again-button", icon=":material/undo:", type="tertiary", shortcut="Z", on_click=_again, args=(position, part))  # fmt: skip
-
-
-def _again(position: int, part: int) -> None:
-    st.session_state[AGAIN] = (position, part)
+    line.button(
+        "Look again", key="queue-again-button", icon=":material/undo:", type="tertiary", shortcut="Z",
+        on_click=st.session_state.update, args=({of_audit(AGAIN, audit): (position, part)},),
+    )  # fmt: skip

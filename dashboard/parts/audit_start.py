@@ -30,13 +30,14 @@ def audit_start() -> None:
         "line, or a CSV with a column `path`. The files stay in this server's audit folder with the results.",
     )
     if dropped:
-        draft = draft or queue().draft()
+        if not draft or queue().find(draft):
+            draft = queue().draft()
         for file in dropped:
             queue().spool(draft, file.name, file)
         st.query_params[DRAFT] = draft
         st.session_state[DROPS] = st.session_state.get(DROPS, 0) + 1
         st.rerun()  # with an emptied uploader: the files are on the disk now
-    inputs = queue().uploads(draft) if draft else []
+    inputs = queue().uploads(draft) if draft and not queue().find(draft) else []
     named = _folder()
     if inputs:
         _ready(draft, inputs)

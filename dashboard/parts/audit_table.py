@@ -14,6 +14,7 @@ from core.audit.store.records import Audit, Row
 from core.errors import VersoError
 from core.verdict import Label
 from dashboard.audit_desk import results, thumbnail
+from dashboard.parts.error_sentence import errors_told
 from dashboard.parts.ruling_panel import analyst_name, ruling_panel
 
 PER_PAGE: Final = 25
@@ -24,6 +25,11 @@ ROW_HEIGHT: Final = 56
 @st.fragment
 def audit_table(audit: Audit) -> None:
     """Draw the filters, a page of the table, and the selected file."""
+    with errors_told():
+        _page_of_files(audit)
+
+
+def _page_of_files(audit: Audit) -> None:
     pages = results(audit)
     judges = list(pages.judges())
     staged = bool(set(judges) - {audit.configuration.model})

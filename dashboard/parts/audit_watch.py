@@ -18,6 +18,7 @@ from dashboard.audit_desk import (
     store,
     why_not_resumed,
 )
+from dashboard.parts.error_sentence import errors_told
 from dashboard.parts.escaping import escaped
 
 SAYS = {
@@ -38,6 +39,11 @@ ERRORS = 5
 @st.fragment(run_every=1)
 def audit_watch(audit_id: str, drawn: str) -> None:
     """Draw how far an audit is, each second; and the whole page again when its state is no more the one `drawn`."""
+    with errors_told():
+        _how_far(audit_id, drawn)
+
+
+def _how_far(audit_id: str, drawn: str) -> None:
     now = standing(audit_id)
     if now is None:
         st.rerun()

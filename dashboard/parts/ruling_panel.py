@@ -1,6 +1,7 @@
 """One file of an audit with its picture and verdict, and the analyst's ruling on it, by mouse or by key."""
 
 import html
+import time
 from collections.abc import Callable
 from typing import Final
 from urllib.parse import urlencode
@@ -11,7 +12,8 @@ from core.audit.store.records import Audit, Choice, Row
 from core.errors import VersoError
 from core.review.wording import TITLES
 from core.verdict import Label
-from dashboard.audit_desk import AUDIT, POSITION, store, thumbnail
+from dashboard.audit_desk import AUDIT, POSITION, of_audit, store, thumbnail
+from dashboard.parts.error_sentence import error_sentence
 from dashboard.parts.escaping import escaped
 from dashboard.parts.verdict_card import COLOURS
 from dashboard.review_by_address import BACK, IMAGE
@@ -24,7 +26,12 @@ WORDS: Final = {
     Choice.OVERRIDE: ("Override", "The verdict is wrong."),
     Choice.UNSURE: ("Unsure", "You cannot tell either."),
 }
-LAST: Final = "audit-last-ruled"
+LAST: Final = "last-ruled"
+FAILED: Final = "ruling-failed"
+DRAWN: Final = "ruling-drawn"
+TOO_EARLY: Final = "Not ruled: that key came before this picture could be looked at. Press it again."
+LOOK: Final = 0.5
+"""Seconds a picture is on the screen before a ruling on it counts; a key held down starts them anew each time."""
 
 
 def analyst_name() -> None:
@@ -120,23 +127,37 @@ def _ruling(audit: Audit, row: Row, key: str, ruled: Callable[[], None]) -> None
     st.text_input("Note", key=note_key, placeholder="why, if it is worth saying")
     named = bool((st.session_state.get(NAME) or "").strip())
 
+    drawn = (audit.id, row.position, row.part)
+    if st.session_state.get(DRAWN, (None,))[0] != drawn:
+        st.session_state[DRAWN] = (drawn, time.monotonic())
+
     def rule(choice: Choice) -> None:
-        store().rule(
-            audit.id,
-            row.position,
-            choice,
-            name=st.session_state[NAME],
-            note=st.session_state.get(note_key) or "",
-            part=row.part,
-        )
-        st.session_state[LAST] = (row.position, row.part, row.path.rsplit("/", 1)[-1], str(choice))
+        _, since = st.session_state[DRAWN]
+        if time.monotonic() - since < LOOK:
+            st.session_state[DRAWN] = (drawn, time.monotonic())
+            st.session_state[FAILED] = (drawn, TOO_EARLY)
+            return
+        try:
+            store().rule(
+                audit.id,
+                row.position,
+                choice,
+                name=st.session_state[NAME],
+                note=st.session_state.get(note_key) or "",
+                part=row.part,
+            )
+        except VersoError as error:
+            st.session_state[FAILED] = (drawn, str(error))
+            return
+        last = (row.position, row.part, row.path.rsplit("/", 1)[-1], str(choice))
+        st.session_state[of_audit(LAST, audit)] = last
         ruled()
 
     line = st.container(horizontal=True, gap="small")
     for choice, (label, meaning) in WORDS.items():
         line.button(
             label,
-            key=f"rule-{key}-{choice}",
+            key=f"rule-{key}-{choice}-{row.position}-{row.part}",  # one that comes late rules on no other file
             shortcut=KEYS[choice],
             help=meaning if named else "Enter your name first.",
             disabled=not named,
@@ -145,3 +166,6 @@ def _ruling(audit: Audit, row: Row, key: str, ruled: Callable[[], None]) -> None
         )
     if not named:
         st.caption("Enter your name above to rule.")
+    of, why = st.session_state.pop(FAILED, (drawn, ""))
+    if why and of == drawn:
+        error_sentence(why)

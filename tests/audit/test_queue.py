@@ -58,6 +58,33 @@ def test_uploads_keep_their_own_names_and_lose_their_folders(queue, worker, stor
     assert picture_bytes(sources, store.results(store.find(asked)).planned(0)) == data
 
 
+def test_an_upload_with_a_name_too_long_for_a_disk_keeps_its_start_and_its_kind(queue):
+    draft = queue.draft()
+    for _ in range(2):
+        queue.spool(draft, f"{'絵' * 100}.jpg", io.BytesIO(b"x"))
+    (pictures,) = queue.uploads(draft)
+    names = sorted(path.name for path in pictures.iterdir())
+    assert len(names) == 2
+    assert all(name.startswith("絵" * 60) and name.endswith(".jpg") for name in names)
+
+
+def test_what_was_dropped_too_long_ago_is_asked_for_again(queue):
+    draft = queue.draft()
+    queue.discard(draft)
+    with pytest.raises(AuditError, match="drop all files again"):
+        queue.spool(draft, "a.jpg", io.BytesIO(b"x"))
+
+
+def test_uploads_are_one_audit_and_no_more(queue, folder):
+    draft = queue.draft()
+    queue.spool(draft, "a.jpg", io.BytesIO(b"x"))
+    queue.ask(tuple(queue.uploads(draft)), "stub", draft)
+    queue.wish(draft, Wish.PAUSE)
+    with pytest.raises(AuditError, match="an audit already"):
+        queue.ask((folder,), "stub", draft)
+    assert queue.find(draft).wish is Wish.PAUSE
+
+
 def test_a_folder_that_is_not_offered_is_refused_with_a_sentence(queue, worker, tmp_path):
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()

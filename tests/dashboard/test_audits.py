@@ -1,3 +1,5 @@
+import hashlib
+import io
 from pathlib import Path
 
 import pytest
@@ -6,12 +8,15 @@ from filelock import FileLock
 from sqlalchemy import URL
 from streamlit.testing.v1 import AppTest
 
+from core.audit import lifecycle
 from core.audit.lifecycle import LOCK, Order, carry_out
 from core.audit.queue import Queue, Wish
 from core.audit.store.audits import AuditStore
 from core.audit.store.records import Choice, State
 from core.audit.worker import Worker
+from core.errors import ImageError
 from dashboard import audit_desk
+from dashboard.parts import ruling_panel
 from tests.audit.conftest import folder, stub  # noqa: F401  (fixtures)
 from tests.cards import lay, network_card
 
@@ -27,6 +32,7 @@ def desk(tmp_path, monkeypatch, folder):  # noqa: F811
     monkeypatch.setenv("VERSO_DATABASE_URL", f"sqlite:///{tmp_path / 'audits.db'}")
     lay(network_card("net"), tmp_path / "models")
     monkeypatch.setattr(audit_desk._Hired, "work", lambda _: None)
+    monkeypatch.setattr(ruling_panel, "LOOK", 0.0)
     st.cache_resource.clear()
     with AuditStore.open(URL.create("sqlite", database=str(tmp_path / "audits.db"))) as opened:
         yield opened
@@ -108,6 +114,99 @@ def test_a_ruling_takes_the_file_out_of_the_queue_and_is_in_the_results(finished
     ruled = [row for row in desk.all_rows(finished) if row.ruling]
     assert [(row.ruling, row.ruled_by) for row in ruled] == [("override", "Ada")]
     assert b"override,Ada" in audit_desk.fresh_bytes(desk.find(finished), "results.csv")
+
+
+def test_what_one_audit_was_ruled_leaves_another_alone(finished, desk, folder):  # noqa: F811
+    queue = Queue.of_this_computer()
+    other = queue.ask((folder / "sub", folder), "stub")
+    Worker(queue, desk).run(queue.find(other))
+    app = opened(audit=finished)
+    app.text_input(key="analyst").set_value("Ada").run()
+    press(press(press(app, "Next"), "Next"), "Agree")
+    app.query_params["audit"] = other
+    app.run()
+    assert "1 of 41 not ruled yet" in text_of(app)
+    assert "Look again" not in [button.label for button in app.button]
+
+
+def test_a_key_held_down_rules_on_no_picture_unseen(finished, desk, monkeypatch):
+    monkeypatch.setattr(ruling_panel, "LOOK", 3600.0)
+    app = opened(audit=finished)
+    app.text_input(key="analyst").set_value("Ada").run()
+    press(press(app, "Agree"), "Agree")
+    assert "Not ruled: that key came before" in text_of(app)
+    assert not [row for row in desk.all_rows(finished) if row.ruling]
+    monkeypatch.setattr(ruling_panel, "LOOK", 0.0)
+    press(app, "Agree")
+    assert len([row for row in desk.all_rows(finished) if row.ruling]) == 1
+
+
+def test_a_file_changed_since_it_was_judged_is_not_shown(finished, desk, drawings):
+    row = desk.rows(finished)[7]
+    name, data = audit_desk.file_of(finished, str(row.position))
+    assert (name, hashlib.sha256(data).hexdigest()) == (Path(row.path).name, row.sha256)
+    Path(row.path).write_bytes(drawings.file(drawings.quadrants((64, 48))))
+    with pytest.raises(ImageError, match="changed since it was judged"):
+        audit_desk.file_of(finished, str(row.position))
+
+
+def test_a_ruling_that_cannot_be_kept_is_a_sentence(finished):
+    app = opened(audit=finished)
+    app.text_input(key="analyst").set_value("Ada").run()
+    with audit_desk.store()._engine.begin() as connection:
+        connection.exec_driver_sql("DROP TABLE rulings")
+    press(app, "Agree")
+    assert "cannot be read" in text_of(app)
+
+
+def test_a_ruling_made_while_the_files_are_written_is_in_the_next_download(finished, desk, monkeypatch):
+    audit = desk.find(finished)
+    desk.rule(finished, 0, Choice.UNSURE, name="Ada")
+    write = lifecycle.write_results
+
+    def write_and_rule(*arguments):
+        write(*arguments)
+        monkeypatch.setattr(lifecycle, "write_results", write)
+        desk.rule(finished, 0, Choice.OVERRIDE, name="Ada")
+
+    monkeypatch.setattr(lifecycle, "write_results", write_and_rule)
+    path = audit_desk.kept_file(audit, "results.csv")
+    lifecycle.write_files(desk, audit, path.parent, ())
+    assert b"unsure,Ada" in path.read_bytes()
+    assert b"override,Ada" in audit_desk.fresh_bytes(audit, "results.csv")
+
+
+def test_files_that_are_an_audit_already_start_no_second_one(desk, drawings):  # noqa: ARG001
+    app = opened()
+    data = drawings.file(drawings.painting())
+    app.file_uploader[0].set_value([("a.png", data, "image/png")]).run()
+    draft = app.query_params["draft"]
+    draft = draft[0] if isinstance(draft, list) else draft
+    press(app, "Start the audit")
+    before = Queue.of_this_computer().find(draft)
+    app = opened(draft=draft)
+    assert "Ready" not in text_of(app)
+    assert next(button for button in app.button if button.label == "Start the audit").disabled
+    assert Queue.of_this_computer().find(draft) == before
+
+
+def test_the_way_back_to_all_audits_leaves_none_in_the_address(finished):
+    app = opened(audit=finished, analyst="Ada")
+    press(app, "All audits")
+    assert "audit" not in app.query_params
+    assert "Judge a whole collection" in text_of(app)
+
+
+def test_a_folder_that_is_called_like_that_of_uploads_keeps_its_name(desk, tmp_path):  # noqa: ARG001
+    named = tmp_path / "offered" / "pictures"
+    named.mkdir(parents=True)
+    queue = Queue.of_this_computer()
+    assert audit_desk.standing(queue.ask((named,), "stub")).title == "pictures"
+    draft = queue.draft()
+    queue.spool(draft, "a.png", io.BytesIO(b"x"))
+    assert (
+        audit_desk.standing(queue.ask(tuple(queue.uploads(draft)), "stub", draft)).title == "uploaded files"
+    )
 
 
 @pytest.fixture

@@ -28,7 +28,7 @@ from sqlalchemy import delete as delete_from
 
 from core.audit.configuration import Configuration
 from core.audit.inputs.address import Input, input_of
-from core.audit.store.database import open_database, writing
+from core.audit.store.database import open_database, reading, writing
 from core.audit.store.pages import ResultPages, is_original, result_columns
 from core.audit.store.records import (
     Audit,
@@ -103,7 +103,7 @@ class AuditStore:
 
     def state(self, audit_id: str) -> State:
         """Return how far an audit is."""
-        with self._engine.connect() as connection:
+        with reading(self._engine) as connection:
             return State(connection.scalars(select(audits.c.state).where(audits.c.id == audit_id)).one())
 
     def set_state(self, audit_id: str, state: State) -> None:
@@ -161,7 +161,7 @@ class AuditStore:
             .where(items.c.audit_id == audit_id, items.c.part == 0, items.c.sha256.in_(hashes))
             .group_by(items.c.sha256)
         )
-        with self._engine.connect() as connection:
+        with reading(self._engine) as connection:
             return {row.sha256: row.position for row in connection.execute(found)}
 
     def planned(self, audit_id: str) -> Iterator[Planned]:
@@ -174,7 +174,7 @@ class AuditStore:
                 .order_by(items.c.position)
                 .limit(PAGE)
             )
-            with self._engine.connect() as connection:
+            with reading(self._engine) as connection:
                 found = [Planned(*row) for row in connection.execute(page)]
             if not found:
                 return
@@ -186,7 +186,7 @@ class AuditStore:
         bounds = select(func.min(items.c.chunk), func.max(items.c.chunk)).where(
             items.c.audit_id == audit_id, items.c.state == ItemState.WAITING
         )
-        with self._engine.connect() as connection:
+        with reading(self._engine) as connection:
             first, last = connection.execute(bounds).one()
         return range(0) if first is None else range(first, last + 1)
 
@@ -197,7 +197,7 @@ class AuditStore:
             .where(items.c.audit_id == audit_id, items.c.chunk == number, items.c.part == 0)
             .order_by(items.c.position)
         )
-        with self._engine.connect() as connection:
+        with reading(self._engine) as connection:
             return [Planned(*row) for row in connection.execute(found)]
 
     def record(self, audit_id: str, chunk: Sequence[Planned], findings: Sequence[Finding]) -> None:
@@ -226,7 +226,7 @@ class AuditStore:
         )
         by_state: dict[str, int] = dict.fromkeys(ItemState, 0)
         verdicts: dict[str, int] = {}
-        with self._engine.connect() as connection:
+        with reading(self._engine) as connection:
             for state, verdict, count in connection.execute(grouped):
                 by_state[state] += count
                 if state == ItemState.JUDGED:
@@ -250,7 +250,7 @@ class AuditStore:
                 func.coalesce(original.c.state, items.c.state) == ItemState.REFUSED,
             )
         )
-        with self._engine.connect() as connection:
+        with reading(self._engine) as connection:
             return connection.scalars(counted).one()
 
     def looks(self, audit_id: str) -> tuple[NDArray[np.int64], NDArray[np.uint64]]:
@@ -260,7 +260,7 @@ class AuditStore:
             .where(items.c.audit_id == audit_id, items.c.part == 0, items.c.look.is_not(None))
             .order_by(items.c.position)
         )
-        with self._engine.connect() as connection:
+        with reading(self._engine) as connection:
             pairs = np.array(connection.execute(found).fetchall(), np.int64).reshape(-1, 2)
         return pairs[:, 0], pairs[:, 1].astype(np.uint64)
 
@@ -327,7 +327,7 @@ class AuditStore:
             .order_by(items.c.position, items.c.part)
             .limit(limit)
         )
-        with self._engine.connect() as connection:
+        with reading(self._engine) as connection:
             return [Row(*row) for row in connection.execute(page)]
 
     def results(self, audit: Audit) -> ResultPages:
@@ -344,7 +344,7 @@ class AuditStore:
 
     def _audits(self, condition: Any) -> list[Audit]:  # noqa: ANN401 - an SQL expression
         found = select(audits).where(condition).order_by(audits.c.created.desc(), audits.c.id)
-        with self._engine.connect() as connection:
+        with reading(self._engine) as connection:
             return [
                 Audit(
                     id=row.id,

@@ -80,6 +80,23 @@ def open_database(url: URL | None = None) -> Engine:
 
 
 @contextmanager
+def reading(engine: Engine) -> Iterator[Connection]:
+    """Open a transaction that only reads.
+
+    Raises:
+        StoreError: the database cannot be reached or read.
+    """
+    try:
+        with engine.connect() as connection:
+            yield connection
+    except OperationalError as error:
+        raise StoreError(
+            f"The database of audits {engine.url.render_as_string(hide_password=True)} cannot be read "
+            f"({error.orig}): reach it again, or restore it from a copy."
+        ) from error
+
+
+@contextmanager
 def writing(engine: Engine) -> Iterator[Connection]:
     """Open a transaction that writes; it is durable when the block ends, and undone if the block raises.
 

@@ -21,6 +21,7 @@ from sqlalchemy import (
     select,
 )
 
+from core.audit.store.database import reading
 from core.audit.store.records import ItemState, Planned, Row
 from core.audit.store.tables import items, rulings
 from core.provenance.evidence import Says
@@ -90,7 +91,7 @@ class ResultPages:
         order: list[ColumnElement[Any]] = [items.c.position, items.c.part]
         if wanted.uncertain_first:
             order.insert(0, func.coalesce(func.abs(columns["p_ai"] - self._middle), 2))
-        with self._engine.connect() as connection:
+        with reading(self._engine) as connection:
             found = connection.execute(chosen.order_by(*order).limit(limit).offset(offset))
             return [Row(*row) for row in found]
 
@@ -98,7 +99,7 @@ class ResultPages:
         """Count the wanted rows."""
         columns, results = result_columns()
         chosen = self._chosen(select(func.count()), results, columns, wanted)
-        with self._engine.connect() as connection:
+        with reading(self._engine) as connection:
             return int(connection.scalars(chosen).one())
 
     def row(self, position: int, part: int = 0) -> Row | None:
@@ -109,7 +110,7 @@ class ResultPages:
             .select_from(results)
             .where(items.c.audit_id == self._audit_id, items.c.position == position, items.c.part == part)
         )
-        with self._engine.connect() as connection:
+        with reading(self._engine) as connection:
             row = connection.execute(found).one_or_none()
         return None if row is None else Row(*row)
 
@@ -118,7 +119,7 @@ class ResultPages:
         found = select(*(items.c[name] for name in Planned.__dataclass_fields__)).where(
             items.c.audit_id == self._audit_id, items.c.position == position, items.c.part == 0
         )
-        with self._engine.connect() as connection:
+        with reading(self._engine) as connection:
             row = connection.execute(found).one_or_none()
         return None if row is None else Planned(*row)
 
@@ -135,7 +136,7 @@ class ResultPages:
             .group_by(items.c.verdict, number)
         )
         counted: Counter[tuple[str, int]] = Counter()
-        with self._engine.connect() as connection:
+        with reading(self._engine) as connection:
             for verdict, place, count in connection.execute(grouped):
                 counted[verdict, place] = count
         return {label: [counted[label, place] for place in range(BINS)] for label in Label}
@@ -148,7 +149,7 @@ class ResultPages:
             .group_by(items.c.model)
             .order_by(items.c.model)
         )
-        with self._engine.connect() as connection:
+        with reading(self._engine) as connection:
             return {row.model: row[1] for row in connection.execute(grouped)}
 
     def evidence(self) -> dict[str, int]:
@@ -158,15 +159,21 @@ class ResultPages:
             .where(items.c.audit_id == self._audit_id, items.c.part == 0, items.c.evidence.is_not(None))
             .group_by(items.c.evidence_says)
         )
-        with self._engine.connect() as connection:
+        with reading(self._engine) as connection:
             counted = {row.evidence_says: row[1] for row in connection.execute(grouped)}
         return {says: counted.get(says, 0) for says in Says}
 
     def last_ruled(self) -> str:
         """Return when the newest ruling was made, ISO 8601 in UTC, or ""."""
         newest = select(func.max(rulings.c.ruled_at)).where(rulings.c.audit_id == self._audit_id)
-        with self._engine.connect() as connection:
+        with reading(self._engine) as connection:
             return connection.scalars(newest).one() or ""
+
+    def newest_ruling(self) -> int:
+        """Return a number that grows with every ruling, 0 if there is none."""
+        newest = select(func.max(rulings.c.id)).where(rulings.c.audit_id == self._audit_id)
+        with reading(self._engine) as connection:
+            return connection.scalars(newest).one() or 0
 
     def _chosen(
         self, chosen: Select[Any], results: FromClause, columns: dict[str, ColumnElement[Any]], wanted: Wanted
