@@ -7,11 +7,11 @@ from typing import Final
 import pandas as pd
 import streamlit as st
 
-from core.audit.store.records import Choice
 from core.errors import VersoError
+from core.review.choices import Offer, offers
 from core.review.rulings import Ruling, as_csv
 from dashboard.parts.escaping import escaped
-from dashboard.parts.ruling_panel import NAME, WORDS
+from dashboard.parts.ruling_panel import NAME
 from dashboard.review_desk import Reviewed
 from dashboard.review_rulings import kept_rulings, report_of
 
@@ -39,24 +39,27 @@ def _buttons(item: Reviewed) -> None:
     line.text_input("Note", key=note_key, placeholder="why, if it is worth saying", width=420)
     named = bool((st.session_state.get(NAME) or "").strip())
 
-    def rule(choice: Choice) -> None:
+    def rule(offer: Offer) -> None:
         try:
             kept_rulings().add(
-                item.subject, choice, name=st.session_state[NAME], note=st.session_state[note_key] or ""
+                item.subject,
+                offer.choice,
+                name=st.session_state[NAME],
+                note=offer.note(st.session_state[note_key] or ""),
             )
         except VersoError as error:
             st.session_state[FAILED] = (item.id, str(error))
         else:
             st.session_state[note_key] = ""
 
-    for choice, (label, meaning) in WORDS.items():
+    for offer in offers(item.verdict.label):
         line.button(
-            label,
-            key=f"review-{choice}-{item.id}",
-            help=meaning if named else "Enter your name above the pictures first.",
+            offer.label,
+            key=f"review-{offer.key}-{item.id}",
+            help=offer.meaning if named else "Enter your name above the pictures first.",
             disabled=not named,
             on_click=rule,
-            args=(choice,),
+            args=(offer,),
         )
     line.download_button(
         "Report (PDF)",
@@ -83,7 +86,7 @@ def _told(ruling: Ruling, item: Reviewed) -> str:
         else f" on the verdict *{ruling.verdict}* of {escaped(ruling.model)}"
     )
     note = f": {escaped(ruling.note)}" if ruling.note else ""
-    return f"**{WORDS[Choice(ruling.ruling)][0]}**{about}, {escaped(ruling.ruled_by)}, {when} UTC{note}"
+    return f"**{ruling.ruling.capitalize()}**{about}, {escaped(ruling.ruled_by)}, {when} UTC{note}"
 
 
 def all_rulings() -> None:

@@ -8,8 +8,9 @@ from urllib.parse import urlencode
 
 import streamlit as st
 
-from core.audit.store.records import Audit, Choice, Row
+from core.audit.store.records import Audit, Row
 from core.errors import VersoError
+from core.review.choices import Offer, offers
 from core.review.wording import TITLES
 from core.verdict import Label
 from dashboard.audit_desk import AUDIT, POSITION, of_audit, store, thumbnail
@@ -20,12 +21,6 @@ from dashboard.review_by_address import BACK, IMAGE
 
 NAME: Final = "analyst"
 SIDE: Final = 900
-KEYS: Final = {Choice.AGREE: "A", Choice.OVERRIDE: "O", Choice.UNSURE: "U"}
-WORDS: Final = {
-    Choice.AGREE: ("Agree", "The verdict is right."),
-    Choice.OVERRIDE: ("Override", "The verdict is wrong."),
-    Choice.UNSURE: ("Unsure", "You cannot tell either."),
-}
 LAST: Final = "last-ruled"
 FAILED: Final = "ruling-failed"
 DRAWN: Final = "ruling-drawn"
@@ -131,7 +126,7 @@ def _ruling(audit: Audit, row: Row, key: str, ruled: Callable[[], None]) -> None
     if st.session_state.get(DRAWN, (None,))[0] != drawn:
         st.session_state[DRAWN] = (drawn, time.monotonic())
 
-    def rule(choice: Choice) -> None:
+    def rule(offer: Offer) -> None:
         _, since = st.session_state[DRAWN]
         if time.monotonic() - since < LOOK:
             st.session_state[DRAWN] = (drawn, time.monotonic())
@@ -141,28 +136,28 @@ def _ruling(audit: Audit, row: Row, key: str, ruled: Callable[[], None]) -> None
             store().rule(
                 audit.id,
                 row.position,
-                choice,
+                offer.choice,
                 name=st.session_state[NAME],
-                note=st.session_state.get(note_key) or "",
+                note=offer.note(st.session_state.get(note_key) or ""),
                 part=row.part,
             )
         except VersoError as error:
             st.session_state[FAILED] = (drawn, str(error))
             return
-        last = (row.position, row.part, row.path.rsplit("/", 1)[-1], str(choice))
+        last = (row.position, row.part, row.path.rsplit("/", 1)[-1], str(offer.choice))
         st.session_state[of_audit(LAST, audit)] = last
         ruled()
 
     line = st.container(horizontal=True, gap="small")
-    for choice, (label, meaning) in WORDS.items():
+    for offer in offers(Label(row.verdict or "")):
         line.button(
-            label,
-            key=f"rule-{key}-{choice}-{row.position}-{row.part}",  # one that comes late rules on no other file
-            shortcut=KEYS[choice],
-            help=meaning if named else "Enter your name first.",
+            offer.label,
+            key=f"rule-{key}-{offer.key}-{row.position}-{row.part}",  # one that comes late rules on no other file
+            shortcut=offer.key,
+            help=offer.meaning if named else "Enter your name first.",
             disabled=not named,
             on_click=rule,
-            args=(choice,),
+            args=(offer,),
         )
     if not named:
         st.caption("Enter your name above to rule.")

@@ -107,12 +107,15 @@ def test_uploads_are_on_the_disk_and_stay_after_a_reload(desk, drawings):  # noq
 def test_a_ruling_takes_the_file_out_of_the_queue_and_is_in_the_results(finished, desk):
     app = opened(audit=finished)
     assert "1 of 41 not ruled yet" in text_of(app)
-    assert next(button for button in app.button if button.label == "Agree").disabled
+    assert next(button for button in app.button if button.label == "Unsure").disabled
     app.text_input(key="analyst").set_value("Ada").run()
-    press(app, "Override")
+    assert "Agree" not in [button.label for button in app.button]
+    press(app, "Override: human-made")
     assert "1 of 40 not ruled yet" in text_of(app)
     ruled = [row for row in desk.all_rows(finished) if row.ruling]
-    assert [(row.ruling, row.ruled_by) for row in ruled] == [("override", "Ada")]
+    assert [(row.verdict, row.ruling, row.ruled_by, row.note) for row in ruled] == [
+        ("inconclusive", "override", "Ada", "human-made")
+    ]
     assert b"override,Ada" in audit_desk.fresh_bytes(desk.find(finished), "results.csv")
 
 
@@ -122,7 +125,7 @@ def test_what_one_audit_was_ruled_leaves_another_alone(finished, desk, folder): 
     Worker(queue, desk).run(queue.find(other))
     app = opened(audit=finished)
     app.text_input(key="analyst").set_value("Ada").run()
-    press(press(press(app, "Next"), "Next"), "Agree")
+    press(press(press(app, "Next"), "Next"), "Unsure")
     app.query_params["audit"] = other
     app.run()
     assert "1 of 41 not ruled yet" in text_of(app)
@@ -133,11 +136,11 @@ def test_a_key_held_down_rules_on_no_picture_unseen(finished, desk, monkeypatch)
     monkeypatch.setattr(ruling_panel, "LOOK", 3600.0)
     app = opened(audit=finished)
     app.text_input(key="analyst").set_value("Ada").run()
-    press(press(app, "Agree"), "Agree")
+    press(press(app, "Unsure"), "Unsure")
     assert "Not ruled: that key came before" in text_of(app)
     assert not [row for row in desk.all_rows(finished) if row.ruling]
     monkeypatch.setattr(ruling_panel, "LOOK", 0.0)
-    press(app, "Agree")
+    press(app, "Unsure")
     assert len([row for row in desk.all_rows(finished) if row.ruling]) == 1
 
 
@@ -155,7 +158,7 @@ def test_a_ruling_that_cannot_be_kept_is_a_sentence(finished):
     app.text_input(key="analyst").set_value("Ada").run()
     with audit_desk.store()._engine.begin() as connection:
         connection.exec_driver_sql("DROP TABLE rulings")
-    press(app, "Agree")
+    press(app, "Unsure")
     assert "cannot be read" in text_of(app)
 
 
