@@ -216,7 +216,7 @@ def occlusion(
     smooth = gaussian_filter(attributed[0, 0].clamp(min=0).numpy().astype(np.float32), side / 4)
     size = _shown_size(artwork)
     seen, heat = np.zeros(size, np.bool_), np.zeros(size, np.float32)
-    for window in detector.card.preprocessing.seen(artwork.width, artwork.height):
+    for window in detector.card.looked_at(artwork.width, artwork.height):
         seen[_place(window, size)] = True
     kept = _place(detector.card.preprocessing.kept(artwork.width, artwork.height), size)
     rows, columns = heat[kept].shape

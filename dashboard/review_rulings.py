@@ -35,6 +35,7 @@ def report_of(item: Reviewed) -> bytes:
     findings = Findings(
         name=item.name,
         facts=item.facts,
+        size=(item.artwork.width, item.artwork.height),
         verdict=item.verdict,
         card=item.card,
         evidence=item.evidence,

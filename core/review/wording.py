@@ -16,6 +16,13 @@ TITLES = {
     Label.INCONCLUSIVE: "Inconclusive",
 }
 
+SHAPES = {
+    "a square one": (2400, 2400),
+    "one of 3 : 2": (2400, 1600),
+    "one of 2 : 1": (2400, 1200),
+    "one of 5 : 1": (2400, 480),
+}
+
 
 def percent(share: float) -> str:
     """Return a share as a percentage without false precision; never "0 %" or "100 %" of certainty."""
@@ -50,6 +57,21 @@ READINGS = {
         not_meant="That does not clear a picture made by a newer generator.",
     ),
 }
+
+
+def not_looked_at(card: Card, width: int, height: int) -> str:
+    """Say which share of a picture of `width` x `height` pixels had no part in its verdict; empty if none."""
+    share = card.unseen(width, height)
+    return f"{percent(share)} of the picture: the model judges its middle" if share else ""
+
+
+def reach(card: Card) -> str:
+    """Say in a sentence how much of long pictures, or of any, a model leaves out; empty if nothing."""
+    left_out = {shape: card.unseen(width, height) for shape, (width, height) in SHAPES.items()}
+    said = [f"{percent(share)} of {shape}" for shape, share in left_out.items() if share]
+    if not said:
+        return ""
+    return f"The model judges the middle of a picture and does not look at the rest: {', '.join(said)}."
 
 
 def meaning(verdict: Verdict, card: Card) -> str:

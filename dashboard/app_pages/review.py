@@ -36,7 +36,7 @@ def draw(item: Item) -> None:
             with pictures:
                 saliency_view(item)
             with findings:
-                verdict_card(item.verdict, item.card)
+                verdict_card(item.verdict, item.card, (item.artwork.width, item.artwork.height))
                 st.page_link(
                     "app_pages/models.py",
                     label=f"Card of the model {item.verdict.model}",

@@ -5,7 +5,7 @@ import html
 import streamlit as st
 
 from core.detectors.card import Card
-from core.review.wording import TITLES, meaning, percent
+from core.review.wording import TITLES, meaning, not_looked_at, percent
 from core.verdict import Label, Verdict
 
 # Okabe and Ito's blue and vermilion: told apart by colour-blind readers, and readable on both themes.
@@ -32,8 +32,14 @@ STYLE = """
 """
 
 
-def verdict_card(verdict: Verdict, card: Card) -> None:
-    """Draw the verdict, its probability on the scale with the inconclusive band, and its meaning."""
+def verdict_card(verdict: Verdict, card: Card, size: tuple[int, int]) -> None:
+    """Draw the verdict, its probability on the scale with the inconclusive band, its meaning and its reach.
+
+    Args:
+        verdict: to show.
+        card: of the model that judged.
+        size: width and height of the picture in pixels.
+    """
     band = verdict.thresholds
     probability = percent(verdict.p_ai)
     label = (
@@ -55,3 +61,5 @@ def verdict_card(verdict: Verdict, card: Card) -> None:
         </div>"""
     )
     st.markdown(meaning(verdict, card))
+    if unseen := not_looked_at(card, *size):
+        st.markdown(f":material/crop_free: **Not looked at:** {unseen}.")

@@ -161,6 +161,19 @@ def test_a_name_cannot_smuggle_markup_into_the_page(app, drawings):
     assert app.subheader[0].value == r"\<b\>\*x\*\<\/b\>\[y\]\(z\)\.png"
 
 
+def test_a_part_that_was_not_looked_at_stands_beside_the_verdict(app, drawings):
+    drop(app, ("square.png", drawings.file(drawings.painting((80, 80), 1))))
+    assert "Not looked at" not in text_of(app)
+    drop(app, ("strip.png", drawings.file(drawings.painting((400, 80), 1))))
+    assert "**Not looked at:** 56 % of the picture" in text_of(app)
+
+
+def test_about_says_what_the_model_leaves_out(app):
+    app.switch_page(str(APP.parent / "app_pages" / "about.py")).run()
+    assert not app.exception
+    assert "does not look at the rest: 56 % of one of 5 : 1. Review tells it" in text_of(app)
+
+
 def test_switching_the_class_changes_the_caption(app, drawings):
     drop(app, ("one.png", drawings.file(drawings.painting((80, 60), 1))))
     control = app.segmented_control[1]

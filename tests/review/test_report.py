@@ -23,6 +23,7 @@ def findings(tiny_model, drawings):
         known = {
             "name": "heron.png",
             "facts": {"Format": "PNG", "SHA-256": "ab" * 32},
+            "size": (100, 100),
             "verdict": decide(0.914, Thresholds(0.3, 0.9), card.name),
             "card": card,
             "evidence": (),
@@ -63,6 +64,14 @@ def test_it_holds_pictures_verdict_evidence_and_rulings(findings):
     assert "2026-05-04 01:00 UTC: Ann overrides the verdict ai of tiny (p_ai 0.914): I saw the sketch" in text
     assert "from sources new to the model" in text
     assert "2026-05-04 03:02 UTC" in text
+
+
+def test_it_says_how_much_was_not_looked_at(findings):
+    beyond = "% of the picture: the model judges its middle"
+    _, square = read(write_report(findings(), [], MADE))
+    _, strip = read(write_report(findings(size=(1000, 100)), [], MADE))
+    assert beyond not in square
+    assert f"Not looked at 78 {beyond}" in strip
 
 
 def test_without_a_map_evidence_or_rulings_it_says_so(findings):
