@@ -34,7 +34,7 @@ def draw(item: Item) -> None:
         case Reviewed():
             pictures, findings = st.columns([3, 2], gap="large")
             with pictures:
-                saliency_view(item)
+                chosen = saliency_view(item)
             with findings:
                 verdict_card(item.verdict, item.card, (item.artwork.width, item.artwork.height))
                 st.page_link(
@@ -51,7 +51,7 @@ def draw(item: Item) -> None:
                     "It is a file of an audit: rule on it there, so that the ruling stands in its results."
                 )
             else:
-                review_ruling(item)
+                review_ruling(item, chosen)
 
 
 st.title("Review an artwork", anchor=False)

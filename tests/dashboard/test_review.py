@@ -24,6 +24,7 @@ from core.review.rulings import Rulings
 from dashboard.parts.model_choice import KEY as MODEL
 from dashboard.parts.review_ruling import ALL
 from dashboard.parts.ruling_panel import NAME
+from dashboard.parts.saliency_view import Chosen
 from dashboard.review_desk import CAPACITY, KEY, Refused, Reviewed
 from dashboard.review_rulings import report_of
 from tests.cards import head_card
@@ -133,13 +134,17 @@ def test_where_rulings_cannot_be_kept_the_picture_is_still_judged(app, drawings,
     assert "database of audits" in app.error[0].value
 
 
+def printed(report: bytes) -> str:
+    return " ".join(" ".join(page.extract_text() for page in PdfReader(io.BytesIO(report)).pages).split())
+
+
 def test_the_report_holds_the_rulings_made_until_it_is_asked_for(app, drawings):
     drop(app, ("one.png", drawings.file(drawings.painting((80, 60), 1))))
     item = app.session_state[KEY].items[0]
     Rulings(open_database()).add(item.subject, Choice.UNSURE, name="Bob", note="odd light")
-    text = "".join(page.extract_text() for page in PdfReader(io.BytesIO(report_of(item))).pages)
+    text = printed(report_of(item, Chosen("grad-cam", item.leaning)))
     assert "one.png" in text
-    assert "odd light" in " ".join(text.split())
+    assert "odd light" in text
 
 
 def test_an_item_can_be_taken_off(app, drawings):
@@ -295,6 +300,31 @@ def test_occlusion_is_made_when_it_is_asked_for_whatever_the_model(drawings, mod
     made = app.session_state[KEY].items[0].hidden[item.leaning]
     app.slider[0].set_value(0.3).run()
     assert app.session_state[KEY].items[0].hidden == {item.leaning: made}
+    assert "Occlusion: brighter parts spoke more" in printed(
+        report_of(item, Chosen("occlusion", item.leaning))
+    )
+
+
+@pytest.mark.usefixtures("shelf")
+def test_the_report_on_the_page_holds_the_map_that_was_chosen(drawings, monkeypatch):
+    prepared = []
+    monkeypatch.setattr("dashboard.parts.review_ruling.partial", lambda *call: prepared.append(call) or b"")
+    app = opened()
+    drop(app, ("one.png", drawings.file(drawings.painting((80, 60), 1))))
+    (item,) = app.session_state[KEY].items
+    app.segmented_control(f"method-{item.id}").set_value("occlusion").run()
+    app.segmented_control(f"target-{item.id}").set_value("human").run()
+    assert not app.exception
+    report, (shown, chosen) = prepared[-1][0], prepared[-1][1:]
+    assert (shown.id, chosen) == (item.id, Chosen("occlusion", "human"))
+    assert "spoke more for human" in printed(report(shown, chosen))
+
+
+@pytest.mark.usefixtures("shelf")
+def test_what_was_measured_of_the_maps_stands_under_their_choice(drawings):
+    app = opened()
+    drop(app, ("one.png", drawings.file(drawings.painting((80, 60), 1))))
+    assert "was not measured" in " ".join(each.value for each in app.caption)
 
 
 @pytest.mark.usefixtures("shelf")
