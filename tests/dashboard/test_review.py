@@ -20,6 +20,7 @@ from core.detectors.card import Weights, write_card
 from core.detectors.classical import save_pipeline
 from core.detectors.encoder_weights import read_weights
 from core.detectors.preprocessing import Preprocessing
+from core.review.maps import shows
 from core.review.rulings import Rulings
 from dashboard.parts.model_choice import KEY as MODEL
 from dashboard.parts.review_ruling import ALL
@@ -300,9 +301,7 @@ def test_occlusion_is_made_when_it_is_asked_for_whatever_the_model(drawings, mod
     made = app.session_state[KEY].items[0].hidden[item.leaning]
     app.slider[0].set_value(0.3).run()
     assert app.session_state[KEY].items[0].hidden == {item.leaning: made}
-    assert "Occlusion: brighter parts spoke more" in printed(
-        report_of(item, Chosen("occlusion", item.leaning))
-    )
+    assert shows("occlusion", made) in printed(report_of(item, Chosen("occlusion", item.leaning)))
 
 
 @pytest.mark.usefixtures("shelf")
