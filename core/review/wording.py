@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from core.verdict import Label, Verdict
+from core.verdict import Label, Thresholds, Verdict, decide
 
 if TYPE_CHECKING:
     from core.detectors.card import Card
@@ -16,6 +16,8 @@ TITLES = {
     Label.INCONCLUSIVE: "Inconclusive",
 }
 
+MOST_DECIMALS = 7
+"""Of a percentage; more than any `p_ai` that is kept has."""
 SHAPES = {
     "a square one": (2400, 2400),
     "one of 3 : 2": (2400, 1600),
@@ -30,7 +32,44 @@ def percent(share: float) -> str:
         return "under 1 %"
     if share > 0.99:  # noqa: PLR2004
         return "over 99 %"
-    return f"{share:.0%}".replace("%", " %")
+    return _per_cent(share, 0)
+
+
+def rate(share: float) -> str:
+    """Return a measured rate as a percentage, with the decimal that every page and report gives it."""
+    return _per_cent(share, 1)
+
+
+def _per_cent(share: float, decimals: int) -> str:
+    return f"{share * 100:.{decimals}f} %"
+
+
+@dataclass(frozen=True)
+class Written:
+    """A probability and the thresholds it was held against, as percentages that agree with the verdict."""
+
+    p_ai: str
+    human_below: str
+    ai_above: str
+
+
+def written(verdict: Verdict) -> Written:
+    """Write what decided a verdict, with as many decimals as it takes for a reader to come to the same verdict."""
+    band = verdict.thresholds
+    for decimals in range(MOST_DECIMALS):
+        finer = max(1, decimals)
+        p_ai, low, high = (
+            round(share, places + 2)
+            for share, places in (
+                (verdict.p_ai, decimals),
+                (band.human_below, finer),
+                (band.ai_above, finer),
+            )
+        )
+        if decide(p_ai, Thresholds(low, high), verdict.model).label == verdict.label:
+            break
+    shown = percent(verdict.p_ai) if decimals == 0 else _per_cent(verdict.p_ai, decimals)
+    return Written(shown, _per_cent(band.human_below, finer), _per_cent(band.ai_above, finer))
 
 
 @dataclass(frozen=True)
@@ -84,6 +123,6 @@ def meaning(verdict: Verdict, card: Card) -> str:
         )
     sentences = [reading.means, reading.not_meant]
     if unseen := card.splits.get("ood"):
-        share = percent(unseen.figures[reading.wrong].value)
+        share = rate(unseen.figures[reading.wrong].value)
         sentences.insert(1, f"It also said so of {share} of {reading.wrong_on}.")
     return " ".join(sentences)

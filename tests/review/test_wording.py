@@ -1,6 +1,9 @@
 """What is said of a verdict, as its reader takes it."""
 
-from core.review.wording import not_looked_at, reach
+import pytest
+
+from core.review.wording import Written, not_looked_at, reach, written
+from core.verdict import Thresholds, decide
 from tests.cards import head_card, network_card
 
 
@@ -18,3 +21,31 @@ def test_the_reach_of_a_model_names_the_shapes_of_which_it_leaves_something_out(
     whole = network_card("whole")
     far = whole.preprocessing.model_copy(update={"windows": 5, "uniform_aspect": 5.0})
     assert reach(whole.model_copy(update={"preprocessing": far})) == ""
+
+
+@pytest.mark.parametrize(
+    ("p_ai", "shown"),
+    [
+        (0.1234, Written("12 %", "29.1 %", "87.8 %")),
+        (0.2906, Written("29 %", "29.1 %", "87.8 %")),
+        (0.2912, Written("29.1 %", "29.1 %", "87.8 %")),
+        (0.29096, Written("29 %", "29.1 %", "87.8 %")),
+        (0.8779, Written("87.8 %", "29.1 %", "87.8 %")),
+        (0.8782, Written("88 %", "29.1 %", "87.8 %")),
+        (0.999, Written("over 99 %", "29.1 %", "87.8 %")),
+        (0.001, Written("under 1 %", "29.1 %", "87.8 %")),
+    ],
+)
+def test_the_figures_of_a_verdict_lead_their_reader_to_the_same_verdict(p_ai, shown):
+    assert written(decide(p_ai, Thresholds(0.291, 0.878), "model")) == shown
+
+
+@pytest.mark.parametrize("p_ai", [0.29996, 0.3, 0.30004, 0.3000004, 0.89999996, 0.9, 0.90004])
+def test_figures_that_nearly_agree_get_more_decimals(p_ai):
+    verdict = decide(p_ai, Thresholds(0.3, 0.9), "model")
+    shown = written(verdict)
+    values = [
+        float(text.removesuffix(" %")) / 100 for text in (shown.p_ai, shown.human_below, shown.ai_above)
+    ]
+    assert decide(values[0], Thresholds(*values[1:]), "model").label == verdict.label
+    assert len(shown.p_ai) == len("30 %") or shown.p_ai[::-1].index(".") == shown.human_below[::-1].index(".")
