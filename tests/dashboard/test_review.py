@@ -16,7 +16,8 @@ from streamlit.testing.v1 import AppTest
 from core.audit.store.database import open_database
 from core.audit.store.records import Choice
 from core.detectors import encoder as encoder_module
-from core.detectors.card import Weights, write_card
+from core.detectors import store
+from core.detectors.card import Interval, Weights, read_card, write_card
 from core.detectors.classical import save_pipeline
 from core.detectors.encoder_weights import read_weights
 from core.detectors.preprocessing import Preprocessing
@@ -28,7 +29,7 @@ from dashboard.parts.ruling_panel import NAME
 from dashboard.parts.saliency_view import Chosen
 from dashboard.review_desk import CAPACITY, KEY, Refused, Reviewed
 from dashboard.review_rulings import report_of
-from tests.cards import head_card
+from tests.cards import head_card, split_figures
 from tests.encoders import SIDE, SIZE
 from tests.provenance.test_generators import A1111
 
@@ -252,8 +253,37 @@ def said(app: AppTest) -> str:
 def test_the_default_model_is_chosen_and_those_that_cannot_judge_say_why():
     app = opened()
     assert app.selectbox(MODEL).value == "tiny"
-    assert [option.split(" ")[0] for option in app.selectbox(MODEL).options] == ["linear", "tiny", "tree"]
+    assert [option.split(" ")[0] for option in app.selectbox(MODEL).options] == ["tiny", "linear", "tree"]
     assert "absent: its weights pipeline.skops are not shipped" in said(app).replace("*", "")
+    folder = store.models_folder() / "absent"
+    shown = " ".join(each.value for each in app.markdown)
+    assert f"`python -m core train embedding-svm --corpus data/manifest.csv --output {folder}`." in shown
+    assert not app.warning
+
+
+def with_figures(folder, auc, coverage):
+    """Write figures on ood into a model's card."""
+    card = read_card(folder)
+    figures = split_figures(0.0).figures | {
+        "auc": Interval(value=auc, low=auc, high=auc),
+        "coverage": Interval(value=coverage, low=coverage, high=coverage),
+    }
+    unseen = split_figures().model_copy(update={"figures": figures})
+    write_card(card.model_copy(update={"splits": {"ood": unseen}}), folder)
+
+
+def test_models_stand_by_what_was_measured_and_one_that_decides_nothing_says_so(shelf):
+    with_figures(shelf / "tree", 0.9, 0.0)
+    with_figures(shelf / "linear", 0.8, 0.5)
+    app = opened(model="tree")
+    first, *others = app.selectbox(MODEL).options
+    assert first.startswith("tiny · default")
+    assert others == [
+        "tree · decision-tree · decides nothing · ood AUC 0.900",
+        "linear · logistic-regression · ood AUC 0.800",
+    ]
+    assert "tree decides nothing" in said(app).replace("*", "")
+    app.selectbox(MODEL).set_value("linear").run()
     assert not app.warning
 
 
@@ -283,7 +313,7 @@ def test_a_verdict_without_a_map_is_shown_with_the_reason(drawings):
     assert item.verdict.model == "tree"
     assert item.saliency == {}
     assert len(app.info) == 1
-    assert "cannot show where it looked: it judges by a DecisionTreeClassifier" in said(app)
+    assert "cannot show where it looked by Grad-CAM: it judges by a decision tree" in said(app)
     assert not app.error
     assert "verso-verdict" in "".join(str(each.proto) for each in app.get("html"))
 
