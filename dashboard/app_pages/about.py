@@ -57,8 +57,8 @@ st.markdown(
 
 st.header("What is kept")
 st.markdown(
-    "**Review** keeps no picture. An upload leaves the server's memory as soon as it is judged; a preview of it "
-    "and the findings stay in the memory of your session until you take them off the desk or close the page. A ruling is "
+    "**Review** keeps no picture. An upload leaves the server's memory as soon as it is judged; a smaller copy "
+    "of it and the findings stay in the memory of your session until you take them off the desk or close the page. A ruling is "
     "kept, with the picture's name, its fingerprint (sha256), the verdict, the evidence in a line, your name and your note, "
     "in the database that keeps the audits.\n\n"
     "A zip dropped on **Compare** lies in a temporary folder of the server until the server stops.\n\n"

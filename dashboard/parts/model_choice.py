@@ -13,7 +13,7 @@ from dashboard.parts.model_figures import decides_nothing
 PARAMETER: Final = "model"
 KEY: Final = "review-model"
 HELP: Final = (
-    "It judges what you drop from now on; what lies on the desk keeps the verdict it has. "
+    "It judges what you drop from now on; what lies on the desk keeps its verdict until you have it judged again. "
     "The page Models says how good each is."
 )
 ORDER: Final = (

@@ -149,6 +149,27 @@ def test_the_report_holds_the_rulings_made_until_it_is_asked_for(app, drawings):
     assert "odd light" in text
 
 
+def test_several_pictures_stand_in_a_table_and_can_be_cleared(app, drawings):
+    picture = drawings.file(drawings.painting((80, 60), 1))
+    drop(app, ("one.png", picture))
+    assert not app.dataframe
+    drop(app, ("two.png", drawings.file(drawings.painting((80, 60), 2))), ("cut.png", picture[:90]))
+    rows = app.dataframe[0].value
+    assert rows["picture"].tolist() == ["cut.png", "two.png", "one.png"]
+    assert rows["verdict"].tolist()[0] == "not readable"
+    assert rows["probability of AI"].str.endswith(" %").tolist() == [False, True, True]
+    labelled(app, "Clear the desk").click().run()
+    assert app.session_state[KEY].items == []
+    assert "You decide" in text_of(app)
+
+
+def test_facts_say_what_was_done_to_the_picture(app, drawings):
+    frames = [drawings.painting((80, 60), 2)]
+    moving = drawings.file(drawings.painting((80, 60), 1), "GIF", save_all=True, append_images=frames)
+    drop(app, ("moving.gif", moving))
+    assert app.session_state[KEY].items[0].facts["Pictures in it"] == "several; only the first is judged"
+
+
 def test_an_item_can_be_taken_off(app, drawings):
     drop(app, ("one.png", drawings.file(drawings.painting((80, 60), 1))))
     app.button[0].click().run()
@@ -302,6 +323,32 @@ def test_another_model_judges_what_is_dropped_from_then_on(drawings):
     ]
     assert all(set(item.saliency) == {"human", "ai"} for item in items)
     assert len(app.info) == 0
+
+
+@pytest.mark.usefixtures("shelf")
+def test_the_desk_is_judged_again_by_another_model_when_asked(drawings):
+    app = opened()
+    small, large = (
+        drawings.file(drawings.painting((80, 60), 1)),
+        drawings.file(drawings.painting((400, 300), 2)),
+    )
+    drop(app, ("small.png", small), ("large.png", large))
+    app.selectbox(MODEL).set_value("linear").run()
+    assert {item.verdict.model for item in app.session_state[KEY].items} == {"tiny"}
+    labelled(app, "Judge again with linear").click().run()
+    assert not app.exception
+    again = {item.name: item for item in app.session_state[KEY].items}
+    assert "Judge again with linear" not in [each.label for each in app.button]
+    fresh = opened(model="linear")
+    drop(fresh, ("small.png", small), ("large.png", large))
+    for item in fresh.session_state[KEY].items:
+        assert again[item.name].verdict.model == again[item.name].card.name == "linear"
+        assert again[item.name].verdict.p_ai == pytest.approx(item.verdict.p_ai, abs=0.02)
+    assert again["small.png"].verdict.p_ai == pytest.approx(
+        next(item.verdict.p_ai for item in fresh.session_state[KEY].items if item.name == "small.png")
+    )
+    assert "Judged from" not in again["small.png"].facts
+    assert again["large.png"].facts["Judged from"].startswith("a copy of 128 × 96 px")
 
 
 @pytest.mark.usefixtures("shelf")
