@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import dataclasses
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from math import ceil, isqrt, prod
 from typing import TYPE_CHECKING, cast
@@ -28,7 +28,7 @@ from core.detectors.precision import Network
 from core.detectors.protocol import Detector
 from core.detectors.resnet import ResNetDetector
 from core.detectors.taps import last_layer
-from core.detectors.torch_heads import not_followed, torch_head
+from core.detectors.torch_heads import not_followed, plain_name, torch_head
 from core.errors import ExplanationError
 from core.images import Artwork
 
@@ -44,6 +44,12 @@ PASS = 16
 """Pictures that `occlusion` lets a model judge at once."""
 COLOUR_MAP = "inferno"
 """Perceptually uniform, and ordered by lightness, so that it reads in greyscale and to the colour-blind."""
+FEATURES: Mapping[str, str] = {
+    "pixels": "the pixels themselves",
+    "forensic": "forensic statistics",
+    "embedding": "embeddings",
+}
+"""What classical models judge, in plain words."""
 
 Heat = NDArray[np.float32]
 
@@ -135,7 +141,7 @@ def _of_head(detector: ClassicalDetector, artwork: Artwork, wanted: int) -> Tens
     features, name = detector.features, detector.card.name
     if not isinstance(features, EncoderFeatures) or not isinstance(features.encoder, Encoder):
         kind = detector.card.features.kind if detector.card.features else "other"
-        raise not_followed(name, f"a {type(detector.pipeline[-1]).__name__} on {kind} features")
+        raise not_followed(name, f"{plain_name(detector.pipeline[-1])} on {FEATURES.get(kind, kind)}")
     taps, encoder = features.taps, copy.copy(features.encoder)
     encoder.network = _to_be_hooked(encoder.network)
     head = torch_head(detector.pipeline, name)
@@ -216,7 +222,7 @@ def occlusion(
     smooth = gaussian_filter(attributed[0, 0].clamp(min=0).numpy().astype(np.float32), side / 4)
     size = _shown_size(artwork)
     seen, heat = np.zeros(size, np.bool_), np.zeros(size, np.float32)
-    for window in detector.card.preprocessing.seen(artwork.width, artwork.height):
+    for window in detector.card.looked_at(artwork.width, artwork.height):
         seen[_place(window, size)] = True
     kept = _place(detector.card.preprocessing.kept(artwork.width, artwork.height), size)
     rows, columns = heat[kept].shape

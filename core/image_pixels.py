@@ -12,7 +12,7 @@ from PIL import ExifTags, Image, ImageCms, ImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 
 _UNSIGNED: Final = 1  # a TIFF's SampleFormat
-_TURNS: Final = {
+TURNS: Final = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
     4: Image.Transpose.FLIP_TOP_BOTTOM,
@@ -86,7 +86,7 @@ def _scaled_32_bit(levels: npt.NDArray[np.int32 | np.uint32 | np.float32]) -> np
 
 def upright(image: Image.Image, orientation: int) -> Image.Image:
     """The picture turned and mirrored as an EXIF orientation (1 to 8) asks; other values ask for nothing."""
-    turn = _TURNS.get(orientation)
+    turn = TURNS.get(orientation)
     if turn is None:
         return image
     turned = image.transpose(turn)

@@ -58,6 +58,8 @@ class Limits:
 
 
 DEFAULT_LIMITS: Final = Limits()
+COLOURS: Final = {"CMYK": "CMYK", "LAB": "CIELAB", "YCbCr": "YCbCr"}
+"""Modes of Pillow whose colours are no RGB as they lie in the file."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -180,6 +182,25 @@ def metadata(data: bytes, *, limits: Limits = DEFAULT_LIMITS) -> Metadata:
             exif=_exif(file) if kind == "TIFF" or "exif" in file.info else {},
             xmp=xmp if isinstance(xmp, bytes) else b"",
         )
+
+
+def changes(data: bytes, *, limits: Limits = DEFAULT_LIMITS) -> dict[str, str]:
+    """Say what `open` makes of a file's picture before anyone sees it, by what it is about; empty if nothing.
+
+    Raises:
+        ImageError: as `open`, save for damage that only decoding would show.
+    """
+    with _opened(data, "", limits) as (file, _):
+        found = {}
+        if _orientation(file) in image_pixels.TURNS:
+            found["Orientation"] = "turned upright as its EXIF tag asks"
+        if file.mode in COLOURS:
+            found["Colours"] = f"converted from {COLOURS[file.mode]} to sRGB"
+        if file.has_transparency_data and not file.mode.startswith("I"):
+            found["Transparency"] = "see-through parts, if any, are laid over white"
+        if _has_more_pictures(file):
+            found["Pictures in it"] = "several; only the first is judged"
+        return found
 
 
 def decode(data: bytes, *, name: str = "", limits: Limits = DEFAULT_LIMITS) -> Image.Image:
@@ -415,6 +436,14 @@ def _orientation(file: ImageFile.ImageFile) -> int:
     except _DECODER_FAILURES:
         return 1
     return value if isinstance(value, int) else 1
+
+
+def _has_more_pictures(file: ImageFile.ImageFile) -> bool:
+    """Whether a file is animated or has further pages, as far as its first ones can be read; moves the file."""
+    try:
+        return bool(getattr(file, "is_animated", False))
+    except _DECODER_FAILURES:
+        return False
 
 
 def _exif(file: ImageFile.ImageFile) -> dict[int, str | bytes] | None:

@@ -27,6 +27,8 @@ from core.review.rulings import Subject
 from core.verdict import Verdict
 
 CAPACITY = 24
+MOST_PIXELS = 4_000_000
+"""Of the copy that another model may judge; a picture that needs a larger one is to be dropped again."""
 KEY = "review_desk"
 
 
@@ -44,7 +46,8 @@ class Reviewed:
     """A judged artwork: a preview of at most `MAX_SIDE` pixels, the facts of its file, what was found.
 
     `artwork` has the preview for its picture and no bytes. `card` is that of the model that judged. `saliency` holds a Grad-CAM map for each class, or nothing where the model has none to give; `unexplained` then
-    says why. `hidden` holds the maps by occlusion that were asked for.
+    says why. `hidden` holds the maps by occlusion that were asked for. `reduced` is what another model may judge: twice
+    as large as the uniform copy, or None where that is too much to keep.
     """
 
     id: str
@@ -57,6 +60,7 @@ class Reviewed:
     evidence: tuple[Evidence, ...] = ()
     unexplained: str = ""
     hidden: dict[str, Saliency] = field(default_factory=dict)
+    reduced: Image.Image | None = None
 
     @property
     def preview(self) -> Image.Image:
@@ -82,13 +86,14 @@ class Desk:
     """The items of one session, newest first, and the uploads that wait to be judged.
 
     `drops` counts uploads so that each gets a new uploader; `left_out` is how many files of the last one
-    found no place; `asked` is the image that the address named last, and the model that was to judge it.
+    found no place; `stale` are items that another model is to judge again; `asked` is the image that the address named last, and the model that was to judge it.
     """
 
     items: list[Item] = field(default_factory=list)
     waiting: list[tuple[str, bytes]] = field(default_factory=list)
     drops: int = 0
     left_out: int = 0
+    stale: list[Reviewed] = field(default_factory=list)
     expected: int = 0
     asked: tuple[str, str] = ("", "")
 
@@ -113,9 +118,27 @@ class Desk:
         self.items = [item, *(other for other in self.items if other.id != item.id)]
         del self.waiting[0]
 
+    def judged_by_others(self, card: Card) -> list[Reviewed]:
+        """Return the items that another model than that of `card` judged, and that it could judge from their copies."""
+        return [
+            item
+            for item in self.items
+            if isinstance(item, Reviewed) and item.card.name != card.name and _suffices(item, card)
+        ]
+
+    def judge_next_again(self, detector: Detector) -> None:
+        """Judge the first of the items that are `stale` with another model, in its place."""
+        stale = self.stale.pop(0)
+        self.items = [_judged_again(detector, item) if item is stale else item for item in self.items]
+
     def remove(self, item: Item) -> None:
         """Take an item off the desk."""
         self.items.remove(item)
+        self.left_out = 0
+
+    def clear(self) -> None:
+        """Take every item off the desk."""
+        self.items, self.stale = [], []
         self.left_out = 0
 
 
@@ -143,6 +166,41 @@ def _examined(detector: Detector, data: bytes, name: str) -> Item:
         saliency=saliency,
         evidence=evidence_of(artwork, _signers()),
         unexplained=unexplained,
+        reduced=_reduced(artwork.image, detector.card.preprocessing.enough),
+    )
+
+
+def _reduced(picture: Image.Image, enough: int) -> Image.Image | None:
+    """Return a copy with a short side of `enough` pixels, or a smaller picture itself; None if that is too large."""
+    scale = min(1.0, enough / min(picture.size))
+    width, height = (max(enough if scale < 1 else 1, round(side * scale)) for side in picture.size)
+    if width * height > MOST_PIXELS:
+        return None
+    return picture if scale == 1 else picture.resize((width, height), Image.Resampling.LANCZOS)
+
+
+def _suffices(item: Reviewed, card: Card) -> bool:
+    whole = min(item.artwork.width, item.artwork.height)
+    return item.reduced is not None and min(item.reduced.size) >= min(card.preprocessing.enough, whole)
+
+
+def _judged_again(detector: Detector, item: Reviewed) -> Reviewed:
+    if item.reduced is None:
+        return item
+    artwork = dataclasses.replace(item.artwork, image=item.reduced)
+    saliency, unexplained = _explained(detector, artwork)
+    facts = dict(item.facts)
+    if item.reduced.size != (artwork.width, artwork.height):
+        width, height = item.reduced.size
+        facts["Judged from"] = f"a copy of {width} × {height} px; from the file p_ai can differ slightly"
+    return dataclasses.replace(
+        item,
+        card=detector.card,
+        verdict=judge(detector, [artwork])[0],
+        saliency=saliency,
+        unexplained=unexplained,
+        hidden={},
+        facts=facts,
     )
 
 
@@ -189,5 +247,13 @@ def _facts(artwork: Artwork) -> dict[str, str]:
         "Format": artwork.format,
         "Size": f"{artwork.width} × {artwork.height} px",
         "File size": f"{artwork.size_bytes / 1000:,.0f} kB",
+        **_changes(artwork.file),
         "SHA-256": artwork.sha256,
     }
+
+
+def _changes(file: bytes) -> dict[str, str]:
+    try:
+        return images.changes(file)
+    except ImageError:  # it was opened all the same: what more it holds cannot be read
+        return {}

@@ -6,12 +6,14 @@ import streamlit as st
 
 from core.audit.store.database import open_database
 from core.explain import overlay
+from core.review.maps import METHOD_NAMES, shows
 from core.review.report import Findings, write_report
 from core.review.rulings import Rulings
-from dashboard.parts.saliency_view import METHOD_NAMES, TARGET_NAMES
+from dashboard.parts.saliency_view import Chosen
 from dashboard.review_desk import Reviewed
 
 OPACITY = 0.6
+NOT_MADE = f"The map by {METHOD_NAMES['occlusion']} was not made."
 
 
 @st.cache_resource(show_spinner=False)
@@ -24,24 +26,24 @@ def kept_rulings() -> Rulings:
     return Rulings(open_database())
 
 
-def report_of(item: Reviewed) -> bytes:
-    """Make the report of a picture, with the rulings made until now, as a PDF.
+def report_of(item: Reviewed, chosen: Chosen) -> bytes:
+    """Make the report of a picture, with the chosen map and the rulings made until now, as a PDF.
 
     Raises:
         StoreError: the rulings cannot be read.
     """
-    saliency = item.saliency.get(item.leaning) or item.hidden.get(item.leaning)
-    method = METHOD_NAMES["grad-cam" if item.saliency else "occlusion"]
+    maps = item.saliency if chosen.method == "grad-cam" else item.hidden
+    saliency = maps.get(chosen.target)
+    missing = item.unexplained if chosen.method == "grad-cam" else NOT_MADE
     findings = Findings(
         name=item.name,
         facts=item.facts,
+        size=(item.artwork.width, item.artwork.height),
         verdict=item.verdict,
         card=item.card,
         evidence=item.evidence,
         picture=item.preview,
         overlay=overlay(item.preview, saliency, OPACITY) if saliency else None,
-        overlay_says=f"{method}: brighter parts spoke more {TARGET_NAMES[item.leaning]}."
-        if saliency
-        else item.unexplained,
+        overlay_says=shows(chosen.method, saliency) if saliency else missing,
     )
     return write_report(findings, kept_rulings().of(item.id), datetime.now(UTC))

@@ -346,24 +346,24 @@ def test_heads_judge_right_while_other_threads_explain(head_on, paintings):
 
 def test_a_tree_on_embeddings_says_that_it_has_no_map(head_on, paintings):
     detector = head_on("decision-tree", judge=DecisionTreeClassifier)
-    with pytest.raises(ExplanationError, match=r"'head' cannot show .* a DecisionTreeClassifier, .*; choose"):
+    with pytest.raises(ExplanationError, match=r"'head' cannot show .* a decision tree, .*; choose"):
         grad_cam(detector, paintings[0], "ai")
     assert detector.predict(paintings).shape == (6,)
 
 
 @pytest.mark.parametrize(
-    ("features", "family"),
+    ("features", "family", "called"),
     [
-        (PixelFeatures(kind="pixels", side=32), "svm"),
-        (ForensicFeatures(kind="forensic"), "gradient-boosting"),
+        (PixelFeatures(kind="pixels", side=32), "svm", "the pixels themselves"),
+        (ForensicFeatures(kind="forensic"), "gradient-boosting", "forensic statistics"),
     ],
 )
-def test_models_that_do_not_judge_embeddings_say_that_they_have_no_map(paintings, features, family):
+def test_models_that_do_not_judge_embeddings_say_that_they_have_no_map(paintings, features, family, called):
     card = head_card("plain", family=family, features=features, encoder=None)
     pipeline = Pipeline([("judge", DecisionTreeClassifier())])
     detector = ClassicalDetector(card, pipeline, load_features(features))
     with pytest.raises(
-        ExplanationError, match=f"'plain' cannot show .* {features.kind} features, .*; choose"
+        ExplanationError, match=f"'plain' cannot show .* a decision tree on {called}, .*; choose"
     ):
         grad_cam(detector, paintings[0], "ai")
 

@@ -806,3 +806,24 @@ class TestEnough:
     def test_other_formats_are_decoded_whole(self, drawings):
         picture = drawings.painting((800, 600))
         assert images.open(drawings.file(picture, "PNG"), enough=100).image == picture
+
+
+def test_what_is_done_to_a_picture_before_it_is_looked_at_is_told(drawings):
+    picture, turned = drawings.painting((64, 48), 1), Image.Exif()
+    turned[0x0112] = 6
+    assert images.changes(saved(picture, "PNG")) == images.changes(saved(picture, "GIF")) == {}
+    assert "sRGB" in images.changes(saved(picture.convert("CMYK"), "JPEG"))["Colours"]
+    assert "white" in images.changes(saved(drawings.cutout(), "PNG"))["Transparency"]
+    for kind in ("JPEG", "TIFF", "PNG", "WEBP"):
+        assert list(images.changes(saved(picture, kind, exif=turned))) == ["Orientation"], kind
+    for kind in ("GIF", "PNG", "WEBP", "TIFF"):
+        frames = [drawings.painting((64, 48), seed) for seed in (2, 3)]
+        told = images.changes(saved(picture, kind, save_all=True, append_images=frames))
+        assert "only the first" in told["Pictures in it"], kind
+
+
+def test_what_was_cut_off_after_the_first_picture_is_no_error(drawings):
+    frames = [drawings.painting((64, 48), seed) for seed in (2, 3)]
+    data = saved(drawings.painting((64, 48), 1), "GIF", save_all=True, append_images=frames)
+    for length in range(images.open(data).size_bytes // 2, len(data), 97):
+        images.changes(data[:length])

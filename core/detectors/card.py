@@ -15,8 +15,9 @@ from tomlkit.items import InlineTable
 
 from core.corpus import atomic
 from core.detectors.calibration import PlattScaling
-from core.detectors.features import DeclaredFeatures, EmbeddingFeatures
-from core.detectors.preprocessing import Preprocessing
+from core.detectors.features import DeclaredFeatures, EmbeddingFeatures, ForensicFeatures
+from core.detectors.forensic import centre_window
+from core.detectors.preprocessing import Preprocessing, Window, unseen
 from core.errors import ModelError
 from core.verdict import Thresholds
 
@@ -173,6 +174,16 @@ class Card(_Table):
     def band(self) -> Thresholds:
         """The thresholds as the verdict rule takes them."""
         return Thresholds(self.thresholds.human_below, self.thresholds.ai_above)
+
+    def looked_at(self, width: int, height: int) -> list[Window]:
+        """Return the squares at which the model looks in an artwork of `width` x `height` pixels."""
+        if isinstance(self.features, ForensicFeatures):
+            return [centre_window(width, height, self.preprocessing)]
+        return self.preprocessing.seen(width, height)
+
+    def unseen(self, width: int, height: int) -> float:
+        """Return the share of an artwork of `width` x `height` pixels, in [0, 1], at which the model does not look."""
+        return unseen(self.looked_at(width, height))
 
 
 def read_card(folder: Path) -> Card:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy.fft import dctn, rfft2
 
-from core.detectors.preprocessing import Preprocessing
+from core.detectors.preprocessing import Preprocessing, Window
 from core.images import Artwork
 
 Values = NDArray[np.float32]
@@ -51,6 +51,21 @@ def centre_square(image: Image.Image, preprocessing: Preprocessing) -> NDArray[n
         copy = copy.resize((width, height), Image.Resampling.BICUBIC)
     left, top = ((length - side) // 2 // UNIT * UNIT for length in copy.size)
     return np.asarray(copy.crop((left, top, left + side, top + side)))
+
+
+def centre_window(width: int, height: int, preprocessing: Preprocessing) -> Window:
+    """Return where in an artwork of `width` x `height` pixels `centre_square` lies, up to rounding."""
+    kept, side = preprocessing.kept(width, height), preprocessing.window
+    short = min(width, height)
+    scale = min(1.0, preprocessing.uniform_side / short)
+    scale = max(scale, side / short)
+    box = []
+    for length, first, last in ((width, kept.left, kept.right), (height, kept.top, kept.bottom)):
+        copy = round((last - first) * length * scale)
+        start = (copy - side) // 2 // UNIT * UNIT
+        box.append([first + pixel / scale / length for pixel in (start, start + side)])
+    (left, right), (top, bottom) = box
+    return Window(left, top, right, bottom)
 
 
 def residual_moments(rgb: Plane) -> Values:

@@ -7,6 +7,7 @@ never changed and nothing is padded: the network sees square windows.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -132,6 +133,25 @@ class Preprocessing(BaseModel):
             )
             for x, y in self._offsets(*small)
         ]
+
+
+def unseen(windows: Sequence[Window]) -> float:
+    """Return the share of an artwork, in [0, 1], on which none of `windows` lies.
+
+    They are those of one picture: spread along one of its sides, level along the other.
+    """
+    across = _covered((window.left, window.right) for window in windows)
+    down = _covered((window.top, window.bottom) for window in windows)
+    return max(0.0, round(1 - across * down, 6))
+
+
+def _covered(spans: Iterable[tuple[float, float]]) -> float:
+    """Return the length of the union of spans within [0, 1]."""
+    total, end = 0.0, 0.0
+    for first, last in sorted(spans):
+        total += max(0.0, min(1.0, last) - max(end, first))
+        end = max(end, last)
+    return total
 
 
 def _lanczos(image: Image.Image, width: int, height: int) -> Image.Image:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from pathlib import Path
 
 from core.detectors import bodies, cascade
@@ -40,12 +41,13 @@ def what_is_missing(card: Card, folder: Path) -> str:
     weights = folder / card.weights.file
     if not weights.is_file():
         return (
-            f"its weights {weights.name} are not shipped; make them with `python -m core train {card.recipe}`"
+            f"its weights {weights.name} are not shipped with Verso. Where the images of the corpus are, they are made anew "
+            f"with `{_how_to_make(card, folder)}`"
         )
     if card.weights.body is not None and not bodies.is_on_this_computer():
         return (
-            f"the ResNet-18 body it was trained on ({card.initialisation.origin}) is not on this computer; name its "
-            f"file with {bodies.VARIABLE}"
+            f"the ResNet-18 body it was trained on ({card.initialisation.origin}) is not on this computer; start "
+            f"Verso with `{bodies.VARIABLE}` set to the path of its file"
         )
     if card.family == cascade.FAMILY:
         return _what_its_stages_miss(card, folder)
@@ -53,6 +55,15 @@ def what_is_missing(card: Card, folder: Path) -> str:
     if card.encoder is not None and not encoder.is_file():
         return f"the encoder's weights {encoder.name} are not on this computer; {HOW_TO_GET}"
     return ""
+
+
+def _how_to_make(card: Card, folder: Path) -> str:
+    """Return the command that makes the weights of a model, to be given in the folder of Verso."""
+    root = Path(__file__).resolve().parents[2]
+    output = shlex.quote(str(folder.relative_to(root) if folder.is_relative_to(root) else folder))
+    if card.family == cascade.FAMILY:
+        return f"python -m core cascade --output {output}"
+    return f"python -m core train {shlex.quote(card.recipe)} --corpus data/manifest.csv --output {output}"
 
 
 def _what_its_stages_miss(card: Card, folder: Path) -> str:

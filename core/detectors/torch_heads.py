@@ -6,6 +6,7 @@ They compute in float64 what scikit-learn's `decision_function` computes.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Final
 
 import numpy as np
 import torch
@@ -89,12 +90,28 @@ def torch_head(pipeline: Pipeline, name: str) -> nn.Module:
     return nn.Sequential(_Double(), *(_step(step, name) for _, step in pipeline.steps)).eval()
 
 
+PLAIN_NAMES: Final = {
+    "DecisionTreeClassifier": "a decision tree",
+    "HistGradientBoostingClassifier": "gradient-boosted trees",
+    "KNeighborsClassifier": "the most similar pictures it has seen (nearest neighbours)",
+    "LogisticRegression": "a logistic regression",
+    "RandomForestClassifier": "a random forest",
+    "SVC": "a support vector machine",
+}
+
+
+def plain_name(step: object) -> str:
+    """Return what a step of a pipeline is called in plain words."""
+    what = type(step).__name__
+    return PLAIN_NAMES.get(what, f"a {what}")
+
+
 def not_followed(name: str, judges_by: str) -> ExplanationError:
     """Return the error that says why a model cannot show where it looked, and which kinds of model can."""
     return ExplanationError(
-        f"Model '{name}' cannot show where it looked: it judges by {judges_by}, and only a ResNet-18, or an SVM (RBF "
-        "kernel) or a logistic regression on embeddings, can be followed back into the picture; choose one of these "
-        "to see a map."
+        f"Model '{name}' cannot show where it looked by Grad-CAM: it judges by {judges_by}, and only a ResNet-18, or a "
+        "support vector machine (RBF kernel) or logistic regression on embeddings, can be followed back into the "
+        "picture; choose one of these to see such a map."
     )
 
 
@@ -111,12 +128,12 @@ STEPS: dict[type, Callable[..., nn.Module]] = {
 
 
 def _step(step: object, name: str) -> nn.Module:
-    what = type(step).__name__
+    what = plain_name(step)
     if isinstance(step, SVC) and step.kernel != "rbf":
         what = f"{what} with the kernel '{step.kernel}'"
     elif type(step) in STEPS:
         return STEPS[type(step)](step)
-    raise not_followed(name, f"a {what}")
+    raise not_followed(name, what)
 
 
 def _kept(values: ArrayLike) -> Tensor:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final, TypeVar, cast
 
@@ -256,6 +256,33 @@ def summary(frame: pd.DataFrame) -> dict[str, Measured]:
     for baseline in MAPS[1:]:
         values[f"deletion_gain_{baseline}"] = frame[f"deletion_{baseline}"] - frame["deletion_map"]
         values[f"insertion_gain_{baseline}"] = frame["insertion_map"] - frame[f"insertion_{baseline}"]
+    return _means(frame, values)
+
+
+def gains(frame: pd.DataFrame, method: str, other: str) -> dict[str, Measured]:
+    """Return by how much the maps of one method beat those of another on the same images, with intervals.
+
+    Args:
+        frame: what `measure` returned, of both methods.
+        method: one of `core.explain.METHODS`.
+        other: another.
+
+    Returns:
+        under `deletion` and `insertion`, positive where `method` is better.
+    """
+    ours = frame[frame["method"] == method].set_index("sha256")
+    theirs = frame[frame["method"] == other].set_index("sha256").loc[ours.index]
+    return _means(
+        ours,
+        {
+            "deletion": theirs["deletion_map"] - ours["deletion_map"],
+            "insertion": ours["insertion_map"] - theirs["insertion_map"],
+        },
+    )
+
+
+def _means(frame: pd.DataFrame, values: Mapping[str, Sequence[float] | pd.Series]) -> dict[str, Measured]:
+    """Return the mean of each of `values`, one for each image of `frame`, with its interval over sources."""
     draws = Draws.of((frame["label"] == "ai").to_numpy(bool), frame["source"])
     sizes = draws.sums(np.ones(len(frame)))
     found = {}

@@ -16,7 +16,7 @@ from core.images import encode_jpeg
 from core.pdf import FAMILY, Paper
 from core.provenance.evidence import Evidence
 from core.review.rulings import Ruling
-from core.review.wording import TITLES, meaning
+from core.review.wording import TITLES, meaning, not_looked_at, rate, written
 from core.verdict import Verdict
 
 NAMES: Final = 52
@@ -43,12 +43,13 @@ LIMITS: Final = (
 class Findings:
     """What was found about one artwork.
 
-    `facts` are those of its file, by their names. `picture` is a preview. `overlay` is the same with what spoke for a
+    `facts` are those of its file, by their names; `size` is its width and height in pixels. `picture` is a preview. `overlay` is the same with what spoke for a
     class laid over it, as `overlay_says` tells; None where the model has no map, which `overlay_says` then explains.
     """
 
     name: str
     facts: Mapping[str, str]
+    size: tuple[int, int]
     verdict: Verdict
     card: Card
     evidence: Sequence[Evidence]
@@ -71,13 +72,17 @@ def write_report(findings: Findings, rulings: Sequence[Ruling], made: datetime) 
     paper.say(paper.shown(findings.name), 10)
     _pictures(paper, findings)
     paper.part("Verdict")
-    band = verdict.thresholds
+    shown, unseen = written(verdict), not_looked_at(card, *findings.size)
     _pairs(
         paper,
         (
             ("Verdict", f"{TITLES[verdict.label]} ({verdict.label})"),
-            ("Calibrated probability of AI", f"{verdict.p_ai:.3f}"),
-            ("Thresholds", f"human below {band.human_below}, ai above {band.ai_above}, else inconclusive"),
+            ("Calibrated probability of AI", f"{shown.p_ai} (p_ai {verdict.p_ai:.3f})"),
+            (
+                "Thresholds",
+                f"human below {shown.human_below}, ai above {shown.ai_above}, else inconclusive",
+            ),
+            *((("Not looked at", unseen),) if unseen else ()),
             ("Model", verdict.model),
             ("sha256 of its weights", card.weights.sha256),
             *_rates(card),
@@ -136,9 +141,9 @@ def _rates(card: Card) -> list[tuple[str, str]]:
     return [
         (
             title,
-            f"{rate.value:.1%} ({rate.low:.1%} to {rate.high:.1%}) of those from sources new to the model",
+            f"{rate(found.value)} ({rate(found.low)} to {rate(found.high)}) of those from sources new to the model",
         )
-        for title, rate in figures.items()
+        for title, found in figures.items()
     ]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from core.verdict import Label, Verdict
+from core.verdict import Label, Thresholds, Verdict, decide
 
 if TYPE_CHECKING:
     from core.detectors.card import Card
@@ -16,6 +16,15 @@ TITLES = {
     Label.INCONCLUSIVE: "Inconclusive",
 }
 
+MOST_DECIMALS = 7
+"""Of a percentage; more than any `p_ai` that is kept has."""
+SHAPES = {
+    "a square one": (2400, 2400),
+    "one of 3 : 2": (2400, 1600),
+    "one of 2 : 1": (2400, 1200),
+    "one of 5 : 1": (2400, 480),
+}
+
 
 def percent(share: float) -> str:
     """Return a share as a percentage without false precision; never "0 %" or "100 %" of certainty."""
@@ -23,7 +32,44 @@ def percent(share: float) -> str:
         return "under 1 %"
     if share > 0.99:  # noqa: PLR2004
         return "over 99 %"
-    return f"{share:.0%}".replace("%", " %")
+    return _per_cent(share, 0)
+
+
+def rate(share: float) -> str:
+    """Return a measured rate as a percentage, with the decimal that every page and report gives it."""
+    return _per_cent(share, 1)
+
+
+def _per_cent(share: float, decimals: int) -> str:
+    return f"{share * 100:.{decimals}f} %"
+
+
+@dataclass(frozen=True)
+class Written:
+    """A probability and the thresholds it was held against, as percentages that agree with the verdict."""
+
+    p_ai: str
+    human_below: str
+    ai_above: str
+
+
+def written(verdict: Verdict) -> Written:
+    """Write what decided a verdict, with as many decimals as it takes for a reader to come to the same verdict."""
+    band = verdict.thresholds
+    for decimals in range(MOST_DECIMALS):
+        finer = max(1, decimals)
+        p_ai, low, high = (
+            round(share, places + 2)
+            for share, places in (
+                (verdict.p_ai, decimals),
+                (band.human_below, finer),
+                (band.ai_above, finer),
+            )
+        )
+        if decide(p_ai, Thresholds(low, high), verdict.model).label == verdict.label:
+            break
+    shown = percent(verdict.p_ai) if decimals == 0 else _per_cent(verdict.p_ai, decimals)
+    return Written(shown, _per_cent(band.human_below, finer), _per_cent(band.ai_above, finer))
 
 
 @dataclass(frozen=True)
@@ -52,6 +98,21 @@ READINGS = {
 }
 
 
+def not_looked_at(card: Card, width: int, height: int) -> str:
+    """Say which share of a picture of `width` x `height` pixels had no part in its verdict; empty if none."""
+    share = card.unseen(width, height)
+    return f"{percent(share)} of the picture: the model judges its middle" if share else ""
+
+
+def reach(card: Card) -> str:
+    """Say in a sentence how much of long pictures, or of any, a model leaves out; empty if nothing."""
+    left_out = {shape: card.unseen(width, height) for shape, (width, height) in SHAPES.items()}
+    said = [f"{percent(share)} of {shape}" for shape, share in left_out.items() if share]
+    if not said:
+        return ""
+    return f"The model judges the middle of a picture and does not look at the rest: {', '.join(said)}."
+
+
 def meaning(verdict: Verdict, card: Card) -> str:
     """Say in plain words what a verdict means, how often it was wrong, and what it does not mean."""
     reading = READINGS.get(verdict.label)
@@ -62,6 +123,6 @@ def meaning(verdict: Verdict, card: Card) -> str:
         )
     sentences = [reading.means, reading.not_meant]
     if unseen := card.splits.get("ood"):
-        share = percent(unseen.figures[reading.wrong].value)
+        share = rate(unseen.figures[reading.wrong].value)
         sentences.insert(1, f"It also said so of {share} of {reading.wrong_on}.")
     return " ".join(sentences)

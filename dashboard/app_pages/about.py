@@ -4,6 +4,7 @@ import streamlit as st
 
 from core.errors import VersoError
 from core.provenance.trust import VARIABLE
+from core.review.wording import reach
 from dashboard.parts.escaping import escaped
 from dashboard.parts.model_figures import lead
 from dashboard.resources import shared_detector
@@ -34,11 +35,13 @@ st.page_link(
     query_params={"model": card.name},
 )
 
+of_reach = f"- {said} Review tells it of each picture.\n" if (said := reach(card)) else ""
 st.header("What no model here can know")
 st.markdown(
     "- It knows pictures of 2022 to 2024 best. A generator newer than its corpus can pass as human.\n"
     f"- It judges a copy of {card.preprocessing.uniform_side} pixels on the short side: what only the full resolution "
     "shows, it cannot see.\n"
+    f"{of_reach}"
     "- A photograph of a painting, a painted-over generated picture or a retouched one is none of its two classes.\n"
     "- Its probability assumes as many generated as human works. Where generated ones are rare, a verdict *AI* is "
     "wrong more often."
@@ -54,8 +57,8 @@ st.markdown(
 
 st.header("What is kept")
 st.markdown(
-    "**Review** keeps no picture. An upload leaves the server's memory as soon as it is judged; a preview of it "
-    "and the findings stay in the memory of your session until you take them off the desk or close the page. A ruling is "
+    "**Review** keeps no picture. An upload leaves the server's memory as soon as it is judged; a smaller copy "
+    "of it and the findings stay in the memory of your session until you take them off the desk or close the page. A ruling is "
     "kept, with the picture's name, its fingerprint (sha256), the verdict, the evidence in a line, your name and your note, "
     "in the database that keeps the audits.\n\n"
     "A zip dropped on **Compare** lies in a temporary folder of the server until the server stops.\n\n"

@@ -1,5 +1,6 @@
 """Review: drop artworks, see what the model finds in each."""
 
+from typing import Final
 from urllib.parse import parse_qsl
 
 import streamlit as st
@@ -7,6 +8,7 @@ import streamlit as st
 from core.errors import VersoError
 from core.images import FORMATS
 from dashboard.audit_desk import AUDIT
+from dashboard.parts.desk_overview import desk_overview
 from dashboard.parts.escaping import escaped
 from dashboard.parts.evidence_table import evidence_table
 from dashboard.parts.model_choice import model_choice
@@ -17,6 +19,8 @@ from dashboard.parts.verdict_card import verdict_card
 from dashboard.resources import shared_detector
 from dashboard.review_by_address import BACK, IMAGE, lay_what_is_asked_for
 from dashboard.review_desk import CAPACITY, Item, Refused, Reviewed, desk
+
+WRAPPED: Final = "<style>[class*='st-key-facts-'] td { overflow-wrap: anywhere; }</style>"
 
 
 def draw(item: Item) -> None:
@@ -34,9 +38,9 @@ def draw(item: Item) -> None:
         case Reviewed():
             pictures, findings = st.columns([3, 2], gap="large")
             with pictures:
-                saliency_view(item)
+                chosen = saliency_view(item)
             with findings:
-                verdict_card(item.verdict, item.card)
+                verdict_card(item.verdict, item.card, (item.artwork.width, item.artwork.height))
                 st.page_link(
                     "app_pages/models.py",
                     label=f"Card of the model {item.verdict.model}",
@@ -44,17 +48,18 @@ def draw(item: Item) -> None:
                     query_params={"model": item.verdict.model},
                 )
                 evidence_table(item.evidence)
-                with st.expander("Facts of the file"):
+                with st.expander("Facts of the file", key=f"facts-{item.id}"):
                     st.table(item.facts, border="horizontal")
             if AUDIT in st.query_params and st.query_params.get(IMAGE) == item.id:
                 st.caption(
                     "It is a file of an audit: rule on it there, so that the ruling stands in its results."
                 )
             else:
-                review_ruling(item)
+                review_ruling(item, chosen)
 
 
 st.title("Review an artwork", anchor=False)
+st.html(WRAPPED)
 
 try:
     detector = shared_detector(model_choice())
@@ -102,6 +107,19 @@ elif not on_desk.items:
 
 if any(isinstance(each, Reviewed) for each in on_desk.items):
     analyst_name()
+if len(on_desk.items) > 1:
+    desk_overview(on_desk)
+others = on_desk.judged_by_others(detector.card)
+if on_desk.stale:
+    st.info(f"{escaped(detector.card.name)} judges the desk again: {len(on_desk.stale)} to go.")
+elif others and not on_desk.waiting:
+    line = st.container(horizontal=True, vertical_alignment="center")
+    line.markdown(
+        f"{len(others)} of the pictures below {'was' if len(others) == 1 else 'were'} judged by another model."
+    )
+    if line.button(f"Judge again with {detector.card.name}", icon=":material/refresh:"):
+        on_desk.stale = others
+        st.rerun()
 for each in on_desk.items:
     with st.container(border=True, key=f"item-{each.id}"):
         draw(each)
@@ -110,4 +128,7 @@ all_rulings()
 
 if on_desk.waiting:
     on_desk.examine_next(detector)
+    st.rerun()
+if on_desk.stale:
+    on_desk.judge_next_again(detector)
     st.rerun()

@@ -6,3 +6,9 @@ import re
 def escaped(text: str) -> str:
     """Return a text as Markdown that shows it letter by letter."""
     return re.sub(r"([^\w\s]|_)", r"\\\1", text)
+
+
+def escaped_but_code(text: str) -> str:
+    """Return a text as Markdown that shows it letter by letter, and what stands between two backticks as code."""
+    parts = re.split(r"(`[^`\n]+`)", text)
+    return "".join(part if number % 2 else escaped(part) for number, part in enumerate(parts))

@@ -1,17 +1,13 @@
 """Whether a model's maps show what it judges by; every number is computed from the file its command wrote."""
 
-from typing import Final
-
 import streamlit as st
 
 from core.detectors.library import Entry
 from core.errors import EvaluationError
 from core.evaluation import faithfulness
 from core.evaluation.faithfulness import SPLIT, Measured
+from core.review.maps import BASELINES, METHOD_NAMES
 from dashboard.parts.escaping import escaped
-from dashboard.parts.saliency_view import METHOD_NAMES
-
-BASELINES: Final = {"random": "a random map", "centre": "a blob in the middle"}
 
 
 def faithfulness_view(entry: Entry) -> None:

@@ -57,11 +57,27 @@ def model_figures(card: Card, name: str) -> None:
     _failures(card)
 
 
+def decides_nothing(card: Card) -> bool:
+    """Whether every work was inconclusive to a model where it counts most; its error rates of 0 are then no merit."""
+    split = _leading(card)
+    decided = card.splits[split].figures.get("coverage") if split else None
+    return decided is not None and decided.value == 0
+
+
+def _leading(card: Card) -> str | None:
+    return next((name for name in LEADS if name in card.splits), None)
+
+
 def lead(card: Card) -> str:
-    """Say the most important figures in one sentence."""
-    split = next((name for name in LEADS if name in card.splits), None)
+    """Say the most important figures in one sentence; of a model that decides nothing, that."""
+    split = _leading(card)
     if split is None:
         return ""
+    if decides_nothing(card):
+        return (
+            f"**It decides nothing.** {LEADS[split][0]} every work was *inconclusive* to it. It accuses nobody falsely "
+            "because it never says anything: its error rates of 0 are no merit."
+        )
     figures = card.splits[split].figures
     said = [sentence.format(_share(figures[name])) for name, sentence in TELLING.items() if name in figures]
     met, expect = LEADS[split]

@@ -11,6 +11,7 @@ from core.detectors.card import Card
 from core.detectors.library import Entry, ModelFile, files_of, places_of
 from core.evaluation.tables import cell
 from dashboard.parts.escaping import escaped
+from dashboard.parts.model_figures import decides_nothing
 
 PARAMETER: Final = "model"
 KEY: Final = "models-list"
@@ -144,6 +145,8 @@ def _row(entry: Entry, places: Sequence[str]) -> dict[str, object]:
 def _figure(card: Card | None, split: str, name: str) -> str:
     if card is None or split not in card.splits:
         return NONE
+    if name in {"human_called_ai", "ai_called_human"} and decides_nothing(card):
+        return "decides nothing"
     return cell(card.splits[split].figures.get(name))
 
 

@@ -12,6 +12,7 @@ from core.review.choices import Offer, offers
 from core.review.rulings import Ruling, as_csv
 from dashboard.parts.escaping import escaped
 from dashboard.parts.ruling_panel import NAME
+from dashboard.parts.saliency_view import Chosen
 from dashboard.review_desk import Reviewed
 from dashboard.review_rulings import kept_rulings, report_of
 
@@ -20,8 +21,13 @@ ALL: Final = "review-all-rulings"
 SHOWN: Final = ("name", "verdict", "p_ai", "model", "ruling", "ruled_by", "ruled_at", "note")
 
 
-def review_ruling(item: Reviewed) -> None:
-    """Draw the earlier rulings on a picture, the buttons for a new one, and the report to download."""
+def review_ruling(item: Reviewed, chosen: Chosen) -> None:
+    """Draw the earlier rulings on a picture, the buttons for a new one, and the report to download.
+
+    Args:
+        item: the picture.
+        chosen: the map that the report is to hold.
+    """
     st.markdown("##### Your ruling")
     try:
         earlier = kept_rulings().of(item.id)
@@ -30,10 +36,10 @@ def review_ruling(item: Reviewed) -> None:
         return
     for ruling in earlier:
         st.markdown(_told(ruling, item))
-    _buttons(item)
+    _buttons(item, chosen)
 
 
-def _buttons(item: Reviewed) -> None:
+def _buttons(item: Reviewed, chosen: Chosen) -> None:
     note_key = f"review-note-{item.id}"
     line = st.container(horizontal=True, vertical_alignment="bottom", gap="small")
     line.text_input("Note", key=note_key, placeholder="why, if it is worth saying", width=420)
@@ -63,13 +69,13 @@ def _buttons(item: Reviewed) -> None:
         )
     line.download_button(
         "Report (PDF)",
-        partial(report_of, item),
+        partial(report_of, item, chosen),
         f"verso-{item.id[:12]}.pdf",
         "application/pdf",
         key=f"report-{item.id}",
         icon=":material/picture_as_pdf:",
         on_click="ignore",
-        help="The picture, the verdict, what spoke for it, the evidence and every ruling made until now.",
+        help="The picture, the verdict, the map you have chosen, the evidence and every ruling made until now.",
     )
     if not named:
         st.caption("Enter your name above the pictures to rule.")

@@ -11,8 +11,8 @@ import streamlit as st
 from core.audit.store.records import Audit, Row
 from core.errors import VersoError
 from core.review.choices import Offer, offers
-from core.review.wording import TITLES
-from core.verdict import Label
+from core.review.wording import TITLES, written
+from core.verdict import Label, Thresholds, Verdict
 from dashboard.audit_desk import AUDIT, POSITION, of_audit, store, thumbnail
 from dashboard.parts.error_sentence import error_sentence
 from dashboard.parts.escaping import escaped
@@ -93,14 +93,16 @@ def _verdict(audit: Audit, row: Row) -> None:
         st.caption("Not judged yet.")
     else:
         band, label = audit.configuration, Label(row.verdict)
+        thresholds = Thresholds(band.human_below, band.ai_above)
+        shown = written(Verdict(label, row.p_ai, band.model, thresholds))
         st.html(
             f"<div data-testid='audit-verdict' style='border-left:6px solid {COLOURS[label]};padding-left:.8rem'>"
-            f"<b style='font-size:1.2rem'>{TITLES[label]}</b><br>probability of AI <b>{row.p_ai:.3f}</b></div>"
+            f"<b style='font-size:1.2rem'>{TITLES[label]}</b><br>probability of AI <b>{shown.p_ai}</b></div>"
         )
         staged = row.model not in {None, band.model}
         stage = f" Of its models, {html.escape(row.model or '')} judged here." if staged else ""
         st.caption(
-            f"{html.escape(audit.model)} says human below {band.human_below:.3f} and AI above {band.ai_above:.3f}.{stage}"
+            f"{html.escape(audit.model)} says human below {shown.human_below} and AI above {shown.ai_above}.{stage}"
         )
     if row.evidence:
         st.caption(f"The file says of itself: {escaped(row.evidence)}.")

@@ -1,26 +1,35 @@
 """A picture beside what spoke for a class in it."""
 
+from dataclasses import dataclass
 from typing import Final
 
 import streamlit as st
 
-from core.errors import VersoError
+from core.detectors import store
+from core.errors import ModelError, VersoError
 from core.explain import Saliency, overlay
+from core.review.maps import METHOD_NAMES, TARGET_NAMES, shows, worth
 from dashboard.parts.escaping import escaped
 from dashboard.resources import detector_called
 from dashboard.review_desk import Reviewed, occluded
 
-TARGET_NAMES: Final = {"ai": "for AI", "human": "for human"}
-METHOD_NAMES: Final = {"grad-cam": "Grad-CAM", "occlusion": "Occlusion"}
 HELP: Final = (
-    "Grad-CAM marks the parts whose features raised the score of the chosen class. Occlusion hides one part after the other "
+    "Grad-CAM, the quick look, marks the parts whose features raised the score of the chosen class. Occlusion hides one part after the other "
     "and marks those without which the score falls; it asks the model some fifty times. Both show where the model looked, not "
     "why it is right: the model's card says how far to trust either."
 )
 
 
-def saliency_view(item: Reviewed) -> None:
-    """Draw the picture and its overlay side by side, with the controls of the overlay under them.
+@dataclass(frozen=True)
+class Chosen:
+    """Which map the analyst looks at: by which method, of what spoke for which class."""
+
+    method: str
+    target: str
+
+
+def saliency_view(item: Reviewed) -> Chosen:
+    """Draw the picture and its overlay side by side, with the controls of the overlay under them, and return the choice.
 
     Where no map was made, draw the picture, and say why if the model has none to give by that method.
     """
@@ -46,16 +55,27 @@ def saliency_view(item: Reviewed) -> None:
     opacity = controls.slider(
         "Opacity of the overlay", 0.0, 1.0, 0.6, 0.05, key=f"opacity-{item.id}", width=200
     )
+    st.caption(_worth(item.card.name))
     plain.image(item.preview, caption="The picture", width="stretch")
     with explained:
         saliency = item.saliency.get(target) if method == "grad-cam" else _by_occlusion(item, target)
         if saliency is not None:
-            st.image(overlay(item.preview, saliency, opacity), caption=_caption(saliency), width="stretch")
+            st.image(
+                overlay(item.preview, saliency, opacity), caption=shows(method, saliency), width="stretch"
+            )
         elif method == "grad-cam":
             st.info(
                 f"{escaped(item.unexplained)} *Occlusion* can show what it looked at.",
                 icon=":material/visibility_off:",
             )
+    return Chosen(method, target)
+
+
+def _worth(model: str) -> str:
+    try:
+        return worth(store.find_model(model))
+    except ModelError:  # gone since it judged
+        return ""
 
 
 def _by_occlusion(item: Reviewed, target: str) -> Saliency | None:
@@ -74,10 +94,3 @@ def _by_occlusion(item: Reviewed, target: str) -> Saliency | None:
         return None
     finally:
         bar.empty()
-
-
-def _caption(saliency: Saliency) -> str:
-    if saliency.flat:
-        return f"Nothing spoke {TARGET_NAMES[saliency.target]}"
-    unseen = "" if saliency.seen.all() else "; dimmed: not looked at"
-    return f"Brighter: spoke more {TARGET_NAMES[saliency.target]}{unseen}"

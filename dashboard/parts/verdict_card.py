@@ -5,7 +5,7 @@ import html
 import streamlit as st
 
 from core.detectors.card import Card
-from core.review.wording import TITLES, meaning, percent
+from core.review.wording import TITLES, meaning, not_looked_at, written
 from core.verdict import Label, Verdict
 
 # Okabe and Ito's blue and vermilion: told apart by colour-blind readers, and readable on both themes.
@@ -32,26 +32,34 @@ STYLE = """
 """
 
 
-def verdict_card(verdict: Verdict, card: Card) -> None:
-    """Draw the verdict, its probability on the scale with the inconclusive band, and its meaning."""
+def verdict_card(verdict: Verdict, card: Card, size: tuple[int, int]) -> None:
+    """Draw the verdict, its probability on the scale with the inconclusive band, its meaning and its reach.
+
+    Args:
+        verdict: to show.
+        card: of the model that judged.
+        size: width and height of the picture in pixels.
+    """
     band = verdict.thresholds
-    probability = percent(verdict.p_ai)
+    shown = written(verdict)
     label = (
-        f"Probability of AI {probability}. Human below {band.human_below:.0%}, AI above {band.ai_above:.0%}, "
+        f"Probability of AI {shown.p_ai}. Human below {shown.human_below}, AI above {shown.ai_above}, "
         "inconclusive between."
     )
     st.html(
         f"""{STYLE}
         <div class="verso-verdict" data-testid="verdict" style="--tone: {COLOURS[verdict.label]}">
           <h3>{TITLES[verdict.label]}</h3>
-          <p>calibrated probability of AI: <b>{probability}</b></p>
+          <p>calibrated probability of AI: <b>{shown.p_ai}</b></p>
         </div>
         <div class="verso-scale" role="img" aria-label="{html.escape(label)}"
              style="--p: {verdict.p_ai:.1%}; --low: {band.human_below:.1%}; --high: {band.ai_above:.1%}">
-          <div class="verso-pin"><span>{probability}</span></div>
+          <div class="verso-pin"><span>{shown.p_ai}</span></div>
           <div class="verso-track"><div class="verso-mark"></div></div>
-          <div class="verso-ends"><span>human<br>below {band.human_below:.0%}</span>
-          <span>inconclusive</span><span style="text-align:right">AI<br>above {band.ai_above:.0%}</span></div>
+          <div class="verso-ends"><span>human<br>below {shown.human_below}</span>
+          <span>inconclusive</span><span style="text-align:right">AI<br>above {shown.ai_above}</span></div>
         </div>"""
     )
     st.markdown(meaning(verdict, card))
+    if unseen := not_looked_at(card, *size):
+        st.markdown(f":material/crop_free: **Not looked at:** {unseen}.")

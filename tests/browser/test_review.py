@@ -76,5 +76,6 @@ def test_a_ruling_is_kept_and_stands_in_the_report(address, page, drawings, tmp_
     )
     assert "Ann overrides the verdict" in text
     assert "seen the sketch" in text
+    assert "Occlusion: " in text
     shoot(page, "ruled")
     assert page.complaints == []

@@ -264,6 +264,18 @@ def test_a_card_that_changes_is_read_again(models):
     assert "Rewritten." in text_of(app)
 
 
+def test_a_model_that_decides_nothing_says_so_before_any_figure(models):
+    nothing = split_figures(0.0)
+    lay(network_card("mute", splits={"test": split_figures(0.9), "ood": nothing}), models)
+    app = opened(model="mute")
+    said = next(each.value for each in app.markdown if "decides nothing" in each.value)
+    assert said.startswith("**It decides nothing.**")
+    assert "0.0 %" not in said
+    row = app.dataframe[0].value.set_index("model").loc["mute"]
+    assert row["ood human called AI"] == row["ood AI called human"] == "decides nothing"
+    assert "It decides nothing" not in text_of(opened(model="net-a"))
+
+
 def test_names_on_a_card_are_shown_letter_by_letter(models):
     lay(network_card("odd", summary="<script>*x*</script> [a](b)"), models)
     app = opened(model="odd")

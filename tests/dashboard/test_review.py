@@ -16,17 +16,20 @@ from streamlit.testing.v1 import AppTest
 from core.audit.store.database import open_database
 from core.audit.store.records import Choice
 from core.detectors import encoder as encoder_module
-from core.detectors.card import Weights, write_card
+from core.detectors import store
+from core.detectors.card import Interval, Weights, read_card, write_card
 from core.detectors.classical import save_pipeline
 from core.detectors.encoder_weights import read_weights
 from core.detectors.preprocessing import Preprocessing
+from core.review.maps import shows
 from core.review.rulings import Rulings
 from dashboard.parts.model_choice import KEY as MODEL
 from dashboard.parts.review_ruling import ALL
 from dashboard.parts.ruling_panel import NAME
+from dashboard.parts.saliency_view import Chosen
 from dashboard.review_desk import CAPACITY, KEY, Refused, Reviewed
 from dashboard.review_rulings import report_of
-from tests.cards import head_card
+from tests.cards import head_card, split_figures
 from tests.encoders import SIDE, SIZE
 from tests.provenance.test_generators import A1111
 
@@ -133,13 +136,38 @@ def test_where_rulings_cannot_be_kept_the_picture_is_still_judged(app, drawings,
     assert "database of audits" in app.error[0].value
 
 
+def printed(report: bytes) -> str:
+    return " ".join(" ".join(page.extract_text() for page in PdfReader(io.BytesIO(report)).pages).split())
+
+
 def test_the_report_holds_the_rulings_made_until_it_is_asked_for(app, drawings):
     drop(app, ("one.png", drawings.file(drawings.painting((80, 60), 1))))
     item = app.session_state[KEY].items[0]
     Rulings(open_database()).add(item.subject, Choice.UNSURE, name="Bob", note="odd light")
-    text = "".join(page.extract_text() for page in PdfReader(io.BytesIO(report_of(item))).pages)
+    text = printed(report_of(item, Chosen("grad-cam", item.leaning)))
     assert "one.png" in text
-    assert "odd light" in " ".join(text.split())
+    assert "odd light" in text
+
+
+def test_several_pictures_stand_in_a_table_and_can_be_cleared(app, drawings):
+    picture = drawings.file(drawings.painting((80, 60), 1))
+    drop(app, ("one.png", picture))
+    assert not app.dataframe
+    drop(app, ("two.png", drawings.file(drawings.painting((80, 60), 2))), ("cut.png", picture[:90]))
+    rows = app.dataframe[0].value
+    assert rows["picture"].tolist() == ["cut.png", "two.png", "one.png"]
+    assert rows["verdict"].tolist()[0] == "not readable"
+    assert rows["probability of AI"].str.endswith(" %").tolist() == [False, True, True]
+    labelled(app, "Clear the desk").click().run()
+    assert app.session_state[KEY].items == []
+    assert "You decide" in text_of(app)
+
+
+def test_facts_say_what_was_done_to_the_picture(app, drawings):
+    frames = [drawings.painting((80, 60), 2)]
+    moving = drawings.file(drawings.painting((80, 60), 1), "GIF", save_all=True, append_images=frames)
+    drop(app, ("moving.gif", moving))
+    assert app.session_state[KEY].items[0].facts["Pictures in it"] == "several; only the first is judged"
 
 
 def test_an_item_can_be_taken_off(app, drawings):
@@ -159,6 +187,19 @@ def test_more_files_than_fit_are_counted_not_lost_in_silence(app):
 def test_a_name_cannot_smuggle_markup_into_the_page(app, drawings):
     drop(app, ("<b>*x*</b>[y](z).png", drawings.file(drawings.painting((80, 60), 1))))
     assert app.subheader[0].value == r"\<b\>\*x\*\<\/b\>\[y\]\(z\)\.png"
+
+
+def test_a_part_that_was_not_looked_at_stands_beside_the_verdict(app, drawings):
+    drop(app, ("square.png", drawings.file(drawings.painting((80, 80), 1))))
+    assert "Not looked at" not in text_of(app)
+    drop(app, ("strip.png", drawings.file(drawings.painting((400, 80), 1))))
+    assert "**Not looked at:** 56 % of the picture" in text_of(app)
+
+
+def test_about_says_what_the_model_leaves_out(app):
+    app.switch_page(str(APP.parent / "app_pages" / "about.py")).run()
+    assert not app.exception
+    assert "does not look at the rest: 56 % of one of 5 : 1. Review tells it" in text_of(app)
 
 
 def test_switching_the_class_changes_the_caption(app, drawings):
@@ -233,8 +274,37 @@ def said(app: AppTest) -> str:
 def test_the_default_model_is_chosen_and_those_that_cannot_judge_say_why():
     app = opened()
     assert app.selectbox(MODEL).value == "tiny"
-    assert [option.split(" ")[0] for option in app.selectbox(MODEL).options] == ["linear", "tiny", "tree"]
+    assert [option.split(" ")[0] for option in app.selectbox(MODEL).options] == ["tiny", "linear", "tree"]
     assert "absent: its weights pipeline.skops are not shipped" in said(app).replace("*", "")
+    folder = store.models_folder() / "absent"
+    shown = " ".join(each.value for each in app.markdown)
+    assert f"`python -m core train embedding-svm --corpus data/manifest.csv --output {folder}`." in shown
+    assert not app.warning
+
+
+def with_figures(folder, auc, coverage):
+    """Write figures on ood into a model's card."""
+    card = read_card(folder)
+    figures = split_figures(0.0).figures | {
+        "auc": Interval(value=auc, low=auc, high=auc),
+        "coverage": Interval(value=coverage, low=coverage, high=coverage),
+    }
+    unseen = split_figures().model_copy(update={"figures": figures})
+    write_card(card.model_copy(update={"splits": {"ood": unseen}}), folder)
+
+
+def test_models_stand_by_what_was_measured_and_one_that_decides_nothing_says_so(shelf):
+    with_figures(shelf / "tree", 0.9, 0.0)
+    with_figures(shelf / "linear", 0.8, 0.5)
+    app = opened(model="tree")
+    first, *others = app.selectbox(MODEL).options
+    assert first.startswith("tiny · default")
+    assert others == [
+        "tree · decision-tree · decides nothing · ood AUC 0.900",
+        "linear · logistic-regression · ood AUC 0.800",
+    ]
+    assert "tree decides nothing" in said(app).replace("*", "")
+    app.selectbox(MODEL).set_value("linear").run()
     assert not app.warning
 
 
@@ -256,6 +326,32 @@ def test_another_model_judges_what_is_dropped_from_then_on(drawings):
 
 
 @pytest.mark.usefixtures("shelf")
+def test_the_desk_is_judged_again_by_another_model_when_asked(drawings):
+    app = opened()
+    small, large = (
+        drawings.file(drawings.painting((80, 60), 1)),
+        drawings.file(drawings.painting((400, 300), 2)),
+    )
+    drop(app, ("small.png", small), ("large.png", large))
+    app.selectbox(MODEL).set_value("linear").run()
+    assert {item.verdict.model for item in app.session_state[KEY].items} == {"tiny"}
+    labelled(app, "Judge again with linear").click().run()
+    assert not app.exception
+    again = {item.name: item for item in app.session_state[KEY].items}
+    assert "Judge again with linear" not in [each.label for each in app.button]
+    fresh = opened(model="linear")
+    drop(fresh, ("small.png", small), ("large.png", large))
+    for item in fresh.session_state[KEY].items:
+        assert again[item.name].verdict.model == again[item.name].card.name == "linear"
+        assert again[item.name].verdict.p_ai == pytest.approx(item.verdict.p_ai, abs=0.02)
+    assert again["small.png"].verdict.p_ai == pytest.approx(
+        next(item.verdict.p_ai for item in fresh.session_state[KEY].items if item.name == "small.png")
+    )
+    assert "Judged from" not in again["small.png"].facts
+    assert again["large.png"].facts["Judged from"].startswith("a copy of 128 × 96 px")
+
+
+@pytest.mark.usefixtures("shelf")
 def test_a_verdict_without_a_map_is_shown_with_the_reason(drawings):
     app = opened(model="tree")
     drop(app, ("one.png", drawings.file(drawings.painting((80, 60), 1))))
@@ -264,7 +360,7 @@ def test_a_verdict_without_a_map_is_shown_with_the_reason(drawings):
     assert item.verdict.model == "tree"
     assert item.saliency == {}
     assert len(app.info) == 1
-    assert "cannot show where it looked: it judges by a DecisionTreeClassifier" in said(app)
+    assert "cannot show where it looked by Grad-CAM: it judges by a decision tree" in said(app)
     assert not app.error
     assert "verso-verdict" in "".join(str(each.proto) for each in app.get("html"))
 
@@ -282,6 +378,29 @@ def test_occlusion_is_made_when_it_is_asked_for_whatever_the_model(drawings, mod
     made = app.session_state[KEY].items[0].hidden[item.leaning]
     app.slider[0].set_value(0.3).run()
     assert app.session_state[KEY].items[0].hidden == {item.leaning: made}
+    assert shows("occlusion", made) in printed(report_of(item, Chosen("occlusion", item.leaning)))
+
+
+@pytest.mark.usefixtures("shelf")
+def test_the_report_on_the_page_holds_the_map_that_was_chosen(drawings, monkeypatch):
+    prepared = []
+    monkeypatch.setattr("dashboard.parts.review_ruling.partial", lambda *call: prepared.append(call) or b"")
+    app = opened()
+    drop(app, ("one.png", drawings.file(drawings.painting((80, 60), 1))))
+    (item,) = app.session_state[KEY].items
+    app.segmented_control(f"method-{item.id}").set_value("occlusion").run()
+    app.segmented_control(f"target-{item.id}").set_value("human").run()
+    assert not app.exception
+    report, (shown, chosen) = prepared[-1][0], prepared[-1][1:]
+    assert (shown.id, chosen) == (item.id, Chosen("occlusion", "human"))
+    assert "spoke more for human" in printed(report(shown, chosen))
+
+
+@pytest.mark.usefixtures("shelf")
+def test_what_was_measured_of_the_maps_stands_under_their_choice(drawings):
+    app = opened()
+    drop(app, ("one.png", drawings.file(drawings.painting((80, 60), 1))))
+    assert "was not measured" in " ".join(each.value for each in app.caption)
 
 
 @pytest.mark.usefixtures("shelf")

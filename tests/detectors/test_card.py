@@ -1,4 +1,8 @@
+import pytest
+
 from core.detectors.card import Group, Interval, Perturbed, SplitFigures, read_card, write_card
+from core.detectors.features import ForensicFeatures
+from tests.cards import head_card, network_card
 from tests.light_meter import write_light_meter
 
 FIGURE = Interval(value=0.9, low=0.85, high=0.95)
@@ -31,3 +35,16 @@ def test_a_card_reads_as_it_was_written_with_a_line_for_each_figure_group_and_fa
     assert lines.count("auc = {value = 0.9, low = 0.85, high = 0.95}") == 2
     assert sum(line.startswith('{label = "human", name = "source ') for line in lines) == 8
     assert 'classes = ["human", "ai"]' in lines
+
+
+def test_a_card_tells_how_much_of_a_picture_its_model_leaves_out():
+    head = head_card("head")
+    assert head.unseen(352, 352) == 0
+    assert head.unseen(629, 352) == pytest.approx(0.44, abs=0.005)
+    assert network_card("three windows").unseen(629, 352) == 0
+
+
+def test_a_forensic_model_leaves_out_all_but_a_square_at_the_scale_of_the_uniform_copy():
+    card = head_card("forensic", family="svm", encoder=None, features=ForensicFeatures(kind="forensic"))
+    assert card.unseen(704, 704) == pytest.approx(1 - (224 / 352) ** 2, abs=0.005)
+    assert card.unseen(200, 200) == pytest.approx(0, abs=0.001)

@@ -3,7 +3,14 @@ import pytest
 from PIL import Image
 
 from core import images
-from core.detectors.forensic import Forensic, centre_square, forensic_features, radial_spectrum, texture
+from core.detectors.forensic import (
+    Forensic,
+    centre_square,
+    centre_window,
+    forensic_features,
+    radial_spectrum,
+    texture,
+)
 from core.detectors.preprocessing import Preprocessing
 
 PREPROCESSING = Preprocessing(short_side=224, window=224)
@@ -83,3 +90,14 @@ def test_noise_blur_and_colour_are_noticed(grain):
     found = forensic_features(np.asarray(picture))
     for other in (picture.convert("L").convert("RGB"), picture.resize((112, 112)).resize((SIDE, SIDE))):
         assert not np.allclose(forensic_features(np.asarray(other)), found, atol=0.05)
+
+
+@pytest.mark.parametrize("size", [(800, 500), (500, 800), (352, 352), (300, 200), (2600, 400)])
+def test_the_square_lies_where_its_window_says(size):
+    """The position of each pixel is written into its colour."""
+    down, across = np.mgrid[0 : size[1], 0 : size[0]]
+    levels = np.stack([across / size[0], down / size[1], down * 0], axis=-1) * 255
+    square = centre_square(Image.fromarray(levels.astype(np.uint8)), PREPROCESSING).astype(float) / 255
+    window = centre_window(*size, PREPROCESSING)
+    found = square[:, 0, 0].mean(), square[0, :, 1].mean(), square[:, -1, 0].mean(), square[-1, :, 1].mean()
+    assert found == pytest.approx((window.left, window.top, window.right, window.bottom), abs=0.03)

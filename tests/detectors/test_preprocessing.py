@@ -3,7 +3,7 @@ import pytest
 from PIL import Image
 
 from core import images
-from core.detectors.preprocessing import Preprocessing
+from core.detectors.preprocessing import Preprocessing, unseen
 
 PLAIN = {"mean": (0.0, 0.0, 0.0), "std": (1.0, 1.0, 1.0)}
 
@@ -74,3 +74,25 @@ def test_large_pictures_are_reduced_as_the_corpus_was(drawings, size):
     reduced = preprocessing.uniform(picture)
     as_pillow = images.recompress(picture.resize(reduced.size, Image.Resampling.LANCZOS), 100)
     assert np.abs(np.asarray(reduced, int) - np.asarray(as_pillow, int)).mean() < 0.1
+
+
+@pytest.mark.parametrize(
+    ("windows", "size", "share"),
+    [
+        (1, (629, 352), 1 - 352 / 629),
+        (1, (352, 629), 1 - 352 / 629),
+        (1, (2000, 400), 0.8),
+        (1, (500, 500), 0),
+        (1, (353, 352), 0),
+        (3, (1056, 704), 0),
+        (3, (2000, 400), 1 - 2.2 / 5),
+    ],
+)
+def test_the_share_that_is_not_looked_at(windows, size, share):
+    preprocessing = Preprocessing(short_side=224, window=224, windows=windows)
+    assert unseen(preprocessing.seen(*size)) == pytest.approx(share, abs=0.005)
+
+
+def test_what_lies_between_windows_is_not_looked_at():
+    preprocessing = Preprocessing(short_side=96, window=48, windows=2)
+    assert unseen(preprocessing.seen(960, 480)) == pytest.approx(0.75, abs=0.001)

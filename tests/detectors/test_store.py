@@ -1,3 +1,8 @@
+import re
+import shlex
+
+import pytest
+
 from core.detectors.store import (
     DEFAULT_MODEL,
     FALLBACK_MODEL,
@@ -7,7 +12,11 @@ from core.detectors.store import (
     load_card,
     load_detector,
     model_names,
+    what_is_missing,
 )
+from core.errors import RecipeError
+from tests.cards import head_card
+from tests.commands import invoke
 
 
 def test_where_the_encoder_is_missing_a_model_that_needs_none_judges(monkeypatch, tmp_path):
@@ -31,3 +40,12 @@ def test_all_weights_shipped_are_at_most_80_megabytes():
 
 def test_the_fallback_needs_nothing_that_is_not_shipped():
     assert is_loadable(load_card(FALLBACK_MODEL), find_model(FALLBACK_MODEL))
+
+
+@pytest.mark.parametrize("name", ["absent", "with space"])
+def test_the_command_that_makes_missing_weights_is_a_whole_one(name, tmp_path):
+    missing = what_is_missing(head_card("absent", recipe="no recipe"), tmp_path / name)
+    (command,) = re.findall("`(python -m core [^`]+)`", missing)
+    arguments = shlex.split(command)[3:]
+    assert arguments[-1] == str(tmp_path / name)
+    assert isinstance(invoke(*arguments).exception, RecipeError)  # nothing is wrong but the recipe's name

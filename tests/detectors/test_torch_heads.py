@@ -89,14 +89,14 @@ def test_nothing_in_it_can_be_trained():
 @pytest.mark.parametrize(
     ("judge", "found"),
     [
-        (DecisionTreeClassifier(), "DecisionTreeClassifier"),
-        (KNeighborsClassifier(3), "KNeighborsClassifier"),
-        (SVC(kernel="poly"), "SVC with the kernel 'poly'"),
+        (DecisionTreeClassifier(), "a decision tree"),
+        (KNeighborsClassifier(3), r"the most similar pictures it has seen \(nearest neighbours\)"),
+        (SVC(kernel="poly"), "a support vector machine with the kernel 'poly'"),
     ],
 )
 def test_a_model_without_gradient_is_named(judge, found):
     chance = np.random.default_rng(0)
     pipeline = Pipeline([("standardise", StandardScaler()), ("judge", judge)])
     pipeline.fit(chance.normal(size=(20, 3)), np.arange(20) % 2)
-    with pytest.raises(ExplanationError, match=f"Model 'm' cannot show .* judges by a {found}, .*; choose"):
+    with pytest.raises(ExplanationError, match=f"Model 'm' cannot show .* judges by {found}, .*; choose"):
         torch_head(pipeline, "m")

@@ -12,6 +12,7 @@ from core.provenance.evidence import Evidence, Kind, Says
 from core.review.report import Findings, write_report
 from core.review.rulings import Ruling
 from core.verdict import Thresholds, decide
+from tests.cards import network_card, split_figures
 
 MADE = datetime(2026, 5, 4, 3, 2, tzinfo=UTC)
 
@@ -23,6 +24,7 @@ def findings(tiny_model, drawings):
         known = {
             "name": "heron.png",
             "facts": {"Format": "PNG", "SHA-256": "ab" * 32},
+            "size": (100, 100),
             "verdict": decide(0.914, Thresholds(0.3, 0.9), card.name),
             "card": card,
             "evidence": (),
@@ -58,11 +60,32 @@ def test_it_holds_pictures_verdict_evidence_and_rulings(findings):
     evidence = Evidence(Kind.SOFTWARE, "EXIF, tag Software", "Paint 3.1", "Paint", Says.NEUTRAL)
     reader, text = read(write_report(findings(evidence=[evidence]), [ruling(note="I saw the sketch")], MADE))
     assert sum(len(page.images) for page in reader.pages) == 2
-    for said in ("Looks generated", "0.914", "human below 0.3", "Paint 3.1", "ab" * 32):
+    for said in (
+        "Looks generated",
+        "91 % (p_ai 0.914)",
+        "human below 30.0 %, ai above 90.0 %",
+        "Paint 3.1",
+        "ab" * 32,
+    ):
         assert said in text
     assert "2026-05-04 01:00 UTC: Ann overrides the verdict ai of tiny (p_ai 0.914): I saw the sketch" in text
     assert "from sources new to the model" in text
     assert "2026-05-04 03:02 UTC" in text
+
+
+def test_one_figure_is_written_in_one_way(findings):
+    card = network_card("net", splits={"ood": split_figures(0.045)})
+    _, text = read(write_report(findings(card=card), [], MADE))
+    assert "Works by people called ai 4.5 % (-0.5 % to 9.5 %)" in text
+    assert "It also said so of 4.5 % of human works" in text
+
+
+def test_it_says_how_much_was_not_looked_at(findings):
+    beyond = "% of the picture: the model judges its middle"
+    _, square = read(write_report(findings(), [], MADE))
+    _, strip = read(write_report(findings(size=(1000, 100)), [], MADE))
+    assert beyond not in square
+    assert f"Not looked at 78 {beyond}" in strip
 
 
 def test_without_a_map_evidence_or_rulings_it_says_so(findings):

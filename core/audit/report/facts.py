@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from core.audit.report.content import EXPECT, LIMITS, METHOD, Content
 from core.audit.store.records import Audit, Row
 from core.provenance.evidence import Says
+from core.review.wording import reach
 
 if TYPE_CHECKING:
     from core.detectors.card import Interval
@@ -93,7 +94,7 @@ def sections(content: Content) -> tuple[Section, ...]:
             ),
         ),
         Section("To reproduce it", tuple(content.hashes.items())),
-        Section("Limits", sentences=LIMITS),
+        Section("Limits", sentences=(*LIMITS, *_reach(content))),
     )
 
 
@@ -111,6 +112,11 @@ def cells(audit: Audit, row: Row) -> tuple[str, ...]:
 def _how_thresholds_were_chosen(content: Content) -> str:
     band = content.card.thresholds if content.card else None
     return f"How the thresholds were chosen: {band.policy}." if band else ""
+
+
+def _reach(content: Content) -> tuple[str, ...]:
+    said = reach(content.card) if content.card else ""
+    return (said,) if said else ()
 
 
 def _accusations(content: Content) -> Section:

@@ -112,7 +112,10 @@ def test_the_card_gives_error_rates_and_the_false_accusations_to_expect(
     assert said_of(page, "Works by people among those called ai").startswith(f"{accused:.1f} (")
     rates = "human called ai 10.0% (5.0% to 15.0%); AI called human 10.0% (5.0% to 15.0%)"
     assert said_of(page, "Split ood: 40 human, 60 AI works") == rates
-    assert rates in text_of(tmp_path / "out" / "report.pdf").replace("\n", " ")
+    printed = text_of(tmp_path / "out" / "report.pdf").replace("\n", " ")
+    assert rates in printed
+    for told in (page, printed):
+        assert "33 % of one of 3 : 2, 50 % of one of 2 : 1, 80 % of one of 5 : 1." in told
 
 
 def test_no_heading_of_the_pdf_stands_alone_at_the_foot_of_a_page(audit, folder, tmp_path):
