@@ -8,9 +8,9 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from core.audit.store.pages import BINS
-from core.audit.store.records import Audit, State
+from core.audit.store.records import Audit
 from core.verdict import Label
-from dashboard.audit_desk import fresh_bytes, kept_file, queue, results
+from dashboard.audit_desk import MOVING, fresh_bytes, kept_file, queue, results, standing, store
 from dashboard.parts.escaping import escaped
 from dashboard.parts.figure_download import downloadable
 from dashboard.parts.verdict_card import COLOURS
@@ -61,9 +61,20 @@ def distribution(audit: Audit) -> None:
 
 def downloads(audit: Audit) -> None:
     """Offer the files of an audit's results and reports."""
-    if audit.state is not State.FINISHED:
-        st.info("The files are written when the audit is finished.")
+    now = standing(audit.id)
+    if now and now.state in MOVING:
+        st.info(
+            "The files are written when the audit is finished. Pause it to download what is judged so far.",
+            icon=":material/hourglass_empty:",
+        )
         return
+    counts = store().counts(audit.id)
+    if counts.waiting:
+        st.warning(
+            f"These files are **partial**: {counts.done:,} of {counts.total:,} different files were examined. The reports say so in "
+            "their title; rows without a verdict and without an error were not judged.",
+            icon=":material/incomplete_circle:",
+        )
     st.caption("Results carry every ruling made until you press the button.")
     if audit.output not in {None, queue().folder(audit.id).absolute()}:
         st.caption(
@@ -75,7 +86,7 @@ def downloads(audit: Audit) -> None:
         line.download_button(
             name,
             partial(fresh_bytes, audit, name),
-            name,
+            f"partial_{name}" if counts.waiting else name,
             key=f"download-{name}",
             icon=":material/download:",
             on_click="ignore",

@@ -28,7 +28,7 @@ SAYS = {
     "paused": "Paused. What is done is kept.",
     "interrupted": "Interrupted: the process that ran it is gone. What is done is kept.",
     "cancelling": "Cancelling after the pictures at hand.",
-    "cancelled": "Cancelled. What was judged before can be read below; it cannot go on.",
+    "cancelled": "Cancelled. What was judged before can be read and downloaded below; it cannot go on.",
     "failed": "Could not go on.",
     "finished": "Finished.",
 }
@@ -101,13 +101,18 @@ def _buttons(now: Standing) -> None:
     rests = now.state in {"paused", INTERRUPTED}
     why_not = why_not_resumed(now) if rests else ""
     if now.state in {"waiting", "planning", "running"}:
-        offered.append(("Pause", ":material/pause:", Wish.PAUSE))
+        offered.append((line, "Pause", ":material/pause:", Wish.PAUSE))
     if (rests and not why_not) or (now.request and _can_retry(now)):
-        offered.append(("Resume", ":material/play_arrow:", Wish.RUN))
+        offered.append((line, "Resume", ":material/play_arrow:", Wish.RUN))
     if rests or now.state in {"waiting", "planning", "running"}:
-        offered.append(("Cancel", ":material/stop:", Wish.CANCEL))
-    for label, icon, wish in offered:
-        if line.button(label, icon=icon, key=f"audit-{wish}"):
+        asks = line.popover("Cancel", icon=":material/stop:", key="audit-sure")
+        asks.markdown(
+            "A cancelled audit **cannot go on**. What was judged so far stays, and can be ruled on and downloaded as partial "
+            "results. To go on later, pause it instead."
+        )
+        offered.append((asks, "Cancel for good", ":material/stop:", Wish.CANCEL))
+    for place, label, icon, wish in offered:
+        if place.button(label, icon=icon, key=f"audit-{wish}"):
             try:
                 ask(now, wish)
             except VersoError as error:

@@ -9,7 +9,7 @@ from streamlit.testing.v1 import AppTest
 from core.audit.lifecycle import LOCK, Order, carry_out
 from core.audit.queue import Queue, Wish
 from core.audit.store.audits import AuditStore
-from core.audit.store.records import Choice, State
+from core.audit.store.records import Choice, Finding, State
 from core.audit.worker import Worker
 from dashboard import audit_desk
 from tests.audit.conftest import folder, stub  # noqa: F401  (fixtures)
@@ -73,7 +73,7 @@ def test_a_folder_of_the_server_becomes_an_audit_in_the_queue(desk, folder):  # 
     assert Queue.of_this_computer().find(asked.id).wish is Wish.PAUSE
     press(app, "Resume")
     assert Queue.of_this_computer().find(asked.id).wish is Wish.RUN
-    press(app, "Cancel")
+    press(app, "Cancel for good")
     assert Queue.of_this_computer().find(asked.id).wish is Wish.CANCEL
 
 
@@ -150,8 +150,36 @@ def test_an_audit_whose_process_is_gone_is_said_to_be_interrupted(
         assert audit_desk.standing(begun.id).state == "running"
     app = opened(audit=begun.id)
     assert audit_desk.standing(begun.id).state == "interrupted"
-    press(app, "Cancel")
+    press(app, "Cancel for good")
     assert desk.state(begun.id) is State.CANCELLED
+
+
+def test_an_audit_is_cancelled_only_once_that_is_confirmed(of_the_command_line, desk, tmp_path, monkeypatch):
+    begun = of_the_command_line(pause=True)
+    monkeypatch.setenv("VERSO_AUDIT_ROOTS", str(tmp_path))
+    app = opened(audit=begun.id)
+    assert "Cancel" not in [button.label for button in app.button]
+    assert "cannot go on" in text_of(app)
+    assert desk.state(begun.id) is State.PAUSED
+
+
+def test_what_was_judged_before_an_audit_was_stopped_is_downloaded_as_partial(of_the_command_line, desk):
+    begun = of_the_command_line(pause=True)
+    counts = desk.counts(begun.id)
+    app = opened(audit=begun.id, audit_tab="Downloads")
+    assert f"**partial**: {counts.done} of {counts.total} different files" in text_of(app)
+    assert f"Partial report of an audit: {counts.done} of {counts.total} different files".encode() in (
+        audit_desk.fresh_bytes(begun, "report.html")
+    )
+    kept = audit_desk.kept_file(begun, "results.csv")
+    desk.set_state(begun.id, State.RUNNING)
+    for number in desk.waiting_chunks(begun.id):
+        chunk = desk.chunk(begun.id, number)
+        desk.record(begun.id, chunk, [Finding(item.position, error="gone") for item in chunk])
+    desk.set_state(begun.id, State.FINISHED)
+    whole = desk.find(begun.id)
+    assert audit_desk.kept_file(whole, "results.csv") != kept
+    assert b"Partial report" not in audit_desk.fresh_bytes(whole, "report.html")
 
 
 def test_an_audit_of_the_command_line_is_downloaded_wherever_its_folder_lies(

@@ -22,9 +22,11 @@ NAMES: Final = 92
 
 def write_document(
     path: Path,
+    title: str,
     audit: Audit,
     parts: tuple[Section, ...],
     rows: Iterable[Row],
+    *,
     total: int,
     thumbnails: Mapping[int, bytes],
 ) -> None:
@@ -32,6 +34,7 @@ def write_document(
 
     Args:
         path: of the file.
+        title: of the document.
         audit: it is about.
         parts: its facts.
         rows: those to show, in order.
@@ -39,7 +42,7 @@ def write_document(
         thumbnails: JPEGs by the position of their file.
     """
     paper = Paper("landscape", datetime.fromisoformat(audit.created))
-    paper.say("Report of an audit", 16, bold=True)
+    paper.say(title, 16, bold=True)
     for part in parts:
         paper.part(part.title)
         paper.set_font(FAMILY, size=8)
@@ -49,7 +52,7 @@ def write_document(
         for sentence in part.sentences:
             paper.say(paper.shown(sentence), 8)
     paper.part("Every image" if total <= MOST_ROWS else f"{MOST_ROWS} of {total} rows")
-    paper.say(f"In this order: ai, inconclusive, not readable, human. {P_AI} {WHICH}", 8)
+    paper.say(f"In this order: ai, inconclusive, not readable, human, not judged. {P_AI} {WHICH}", 8)
     if total > MOST_ROWS:
         paper.say("The other rows stand in report.html, results.xlsx and results.csv.", 8)
     paper.ln(1)

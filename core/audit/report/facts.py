@@ -19,6 +19,10 @@ SAYS = {
     Says.NEUTRAL: "Something else, or nothing that could be read",
 }
 """What the files of a collection say, in words."""
+PARTIAL = (
+    "The audit was stopped before its end. Files are judged in the order of the inputs: those that were are no random sample "
+    "of the whole, and the shares here say nothing of the files not judged."
+)
 P_AI = "p_ai is the model's calibrated probability, 0 to 1, that a generator made the picture."
 
 
@@ -29,6 +33,14 @@ class Section:
     title: str
     pairs: tuple[tuple[str, str], ...] = ()
     sentences: tuple[str, ...] = ()
+
+
+def title_of(content: Content) -> str:
+    """Return the title of the report, which says how far an audit came that was stopped before its end."""
+    counts = content.counts
+    if not counts.waiting:
+        return "Report of an audit"
+    return f"Partial report of an audit: {counts.done} of {counts.total} different files examined"
 
 
 def sections(content: Content) -> tuple[Section, ...]:
@@ -62,10 +74,14 @@ def sections(content: Content) -> tuple[Section, ...]:
                     if one
                 ),
                 *((f"Judged by {model}", f"{count}") for model, count in content.stages.items()),
+                *((("Not judged", f"{counts.waiting}"),) if counts.waiting else ()),
                 ("Exact duplicates", f"{counts.duplicates}"),
                 ("Not readable, duplicates included", f"{content.unreadable}"),
             ),
-            ("In brackets: the share of the images judged, then its 95% Wilson interval.",),
+            (
+                "In brackets: the share of the images judged, then its 95% Wilson interval.",
+                *((PARTIAL,) if counts.waiting else ()),
+            ),
         ),
         _accusations(content),
         Section(
@@ -102,7 +118,7 @@ def cells(audit: Audit, row: Row) -> tuple[str, ...]:
     ruled = f"{row.ruling} by {row.ruled_by}, {_moment(row.ruled_at or '')}" if row.ruling else ""
     said = "; ".join(text for text in (row.error, row.note) if text)
     p_ai = "" if row.p_ai is None else f"{row.p_ai:.3f}"
-    verdict = row.verdict or "not readable"
+    verdict = row.verdict or ("not readable" if row.error else "not judged")
     if row.model and row.model != audit.configuration.model:
         verdict += f" ({row.model})"
     return row.path, verdict, p_ai, row.evidence or "", row.duplicate_of or "", ruled, said

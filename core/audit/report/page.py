@@ -16,12 +16,13 @@ from core.visible_text import visible
 
 def write_page(
     path: Path,
+    title: str,
     audit: Audit,
     parts: tuple[Section, ...],
     rows: Iterable[Row],
     thumbnails: Mapping[int, bytes],
 ) -> None:
-    """Write `report.html`, a row at a time; `thumbnails` are JPEGs by the position of their file."""
+    """Write `report.html` under a title, a row at a time; `thumbnails` are JPEGs by the position of their file."""
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
         autoescape=True,
@@ -30,6 +31,7 @@ def write_page(
     )
     environment.filters["visible"] = visible
     stream = environment.get_template("page.html").stream(
+        title=title,
         audit=audit.id,
         parts=parts,
         headings=HEADINGS,

@@ -18,7 +18,9 @@ LONGEST = 32_767
 CUT = " [cut here; whole in results.csv]"
 
 
-def write_workbook(path: Path, created: str, parts: tuple[Section, ...], rows: Iterable[Cells]) -> None:
+def write_workbook(
+    path: Path, title: str, created: str, parts: tuple[Section, ...], rows: Iterable[Cells]
+) -> None:
     """Write `results.xlsx` in constant memory."""
     options = {
         "constant_memory": True,
@@ -30,7 +32,7 @@ def write_workbook(path: Path, created: str, parts: tuple[Section, ...], rows: I
         book.set_properties({"created": datetime.fromisoformat(created)})
         sheet = book.add_worksheet("report")
         sheet.set_column(0, 1, 60)
-        lines = [line for part in parts for line in _lines(part)]
+        lines = [(title,), (), *(line for part in parts for line in _lines(part))]
         for number, line in enumerate(lines):
             sheet.write_row(number, 0, [_cell(text) for text in line])
         sheet = _results(book, 1)

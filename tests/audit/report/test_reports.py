@@ -15,7 +15,7 @@ from core import images
 from core.audit.lifecycle import write_again
 from core.audit.report import content, thumbnails
 from core.audit.store.pages import Wanted
-from core.audit.store.records import Choice
+from core.audit.store.records import Choice, State
 from core.detectors.card import Group
 from core.errors import AuditError
 from core.verdict import Label
@@ -86,6 +86,44 @@ def test_an_audit_of_errors_only_says_that_nothing_was_judged(audit, folder, tmp
     audit(folder / "sub" / "cut.jpg")
     assert "No image was judged." in (tmp_path / "out" / "report.html").read_text("utf-8")
     assert "No image was judged." in text_of(tmp_path / "out" / "report.pdf")
+
+
+def cancelled(audit, store, folder):
+    """Carry an audit out that is cancelled after its first chunk."""
+
+    def cancel(progress):
+        if progress.counts and progress.counts.done and store.all()[0].state is State.RUNNING:
+            store.ask(store.all()[0].id, State.CANCELLING)
+
+    return audit(folder, watcher=cancel, workers=1)
+
+
+def test_a_cancelled_audit_gives_what_was_judged_as_partial(audit, store, folder, tmp_path):
+    outcome = cancelled(audit, store, folder)
+    assert outcome.state is State.CANCELLED
+    out = tmp_path / "out"
+    write_again(out, store)
+    title = f"Partial report of an audit: {outcome.counts.done} of 43 different files examined"
+    page = (out / "report.html").read_text("utf-8")
+    assert f"<h1>{title}</h1>" in page
+    assert said_of(page, "Images judged") == str(outcome.counts.judged)
+    assert said_of(page, "Not judged") == str(outcome.counts.waiting)
+    assert "no random sample" in page
+    assert page.count(">not judged</td>") == outcome.counts.waiting
+    assert title in text_of(out / "report.pdf")
+    book = openpyxl.load_workbook(out / "results.xlsx", read_only=True)
+    assert next(book["report"].iter_rows(values_only=True))[0] == title
+    with (out / "results.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 44
+    assert sum(not row["verdict"] and not row["error"] for row in rows) == outcome.counts.waiting
+
+
+def test_a_whole_audit_is_not_called_partial(audit, folder, tmp_path):
+    audit(folder)
+    page = (tmp_path / "out" / "report.html").read_text("utf-8")
+    assert "<h1>Report of an audit</h1>" in page
+    assert "Not judged" not in page
 
 
 def test_a_folder_without_an_audit_is_refused(store, tmp_path):
