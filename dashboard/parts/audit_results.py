@@ -54,7 +54,7 @@ def distribution(audit: Audit) -> None:
         frame,
         "audit-distribution",
         "How sure the model is",
-        "Files in each twentieth of the scale, exact duplicates counted once. The dotted lines are the model's thresholds: "
+        "Files in each twentieth of the scale, exact duplicates counted once, shots of videos not at all. The dotted lines are the model's thresholds: "
         "between them it does not decide.",
     )
 
@@ -93,5 +93,10 @@ def downloads(audit: Audit) -> None:
             width=220,
         )
         path = kept_file(audit, name)
-        size = f" :gray[{path.stat().st_size / 1000:,.0f} kB]" if path.is_file() else ""
+        size = f" :gray[{_said(path.stat().st_size)}]" if path.is_file() else ""
         line.markdown(f"{meaning}{size}", width="content")
+
+
+def _said(size: int) -> str:
+    """Say how many bytes a file has."""
+    return f"{size:,} bytes" if size < 1000 else f"{size / 1000:,.0f} kB"  # noqa: PLR2004  (a kB)

@@ -9,7 +9,7 @@ from zlib import crc32
 import pandas as pd
 import streamlit as st
 
-from core.audit.store.pages import Kind, Wanted
+from core.audit.store.pages import EVIDENCE, ODDITIES, RULINGS, Kind, Tally, Wanted
 from core.audit.store.records import Audit, Row
 from core.errors import VersoError
 from core.verdict import Label
@@ -19,6 +19,12 @@ from dashboard.parts.ruling_panel import analyst_name, ruling_panel
 PER_PAGE: Final = 25
 SIDE: Final = 96
 ROW_HEIGHT: Final = 56
+ASKED: Final = (
+    ("Only", ODDITIES, "audit-kind"),
+    ("Ruling", RULINGS, "audit-ruled"),
+    ("Evidence", EVIDENCE, "audit-evidence"),
+)
+"""Filters by aspect: what is chosen of one is joined by "or", what is chosen of several by "and"."""
 
 
 @st.fragment
@@ -28,16 +34,16 @@ def audit_table(audit: Audit) -> None:
     judges = list(pages.judges())
     staged = bool(set(judges) - {audit.configuration.model})
     wanted = _filters(judges)
-    count = pages.count(wanted)
-    if not count:
+    tally = pages.tally(wanted)
+    if not tally.rows:
         st.info("No file of this audit fits these filters.", icon=":material/filter_alt_off:")
         return
     line = st.container(horizontal=True, vertical_alignment="center", gap="medium")
-    number = ceil(count / PER_PAGE)
+    number = ceil(tally.rows / PER_PAGE)
     page = line.pagination(number, key=f"audit-page-{crc32(repr(wanted).encode())}") if number > 1 else 1
     first = (page - 1) * PER_PAGE
     rows = pages.page(wanted, first, PER_PAGE)
-    line.markdown(f"{first + 1:,} to {first + len(rows):,} of {count:,}", width="content")
+    line.markdown(f"{first + 1:,} to {first + len(rows):,} of {_said(tally)}", width="content")
     chosen = st.dataframe(
         pd.DataFrame([_cells(audit, row) for row in rows]),
         hide_index=True,
@@ -72,11 +78,11 @@ def audit_table(audit: Audit) -> None:
 def _filters(judges: Sequence[str]) -> Wanted:
     line = st.container(horizontal=True, vertical_alignment="bottom")
     verdicts = line.multiselect(
-        "Verdict", list(Label), key="audit-verdict", bind="query-params", placeholder="any", width=250
+        "Verdict", list(Label), key="audit-verdict", bind="query-params", placeholder="any", width=200
     )
-    kinds = line.multiselect(
-        "Only", list(Kind), key="audit-kind", bind="query-params", placeholder="all files", width=280
-    )
+    kinds: list[Kind] = []
+    for label, aspect, key in ASKED:
+        kinds += line.multiselect(label, aspect, key=key, bind="query-params", placeholder="any", width=200)
     models = []
     if len(judges) > 1:
         models = line.multiselect(
@@ -85,10 +91,26 @@ def _filters(judges: Sequence[str]) -> Wanted:
     text = line.text_input(
         "Find", key="audit-find", bind="query-params", placeholder="in the path, or a sha256", width=240
     )
-    order = line.toggle("Most uncertain first", key="audit-uncertain", bind="query-params")
+    order = line.toggle(
+        "Most uncertain first",
+        key="audit-uncertain",
+        bind="query-params",
+        help="Exact duplicates and shots of videos are left out then.",
+    )
     return Wanted(
         tuple(map(Label, verdicts)), tuple(map(Kind, kinds)), tuple(models), (text or "").strip(), order
     )
+
+
+def _said(tally: Tally) -> str:
+    """Say how many rows there are, and what they are."""
+    parts = (
+        (tally.files, "different file", "different files"),
+        (tally.duplicates, "exact duplicate", "exact duplicates"),
+        (tally.shots, "shot of a video", "shots of videos"),
+    )
+    said = ", ".join(f"{count:,} {one if count == 1 else many}" for count, one, many in parts if count)
+    return f"{tally.rows:,} {'row' if tally.rows == 1 else 'rows'}: {said}"
 
 
 def _cells(audit: Audit, row: Row) -> dict[str, object]:

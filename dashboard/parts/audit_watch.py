@@ -55,7 +55,7 @@ def audit_watch(audit_id: str, drawn: str) -> None:
             left = "" if moment.seconds_left is None else f", {duration(moment.seconds_left)} left"
             pace = f" {moment.rate:.1f} files a second{left}."
         share = counts.done / counts.total if counts.total else 1.0
-        st.progress(share, f"{SAYS[now.state]} {counts.done:,} of {counts.total:,} files.{pace}")
+        st.progress(share, f"{SAYS[now.state]} {counts.done:,} of {counts.total:,} different files.{pace}")
         figures(counts)
         _errors(now, counts)
     if now.request and now.request.failure:
@@ -75,6 +75,10 @@ def figures(counts: Counts) -> None:
     }
     for label, (count, meaning) in shown.items():
         line.metric(label, f"{count:,}", help=meaning, width=140)
+    st.caption(
+        f"Of {counts.total + counts.duplicates:,} files. An exact duplicate is counted as that and not again under its verdict, "
+        "a video as one file and its shots not at all."
+    )
 
 
 def duration(seconds: float) -> str:

@@ -9,11 +9,12 @@ import pytest
 from core.audit.lifecycle import is_run
 from core.audit.pictures import input_sources, picture_bytes
 from core.audit.queue import Queue, Wish
-from core.audit.store.pages import BINS, QUEUE, Kind, Wanted
+from core.audit.store.pages import BINS, ODDITIES, QUEUE, RULINGS, Kind, Tally, Wanted
 from core.audit.store.records import Choice, State
 from core.audit.worker import Worker
 from core.errors import AuditError
 from core.verdict import Label
+from tests.audit.conftest import film
 
 
 @pytest.fixture
@@ -162,6 +163,28 @@ def test_results_are_filtered_counted_and_put_in_order(audit, store, folder):
     assert both == list(store.all_rows(known.id))
     assert sum(map(sum, pages.histogram().values())) == 41
     assert {len(bins) for bins in pages.histogram().values()} == {BINS}
+
+
+def test_rows_are_counted_by_what_they_are(audit, store, folder):
+    film(folder / "clip.mp4")
+    audit_id = audit(folder).audit_id
+    pages = store.results(store.find(audit_id))
+    assert pages.tally(Wanted()) == Tally(files=44, duplicates=1, shots=3)
+    counts = store.counts(audit_id)
+    for label in Label:
+        assert pages.tally(Wanted((label,))).files == counts.verdicts.get(label, 0)
+    copy = pages.page(Wanted(kinds=(Kind.DUPLICATE,)))[0]
+    store.rule(audit_id, copy.position, Choice.AGREE, name="Ada")
+    assert pages.tally(Wanted(kinds=(Kind.RULED,))) == Tally(files=1, duplicates=1, shots=0)
+
+
+def test_kinds_of_one_aspect_are_joined_by_or_and_those_of_several_by_and(audit, store, folder):
+    audit_id = audit(folder).audit_id
+    pages = store.results(store.find(audit_id))
+    store.rule(audit_id, 5, Choice.AGREE, name="Ada")  # one of the two that look alike
+    assert pages.count(Wanted(kinds=RULINGS)) == pages.count(Wanted())
+    assert pages.count(Wanted(kinds=ODDITIES)) == 5
+    assert pages.count(Wanted(kinds=(*ODDITIES, Kind.RULED))) == 1
 
 
 def test_the_review_queue_has_the_most_uncertain_first_and_loses_what_is_ruled(audit, store, folder):

@@ -197,6 +197,8 @@ def test_an_audit_of_the_command_line_is_downloaded_wherever_its_folder_lies(
 def test_all_files_are_listed_and_filtered_by_the_address(finished):
     app = opened(audit=finished, audit_tab="All files")
     assert "1 to 25 of 44" in text_of(app)
+    assert "44 rows: 43 different files, 1 exact duplicate" in text_of(app)
+    assert "Of 44 files" in text_of(app)
     app = opened(audit=finished, audit_tab="All files", audit_kind="error")
     assert list(app.dataframe[0].value["verdict"]) == ["error", "error"]
 

@@ -56,9 +56,30 @@ class Kind(StrEnum):
     NO_EVIDENCE = "no evidence"
 
 
+ODDITIES: Final = (Kind.ERROR, Kind.DUPLICATE, Kind.LOOK_ALIKE)
+RULINGS: Final = (Kind.RULED, Kind.NOT_RULED)
+EVIDENCE: Final = (Kind.AI_EVIDENCE, Kind.EVIDENCE, Kind.NO_EVIDENCE)
+ASPECTS: Final = (ODDITIES, RULINGS, EVIDENCE)
+"""Kinds that answer the same question: a row is wanted if it is of any of those chosen of each aspect."""
+
+
+@dataclass(frozen=True)
+class Tally:
+    """How many rows are files that differ in their bytes, exact duplicates of those, and shots of videos."""
+
+    files: int
+    duplicates: int
+    shots: int
+
+    @property
+    def rows(self) -> int:
+        """All of them."""
+        return self.files + self.duplicates + self.shots
+
+
 @dataclass(frozen=True)
 class Wanted:
-    """Which rows to show: of the verdicts and models named (none: any), of every kind, with `text` in their path.
+    """Which rows to show: of the verdicts, models and kinds named (none: any; see `ASPECTS`), with `text` in their path.
 
     `uncertain_first` orders the judged by the distance of `p_ai` from the middle of the inconclusive band; else rows
     stand as in the results.
@@ -100,6 +121,16 @@ class ResultPages:
         chosen = self._chosen(select(func.count()), results, columns, wanted)
         with self._engine.connect() as connection:
             return int(connection.scalars(chosen).one())
+
+    def tally(self, wanted: Wanted) -> Tally:
+        """Count the wanted rows by what they are."""
+        columns, results = result_columns()
+        shots = func.count().filter(items.c.part > 0)
+        counted: Select[Any] = select(func.count(), func.count(items.c.original), shots)
+        chosen = self._chosen(counted, results, columns, wanted)
+        with self._engine.connect() as connection:
+            rows, duplicates, of_videos = connection.execute(chosen).one()
+        return Tally(rows - duplicates - of_videos, duplicates, of_videos)
 
     def row(self, position: int, part: int = 0) -> Row | None:
         """Return one row, if there is such."""
@@ -183,7 +214,9 @@ class ResultPages:
                 columns["evidence"].is_(None), columns["verdict"].is_not(None), items.c.part == 0
             ),
         }
-        conditions = [items.c.audit_id == self._audit_id, *(kinds[kind] for kind in wanted.kinds)]
+        conditions: list[ColumnElement[bool]] = [items.c.audit_id == self._audit_id]
+        chosen_of = ([kinds[kind] for kind in wanted.kinds if kind in aspect] for aspect in ASPECTS)
+        conditions += [or_(*named) for named in chosen_of if named]
         if wanted.verdicts:
             conditions.append(columns["verdict"].in_(wanted.verdicts))
         if wanted.models:
