@@ -9,6 +9,7 @@ from zlib import crc32
 import pandas as pd
 import streamlit as st
 
+from core.audit.places import called, place_of
 from core.audit.store.pages import EVIDENCE, ODDITIES, RULINGS, Kind, Tally, Wanted
 from core.audit.store.records import Audit, Row
 from core.errors import VersoError
@@ -55,6 +56,7 @@ def audit_table(audit: Audit) -> None:
         column_config={
             "picture": st.column_config.ImageColumn(" ", width=70),
             "file": st.column_config.TextColumn(width="medium"),
+            "folder": st.column_config.TextColumn(width="small", help="Within what was audited"),
             "judged by": st.column_config.TextColumn() if staged else None,
             "evidence": st.column_config.TextColumn(
                 width="medium",
@@ -114,19 +116,26 @@ def _said(tally: Tally) -> str:
 
 
 def _cells(audit: Audit, row: Row) -> dict[str, object]:
+    name, folder = place_of(row.path, audit.inputs)
     return {
         "picture": _small(audit, row),
-        "file": row.path,
+        "file": called(name, row.part),
         "verdict": row.verdict or ("error" if row.error else "not yet"),
         "p_ai": row.p_ai,
         "judged by": row.model or "",
+        "folder": folder,
         "evidence": row.evidence or "",
         "ruling": row.ruling or "",
         "ruled by": row.ruled_by or "",
         "size": f"{row.width} × {row.height}" if row.width else "",
-        "same bytes as": row.duplicate_of or "",
+        "same bytes as": _beside(audit, row.duplicate_of) if row.duplicate_of else "",
         "error": row.error or "",
     }
+
+
+def _beside(audit: Audit, path: str) -> str:
+    name, folder = place_of(path, audit.inputs)
+    return f"{name}, in {folder}" if folder else name
 
 
 def _small(audit: Audit, row: Row) -> str | None:

@@ -199,8 +199,14 @@ def test_all_files_are_listed_and_filtered_by_the_address(finished):
     assert "1 to 25 of 44" in text_of(app)
     assert "44 rows: 43 different files, 1 exact duplicate" in text_of(app)
     assert "Of 44 files" in text_of(app)
+    assert list(app.dataframe[0].value["file"][:2]) == ["00.jpg", "01.jpg"]
     app = opened(audit=finished, audit_tab="All files", audit_kind="error")
-    assert list(app.dataframe[0].value["verdict"]) == ["error", "error"]
+    shown = app.dataframe[0].value
+    assert list(shown["verdict"]) == ["error", "error"]
+    assert list(zip(shown["file"], shown["folder"], strict=True)) == [
+        ("cut.jpg", "sub"),
+        ("notes.txt", "sub"),
+    ]
 
 
 def test_an_audit_that_is_not_here_is_a_sentence(desk):  # noqa: ARG001

@@ -125,9 +125,12 @@ class ResultPages:
     def tally(self, wanted: Wanted) -> Tally:
         """Count the wanted rows by what they are."""
         columns, results = result_columns()
-        shots = func.count().filter(items.c.part > 0)
-        counted: Select[Any] = select(func.count(), func.count(items.c.original), shots)
-        chosen = self._chosen(counted, results, columns, wanted)
+        counted: list[ColumnElement[Any]] = [
+            func.count(),
+            func.count(items.c.original),
+            func.count().filter(items.c.part > 0),
+        ]
+        chosen = self._chosen(select(*counted), results, columns, wanted)
         with self._engine.connect() as connection:
             rows, duplicates, of_videos = connection.execute(chosen).one()
         return Tally(rows - duplicates - of_videos, duplicates, of_videos)
