@@ -11,7 +11,7 @@ import streamlit as st
 
 from core.audit.places import called, place_of
 from core.audit.store.pages import EVIDENCE, ODDITIES, RULINGS, Kind, Tally, Wanted
-from core.audit.store.records import Audit, Row
+from core.audit.store.records import Audit, ItemState, Row
 from core.errors import VersoError
 from core.verdict import Label
 from dashboard.audit_desk import results, thumbnail
@@ -20,6 +20,8 @@ from dashboard.parts.ruling_panel import analyst_name, ruling_panel
 PER_PAGE: Final = 25
 SIDE: Final = 96
 ROW_HEIGHT: Final = 56
+UNDECIDED: Final[dict[str, str]] = {ItemState.REFUSED: "error", ItemState.NO_PICTURE: "no picture"}
+"""What stands in the place of a verdict."""
 ASKED: Final = (
     ("Only", ODDITIES, "audit-kind"),
     ("Ruling", RULINGS, "audit-ruled"),
@@ -120,7 +122,7 @@ def _cells(audit: Audit, row: Row) -> dict[str, object]:
     return {
         "picture": _small(audit, row),
         "file": called(name, row.part),
-        "verdict": row.verdict or ("error" if row.error else "not yet"),
+        "verdict": row.verdict or UNDECIDED.get(row.state, "not judged"),
         "p_ai": row.p_ai,
         "judged by": row.model or "",
         "folder": folder,

@@ -70,9 +70,15 @@ def figures(counts: Counts) -> None:
         "AI": (counts.verdicts.get("ai", 0), "Files whose verdict is *ai*"),
         "Inconclusive": (counts.verdicts.get("inconclusive", 0), "Files the model cannot tell"),
         "Human": (counts.verdicts.get("human", 0), "Files whose verdict is *human*"),
-        "Errors": (counts.refused, "Files that could not be read; each has a sentence in the results"),
+        "Errors": (
+            counts.unreadable,
+            "Pictures and videos that could not be read; each has a sentence in the results",
+        ),
+        "No picture": (counts.no_picture, "Text and documents: there is nothing in them to judge"),
         "Exact duplicates": (counts.duplicates, "Files with the same bytes as another: judged once"),
     }
+    if not counts.no_picture:
+        del shown["No picture"]
     for label, (count, meaning) in shown.items():
         line.metric(label, f"{count:,}", help=meaning, width=140)
     st.caption(
@@ -90,12 +96,12 @@ def duration(seconds: float) -> str:
 
 
 def _errors(now: Standing, counts: Counts) -> None:
-    if not counts.refused or now.audit is None or now.state not in MOVING:
+    if not counts.unreadable or now.audit is None or now.state not in MOVING:
         return
-    with st.expander(f"{counts.refused:,} errors so far", icon=":material/broken_image:"):
+    with st.expander(f"{counts.unreadable:,} errors so far", icon=":material/broken_image:"):
         for row in results(now.audit).page(Wanted(kinds=(Kind.ERROR,)), limit=ERRORS):
             st.markdown(f"- {escaped(row.error or '')}")
-        if counts.refused > ERRORS:
+        if counts.unreadable > ERRORS:
             st.caption(f"The first {ERRORS}; the others stand in the results.")
 
 

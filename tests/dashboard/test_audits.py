@@ -202,11 +202,12 @@ def test_all_files_are_listed_and_filtered_by_the_address(finished):
     assert list(app.dataframe[0].value["file"][:2]) == ["00.jpg", "01.jpg"]
     app = opened(audit=finished, audit_tab="All files", audit_kind="error")
     shown = app.dataframe[0].value
-    assert list(shown["verdict"]) == ["error", "error"]
-    assert list(zip(shown["file"], shown["folder"], strict=True)) == [
-        ("cut.jpg", "sub"),
-        ("notes.txt", "sub"),
-    ]
+    assert list(shown["verdict"]) == ["error"]
+    assert list(zip(shown["file"], shown["folder"], strict=True)) == [("cut.jpg", "sub")]
+    app = opened(audit=finished, audit_tab="All files", audit_kind="no picture")
+    assert list(app.dataframe[0].value["verdict"]) == ["no picture"]
+    shown = {metric.label: metric.value for metric in app.metric}
+    assert (shown["Errors"], shown["No picture"]) == ("1", "1")
 
 
 def test_an_audit_that_is_not_here_is_a_sentence(desk):  # noqa: ARG001

@@ -44,7 +44,8 @@ LIMITS: Final = (
 class Content:
     """All a report says but its rows. `card` is None where the card the audit was made with is not at hand.
 
-    `stages` counts the images by the stage that judged, where the model has stages; `evidence` those whose files say
+    `unreadable` counts the files without a verdict and `no_picture` those of them that are text or documents, duplicates
+    included. `stages` counts the images by the stage that judged, where the model has stages; `evidence` those whose files say
     something of where they come from, by what it speaks for at most.
     """
 
@@ -52,6 +53,7 @@ class Content:
     card: Card | None
     counts: Counts
     unreadable: int
+    no_picture: int
     shares: dict[str, Share | None]
     stages: dict[str, int]
     evidence: dict[str, int]
@@ -76,6 +78,7 @@ def content_of(store: AuditStore, audit: Audit, folder: Path) -> Content:
         card,
         counts,
         store.unreadable(audit.id),
+        store.no_picture(audit.id),
         {label: share_of(counts.verdicts.get(label, 0), counts.judged) for label in Label},
         {} if set(judges) == {audit.configuration.model} else judges,
         results.evidence(),

@@ -52,7 +52,9 @@ def write_document(
         for sentence in part.sentences:
             paper.say(paper.shown(sentence), 8)
     paper.part("Every image" if total <= MOST_ROWS else f"{MOST_ROWS} of {total} rows")
-    paper.say(f"In this order: ai, inconclusive, not readable, human, not judged. {P_AI} {WHICH}", 8)
+    paper.say(
+        f"In this order: ai, inconclusive, not readable or no picture, human, not judged. {P_AI} {WHICH}", 8
+    )
     if total > MOST_ROWS:
         paper.say("The other rows stand in report.html, results.xlsx and results.csv.", 8)
     paper.ln(1)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from core.audit.report.content import EXPECT, LIMITS, METHOD, Content
-from core.audit.store.records import Audit, Row
+from core.audit.store.records import Audit, ItemState, Row
 from core.provenance.evidence import Says
 
 if TYPE_CHECKING:
@@ -19,6 +19,8 @@ SAYS = {
     Says.NEUTRAL: "Something else, or nothing that could be read",
 }
 """What the files of a collection say, in words."""
+UNDECIDED: Final[dict[str, str]] = {ItemState.REFUSED: "not readable", ItemState.NO_PICTURE: "no picture"}
+"""What stands in the place of a verdict."""
 PARTIAL = (
     "The audit was stopped before its end. Files are judged in the order of the inputs: those that were are no random sample "
     "of the whole, and the shares here say nothing of the files not judged."
@@ -76,7 +78,12 @@ def sections(content: Content) -> tuple[Section, ...]:
                 *((f"Judged by {model}", f"{count}") for model, count in content.stages.items()),
                 *((("Not judged", f"{counts.waiting}"),) if counts.waiting else ()),
                 ("Exact duplicates", f"{counts.duplicates}"),
-                ("Not readable, duplicates included", f"{content.unreadable}"),
+                ("Not readable, duplicates included", f"{content.unreadable - content.no_picture}"),
+                *(
+                    (("No picture but text or a document, duplicates included", f"{content.no_picture}"),)
+                    if content.no_picture
+                    else ()
+                ),
             ),
             (
                 "In brackets: the share of the images judged, then its 95% Wilson interval.",
@@ -118,7 +125,7 @@ def cells(audit: Audit, row: Row) -> tuple[str, ...]:
     ruled = f"{row.ruling} by {row.ruled_by}, {_moment(row.ruled_at or '')}" if row.ruling else ""
     said = "; ".join(text for text in (row.error, row.note) if text)
     p_ai = "" if row.p_ai is None else f"{row.p_ai:.3f}"
-    verdict = row.verdict or ("not readable" if row.error else "not judged")
+    verdict = row.verdict or UNDECIDED.get(row.state, "not judged")
     if row.model and row.model != audit.configuration.model:
         verdict += f" ({row.model})"
     return row.path, verdict, p_ai, row.evidence or "", row.duplicate_of or "", ruled, said

@@ -47,6 +47,7 @@ class Kind(StrEnum):
     """What a row of the results can be filtered by besides its verdict."""
 
     ERROR = "error"
+    NO_PICTURE = "no picture"
     DUPLICATE = "exact duplicate"
     LOOK_ALIKE = "near-duplicate"
     RULED = "ruled"
@@ -56,7 +57,7 @@ class Kind(StrEnum):
     NO_EVIDENCE = "no evidence"
 
 
-ODDITIES: Final = (Kind.ERROR, Kind.DUPLICATE, Kind.LOOK_ALIKE)
+ODDITIES: Final = (Kind.ERROR, Kind.NO_PICTURE, Kind.DUPLICATE, Kind.LOOK_ALIKE)
 RULINGS: Final = (Kind.RULED, Kind.NOT_RULED)
 EVIDENCE: Final = (Kind.AI_EVIDENCE, Kind.EVIDENCE, Kind.NO_EVIDENCE)
 ASPECTS: Final = (ODDITIES, RULINGS, EVIDENCE)
@@ -206,7 +207,8 @@ class ResultPages:
         self, chosen: Select[Any], results: FromClause, columns: dict[str, ColumnElement[Any]], wanted: Wanted
     ) -> Select[Any]:
         kinds = {
-            Kind.ERROR: columns["error"].is_not(None),
+            Kind.ERROR: columns["state"] == ItemState.REFUSED,
+            Kind.NO_PICTURE: columns["state"] == ItemState.NO_PICTURE,
             Kind.DUPLICATE: columns["duplicate_of"].is_not(None),
             Kind.LOOK_ALIKE: columns["look_alike"].is_not(None),
             Kind.RULED: columns["ruling"].is_not(None),
@@ -253,6 +255,7 @@ def result_columns() -> tuple[dict[str, ColumnElement[Any]], FromClause]:
     columns: dict[str, Any] = {name: items.c[name] for name in ("position", "part", "path", "sha256")}
     columns |= {name: func.coalesce(items.c[name], original.c[name]) for name in _OF_THE_BYTES}
     columns |= {name: ruling.c[name] for name in _OF_THE_RULING} | {"duplicate_of": original.c.path}
+    columns["state"] = func.coalesce(original.c.state, items.c.state)
     results = items.outerjoin(original, is_original(original)).outerjoin(ruling, ruling.c.id == latest)
     return {name: columns[name].label(name) for name in Row.__dataclass_fields__}, results
 

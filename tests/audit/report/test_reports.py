@@ -3,8 +3,10 @@
 import base64
 import csv
 import re
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import openpyxl
 import pytest
@@ -86,6 +88,19 @@ def test_an_audit_of_errors_only_says_that_nothing_was_judged(audit, folder, tmp
     audit(folder / "sub" / "cut.jpg")
     assert "No image was judged." in (tmp_path / "out" / "report.html").read_text("utf-8")
     assert "No image was judged." in text_of(tmp_path / "out" / "report.pdf")
+
+
+def test_text_is_told_apart_from_damaged_pictures_in_folders_and_archives(audit, folder, tmp_path):
+    (folder / "sub" / "again.txt").write_bytes((folder / "sub" / "notes.txt").read_bytes())
+    archive = shutil.make_archive(str(tmp_path / "packed"), "zip", folder)
+    for name, given in (("of a folder", folder), ("of a zip", Path(archive))):
+        outcome = audit(given, name=name)
+        assert (outcome.counts.unreadable, outcome.counts.no_picture, outcome.unreadable) == (1, 1, 3)
+        page = (tmp_path / name / "report.html").read_text("utf-8")
+        assert said_of(page, "Not readable, duplicates included") == "1"
+        assert said_of(page, "No picture but text or a document, duplicates included") == "2"
+        assert page.count(">no picture</td>") == 2
+        assert page.count(">not readable</td>") == 1
 
 
 def cancelled(audit, store, folder):
