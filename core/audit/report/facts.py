@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from core.audit.report.content import EXPECT, LIMITS, METHOD, Content
+from core.audit.inputs.address import Input
+from core.audit.queue import PICTURES, UPLOADS
+from core.audit.report.content import EXPECT, FOR_EXPERTS, LIMITS, METHOD, Content
 from core.audit.store.records import Audit, ItemState, Row
 from core.provenance.evidence import Says
 
@@ -19,6 +22,16 @@ SAYS = {
     Says.NEUTRAL: "Something else, or nothing that could be read",
 }
 """What the files of a collection say, in words."""
+MEASURED_ON: Final = {
+    "val": "Works that helped to choose model and thresholds",
+    "test": "Other works of the generators and sources it learned from",
+    "ood": "Works of generators and sources it never saw",
+}
+"""What a split holds, in words."""
+OUT_OF_FOLD: Final = "(Out-of-fold: each work was judged by a copy of the model that had learned from no work of its generator family or source.)"
+SHA256: Final = (
+    "A sha256 is the fingerprint of a file: the same bytes have the same one, any other bytes another."
+)
 UNDECIDED: Final[dict[str, str]] = {ItemState.REFUSED: "not readable", ItemState.NO_PICTURE: "no picture"}
 """What stands in the place of a verdict."""
 PARTIAL = (
@@ -52,7 +65,7 @@ def sections(content: Content) -> tuple[Section, ...]:
         Section(
             "What was asked",
             (
-                *((f"Input {number}", str(path)) for number, path in enumerate(audit.inputs, 1)),
+                *((f"Input {number}", _given(audit, each)) for number, each in enumerate(audit.inputs, 1)),
                 ("Begun", _moment(audit.created)),
                 ("Newest ruling", _moment(content.last_ruled) if content.last_ruled else "none yet"),
                 ("Model", asked.model),
@@ -86,7 +99,7 @@ def sections(content: Content) -> tuple[Section, ...]:
                 ),
             ),
             (
-                "In brackets: the share of the images judged, then its 95% Wilson interval.",
+                "In brackets: the share of the images judged, then the range that chance allows for (95% Wilson interval).",
                 *((PARTIAL,) if counts.waiting else ()),
             ),
         ),
@@ -96,14 +109,14 @@ def sections(content: Content) -> tuple[Section, ...]:
             tuple((said, f"{content.evidence[says]}") for says, said in SAYS.items()),
             (
                 "Counted are the images judged whose files name a generator, camera, program or artist, or a source type.",
-                "Anyone can write or remove such claims. Only intact Content Credentials are signed, by whom is not verified.",
+                f"Anyone can write or remove such claims. Only intact Content Credentials are signed; {_signers(content)}",
             ),
         ),
         Section(
             "Error rates of the model",
             tuple(
                 (
-                    f"Split {one.split}: {one.human} human, {one.ai} AI works",
+                    f"{MEASURED_ON.get(one.split, 'Other works')} (split {one.split}): {one.human} human, {one.ai} AI works",
                     f"human called ai {_interval(one.human_called_ai)}; AI called human {_interval(one.ai_called_human)}",
                 )
                 for one in content.rates
@@ -115,7 +128,7 @@ def sections(content: Content) -> tuple[Section, ...]:
                 else "There are no error rates of this model at hand.",
             ),
         ),
-        Section("To reproduce it", tuple(content.hashes.items())),
+        Section("To reproduce it", tuple(content.hashes.items()), (SHA256,)),
         Section("Limits", sentences=LIMITS),
     )
 
@@ -133,7 +146,26 @@ def cells(audit: Audit, row: Row) -> tuple[str, ...]:
 
 def _how_thresholds_were_chosen(content: Content) -> str:
     band = content.card.thresholds if content.card else None
-    return f"How the thresholds were chosen: {band.policy}." if band else ""
+    if not band:
+        return ""
+    explained = f" {OUT_OF_FOLD}" if "out-of-fold" in band.policy else ""
+    return f"How the thresholds were chosen: {band.policy}.{explained}"
+
+
+def _given(audit: Audit, given: Input) -> str:
+    """Return an input as whoever asked for the audit knows it: an upload by its name."""
+    if not isinstance(given, Path) or not audit.output or not given.is_relative_to(audit.output / UPLOADS):
+        return str(given)
+    return "files uploaded one by one" if given.name == PICTURES else f"{given.name}, uploaded"
+
+
+def _signers(content: Content) -> str:
+    if content.audit.configuration.signers:
+        return (
+            "'signer listed' says that the signer is on the list of trusted signers given to this audit, 'signer unknown' that "
+            "it is not."
+        )
+    return "this audit was given no list of trusted signers, so by whom is not verified."
 
 
 def _accusations(content: Content) -> Section:
@@ -149,7 +181,7 @@ def _accusations(content: Content) -> Section:
             ),
             ("Estimated share of AI works among the images judged", _percent(found.ai_share)),
         ),
-        (METHOD,),
+        (METHOD, FOR_EXPERTS),
     )
 
 
