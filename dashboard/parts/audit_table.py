@@ -10,6 +10,7 @@ import pandas as pd
 import streamlit as st
 
 from core.audit.places import called, place_of
+from core.audit.shots import RULE, Shots, tally
 from core.audit.store.pages import EVIDENCE, ODDITIES, RULINGS, Kind, Tally, Wanted
 from core.audit.store.records import Audit, ItemState, Row
 from core.errors import VersoError
@@ -47,8 +48,9 @@ def audit_table(audit: Audit) -> None:
     first = (page - 1) * PER_PAGE
     rows = pages.page(wanted, first, PER_PAGE)
     line.markdown(f"{first + 1:,} to {first + len(rows):,} of {_said(tally)}", width="content")
+    shots = pages.shots([row.position if row.original is None else row.original for row in rows])
     chosen = st.dataframe(
-        pd.DataFrame([_cells(audit, row) for row in rows]),
+        pd.DataFrame([_cells(audit, row, shots) for row in rows]),
         hide_index=True,
         row_height=ROW_HEIGHT,
         height=min(len(rows), 9) * ROW_HEIGHT + 40,
@@ -59,6 +61,7 @@ def audit_table(audit: Audit) -> None:
             "picture": st.column_config.ImageColumn(" ", width=70),
             "file": st.column_config.TextColumn(width="medium"),
             "folder": st.column_config.TextColumn(width="small", help="Within what was audited"),
+            "shots": st.column_config.TextColumn(help=RULE) if shots else None,
             "judged by": st.column_config.TextColumn() if staged else None,
             "evidence": st.column_config.TextColumn(
                 width="medium",
@@ -117,13 +120,16 @@ def _said(tally: Tally) -> str:
     return f"{tally.rows:,} {'row' if tally.rows == 1 else 'rows'}: {said}"
 
 
-def _cells(audit: Audit, row: Row) -> dict[str, object]:
+def _cells(audit: Audit, row: Row, shots: Shots) -> dict[str, object]:
     name, folder = place_of(row.path, audit.inputs)
     return {
         "picture": _small(audit, row),
         "file": called(name, row.part),
         "verdict": row.verdict or UNDECIDED.get(row.state, "not judged"),
         "p_ai": row.p_ai,
+        "shots": ""
+        if row.part
+        else tally(shots.get(row.position if row.original is None else row.original, {})),
         "judged by": row.model or "",
         "folder": folder,
         "evidence": row.evidence or "",

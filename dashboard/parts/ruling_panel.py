@@ -14,6 +14,7 @@ from core.verdict import Label
 from dashboard.audit_desk import AUDIT, POSITION, store, thumbnail
 from dashboard.parts.escaping import escaped
 from dashboard.parts.verdict_card import COLOURS
+from dashboard.parts.video_note import video_note
 from dashboard.review_by_address import BACK, IMAGE
 
 NAME: Final = "analyst"
@@ -53,6 +54,7 @@ def ruling_panel(audit: Audit, row: Row, key: str, ruled: Callable[[], None] = l
         _picture(audit, row)
     with findings:
         _verdict(audit, row)
+        video_note(audit, row)
         if row.verdict is not None:
             _ruling(audit, row, key, ruled)
         if row.sha256 and row.verdict is not None:

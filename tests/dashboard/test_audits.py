@@ -8,11 +8,12 @@ from streamlit.testing.v1 import AppTest
 
 from core.audit.lifecycle import LOCK, Order, carry_out
 from core.audit.queue import Queue, Wish
+from core.audit.shots import RULE
 from core.audit.store.audits import AuditStore
 from core.audit.store.records import Choice, Finding, State
 from core.audit.worker import Worker
 from dashboard import audit_desk
-from tests.audit.conftest import folder, stub  # noqa: F401  (fixtures)
+from tests.audit.conftest import film, folder, stub  # noqa: F401  (fixtures)
 from tests.cards import lay, network_card
 
 APP = Path(__file__).resolve().parents[2] / "dashboard" / "app.py"
@@ -208,6 +209,19 @@ def test_all_files_are_listed_and_filtered_by_the_address(finished):
     assert list(app.dataframe[0].value["verdict"]) == ["no picture"]
     shown = {metric.label: metric.value for metric in app.metric}
     assert (shown["Errors"], shown["No picture"]) == ("1", "1")
+
+
+def test_beside_a_video_stands_how_it_is_judged_and_that_its_shots_disagree(desk, stub, folder):  # noqa: F811, ARG001
+    film(folder / "a.mp4", ((5, 5, 5), (250, 250, 250)))
+    queue = Queue.of_this_computer()
+    asked = queue.ask((folder / "a.mp4",), "stub")
+    Worker(queue, desk).run(queue.find(asked))
+    shown = text_of(opened(audit=asked))
+    assert "shots disagree: 1 ai, 1 human" in shown
+    assert RULE in shown
+    app = opened(audit=asked, audit_tab="All files")
+    assert list(app.dataframe[0].value["shots"]) == ["shots disagree: 1 ai, 1 human", "", ""]
+    assert app.dataframe[0].value["file"][1] == "shot 1, 0.0 to 1.0 s, of a.mp4"
 
 
 def test_an_audit_that_is_not_here_is_a_sentence(desk):  # noqa: ARG001

@@ -12,6 +12,7 @@ from core.audit.configuration import Configuration, digest_of
 from core.audit.model import load_card
 from core.audit.report.figures import Expected, Rates, Share, expected_false_accusations, rates_of, share_of
 from core.audit.results import CSV_FILE
+from core.audit.shots import Shots
 from core.audit.store.audits import AuditStore
 from core.audit.store.records import Audit, Counts
 from core.errors import ModelError
@@ -57,7 +58,7 @@ class Content:
 
     `unreadable` counts the files without a verdict and `no_picture` those of them that are text or documents, duplicates
     included. `stages` counts the images by the stage that judged, where the model has stages; `evidence` those whose files say
-    something of where they come from, by what it speaks for at most.
+    something of where they come from, by what it speaks for at most; `shots` the shots of each video by verdict.
     """
 
     audit: Audit
@@ -68,6 +69,7 @@ class Content:
     shares: dict[str, Share | None]
     stages: dict[str, int]
     evidence: dict[str, int]
+    shots: Shots
     rates: tuple[Rates, ...]
     expected: Expected | None
     no_estimate: str
@@ -93,6 +95,7 @@ def content_of(store: AuditStore, audit: Audit, folder: Path) -> Content:
         {label: share_of(counts.verdicts.get(label, 0), counts.judged) for label in Label},
         {} if set(judges) == {audit.configuration.model} else judges,
         results.evidence(),
+        results.shots(),
         rates,
         expected,
         "" if expected else _why_not(card, counts, of_ood),

@@ -9,6 +9,7 @@ from typing import Final
 
 from core.audit.report.facts import HEADINGS, P_AI, Section, cells
 from core.audit.report.thumbnails import WHICH
+from core.audit.shots import Shots
 from core.audit.store.records import Audit, Row
 from core.pdf import FAMILY, LINE, Paper
 
@@ -28,6 +29,7 @@ def write_document(
     rows: Iterable[Row],
     *,
     total: int,
+    shots: Shots,
     thumbnails: Mapping[int, bytes],
 ) -> None:
     """Write `report.pdf`.
@@ -39,6 +41,7 @@ def write_document(
         parts: its facts.
         rows: those to show, in order.
         total: how many rows the audit has.
+        shots: of its videos.
         thumbnails: JPEGs by the position of their file.
     """
     paper = Paper("landscape", datetime.fromisoformat(audit.created))
@@ -66,6 +69,6 @@ def write_document(
 
     headings()
     for row in rows:
-        shown = [paper.shown(text) for text in cells(audit, row)]
+        shown = [paper.shown(text) for text in cells(audit, row, shots)]
         paper.row(shown, WIDTHS, LINE, headings, b"" if row.part else thumbnails.get(row.position, b""))
     paper.output(str(path))

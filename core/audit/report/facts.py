@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 from core.audit.inputs.address import Input
 from core.audit.queue import PICTURES, UPLOADS
 from core.audit.report.content import EXPECT, FOR_EXPERTS, LIMITS, METHOD, Content
+from core.audit.shots import RULE, Shots, disagree, tally
 from core.audit.store.records import Audit, ItemState, Row
 from core.provenance.evidence import Says
 
@@ -90,6 +91,11 @@ def sections(content: Content) -> tuple[Section, ...]:
                 ),
                 *((f"Judged by {model}", f"{count}") for model, count in content.stages.items()),
                 *((("Not judged", f"{counts.waiting}"),) if counts.waiting else ()),
+                *(
+                    (("Videos whose shots disagree", f"{sum(map(disagree, content.shots.values()))}"),)
+                    if content.shots
+                    else ()
+                ),
                 ("Exact duplicates", f"{counts.duplicates}"),
                 ("Not readable, duplicates included", f"{content.unreadable - content.no_picture}"),
                 *(
@@ -100,6 +106,7 @@ def sections(content: Content) -> tuple[Section, ...]:
             ),
             (
                 "In brackets: the share of the images judged, then the range that chance allows for (95% Wilson interval).",
+                *((RULE,) if content.shots else ()),
                 *((PARTIAL,) if counts.waiting else ()),
             ),
         ),
@@ -133,14 +140,20 @@ def sections(content: Content) -> tuple[Section, ...]:
     )
 
 
-def cells(audit: Audit, row: Row) -> tuple[str, ...]:
-    """Return what a table shows of one row of an audit, under `HEADINGS`; a stage that judged stands with its verdict."""
+def cells(audit: Audit, row: Row, shots: Shots) -> tuple[str, ...]:
+    """Return what a table shows of one row of an audit, under `HEADINGS`.
+
+    With its verdict stands the stage that judged, and of a video that its shots disagree.
+    """
     ruled = f"{row.ruling} by {row.ruled_by}, {_moment(row.ruled_at or '')}" if row.ruling else ""
     said = "; ".join(text for text in (row.error, row.note) if text)
     p_ai = "" if row.p_ai is None else f"{row.p_ai:.3f}"
     verdict = row.verdict or UNDECIDED.get(row.state, "not judged")
     if row.model and row.model != audit.configuration.model:
         verdict += f" ({row.model})"
+    of_video = shots.get(row.position if row.original is None else row.original)
+    if of_video and not row.part and disagree(of_video):
+        verdict += f"; {tally(of_video)}"
     return row.path, verdict, p_ai, row.evidence or "", row.duplicate_of or "", ruled, said
 
 

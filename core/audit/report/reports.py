@@ -41,14 +41,24 @@ def write_reports(store: AuditStore, audit: Audit, folder: Path, sources: Sequen
         title, parts = title_of(content), sections(content)
         thumbnails = thumbnails_of(store.results(audit), sources)
         with whole(folder / HTML_FILE) as path:
-            write_page(path, title, audit, parts, store.all_rows(audit.id), thumbnails)
+            write_page(
+                path,
+                title,
+                audit,
+                parts,
+                store.all_rows(audit.id),
+                shots=content.shots,
+                thumbnails=thumbnails,
+            )
         with whole(folder / XLSX_FILE) as path:
             rows = (cells_of(audit, row) for row in store.all_rows(audit.id))
             write_workbook(path, title, audit.created, parts, rows)
         total = sum(1 for _ in store.all_rows(audit.id))
         with whole(folder / PDF_FILE) as path:
             shown = islice(_gravest_first(store, audit), MOST_ROWS)
-            write_document(path, title, audit, parts, shown, total=total, thumbnails=thumbnails)
+            write_document(
+                path, title, audit, parts, shown, total=total, shots=content.shots, thumbnails=thumbnails
+            )
     except OSError as error:
         raise OutputError(
             f"The reports cannot be written to {folder} ({error.strerror}): make room or choose another --output."

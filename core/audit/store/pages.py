@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Collection
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
@@ -186,6 +187,22 @@ class ResultPages:
         with self._engine.connect() as connection:
             return {row.model: row[1] for row in connection.execute(grouped)}
 
+    def shots(self, positions: Collection[int] | None = None) -> dict[int, dict[str, int]]:
+        """Count the shots of videos by verdict, for each video by its position; of those named, or of all."""
+        grouped = (
+            select(items.c.position, items.c.verdict, func.count())
+            .where(items.c.audit_id == self._audit_id, items.c.part > 0)
+            .group_by(items.c.position, items.c.verdict)
+            .order_by(items.c.position, items.c.verdict)
+        )
+        if positions is not None:
+            grouped = grouped.where(items.c.position.in_(positions))
+        counted: dict[int, dict[str, int]] = {}
+        with self._engine.connect() as connection:
+            for position, verdict, count in connection.execute(grouped):
+                counted.setdefault(position, {})[verdict] = count
+        return counted
+
     def evidence(self) -> dict[str, int]:
         """Count the judged files with evidence, exact duplicates aside, by what it speaks for at most."""
         grouped = (
@@ -252,7 +269,9 @@ def result_columns() -> tuple[dict[str, ColumnElement[Any]], FromClause]:
         .correlate(items)
         .scalar_subquery()
     )
-    columns: dict[str, Any] = {name: items.c[name] for name in ("position", "part", "path", "sha256")}
+    columns: dict[str, Any] = {
+        name: items.c[name] for name in ("position", "part", "original", "path", "sha256")
+    }
     columns |= {name: func.coalesce(items.c[name], original.c[name]) for name in _OF_THE_BYTES}
     columns |= {name: ruling.c[name] for name in _OF_THE_RULING} | {"duplicate_of": original.c.path}
     columns["state"] = func.coalesce(original.c.state, items.c.state)

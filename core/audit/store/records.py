@@ -107,12 +107,13 @@ class Finding:
 class Row:
     """One line of the results, columns as in contract 4.3, and where it stands in the store.
 
-    `state` is an `ItemState`, of a duplicate that of the first file with its bytes. `model` is None where nothing judged,
+    `original` is the position of the first file with its bytes, None unless it repeats one. `state` is an `ItemState`, of a duplicate that of the first file with its bytes. `model` is None where nothing judged,
     and in audits of an earlier Verso.
     """
 
     position: int
     part: int
+    original: int | None
     state: str
     look_alike: int | None
     path: str

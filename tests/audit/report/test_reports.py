@@ -3,6 +3,7 @@
 import base64
 import csv
 import hashlib
+import html
 import io
 import re
 import shutil
@@ -20,6 +21,7 @@ from core import images
 from core.audit.lifecycle import write_again
 from core.audit.queue import Queue
 from core.audit.report import content, thumbnails
+from core.audit.shots import RULE
 from core.audit.store.pages import Wanted
 from core.audit.store.records import Choice, State
 from core.audit.worker import Worker
@@ -27,6 +29,7 @@ from core.detectors.card import Group
 from core.errors import AuditError
 from core.provenance.trust import VARIABLE
 from core.verdict import Label
+from tests.audit.conftest import film
 from tests.cards import split_figures
 from tests.provenance.signing import Studio
 
@@ -164,6 +167,22 @@ def test_the_arithmetic_is_told_in_words():
     said = content.arithmetic_of("cpu bfloat16")
     assert said == "on the computer's processor, in numbers of 16 bits (cpu bfloat16)"
     assert content.arithmetic_of("none") == "none"
+
+
+def test_a_video_whose_shots_disagree_says_so(audit, folder, tmp_path):
+    film(folder / "clip.mp4", ((5, 5, 5), (250, 250, 250)))
+    shutil.copy(folder / "clip.mp4", folder / "copy.mp4")
+    film(folder / "dark.mp4", ((5, 5, 5), (60, 0, 0)))
+    audit(folder)
+    out = tmp_path / "out"
+    page = (out / "report.html").read_text("utf-8")
+    assert said_of(page, "Videos whose shots disagree") == "1"
+    assert RULE in html.unescape(page)
+    assert page.count("; shots disagree: 1 ai, 1 human</td>") == 2  # the video and its copy, not the shots
+    printed = text_of(out / "report.pdf").replace("\n", " ")
+    assert "shots disagree" in printed
+    audit(folder / "00.jpg", name="no video")
+    assert RULE not in html.unescape((tmp_path / "no video" / "report.html").read_text("utf-8"))
 
 
 def cancelled(audit, store, folder):
