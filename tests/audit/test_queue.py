@@ -2,6 +2,8 @@
 
 import io
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -243,3 +245,26 @@ def test_an_audit_knows_whether_it_is_run(audit, folder, tmp_path):
     assert all(seen)
     assert not is_run(tmp_path / "out")
     assert not is_run(tmp_path / "nowhere")
+
+
+def worker_of(queue, tmp_path, idle):
+    """The worker as a process of its own, which ends after `idle` seconds without work."""
+    program = f"from core.audit import worker; worker.IDLE = {idle}; worker.main()"
+    return subprocess.Popen(
+        [sys.executable, "-c", program],
+        env=os.environ
+        | {"VERSO_AUDITS": str(queue.home), "VERSO_DATABASE_URL": f"sqlite:///{tmp_path / 'worker.db'}"},
+        stdin=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+
+
+def test_a_worker_without_work_ends_without_complaint(queue, tmp_path):
+    process = worker_of(queue, tmp_path, idle=0)
+    assert (process.wait(60), process.stderr.read()) == (0, b"")
+
+
+def test_a_worker_ends_with_its_parent(queue, tmp_path):
+    process = worker_of(queue, tmp_path, idle=600)
+    process.stdin.close()
+    assert process.wait(60) == 1
