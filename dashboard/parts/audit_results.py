@@ -12,7 +12,7 @@ from core.audit.store.records import Audit
 from core.verdict import Label
 from dashboard.audit_desk import MOVING, fresh_bytes, kept_file, queue, results, standing, store
 from dashboard.parts.escaping import escaped
-from dashboard.parts.figure_download import downloadable
+from dashboard.parts.figure_download import GREY, downloadable
 from dashboard.parts.verdict_card import COLOURS
 
 MEANINGS: Final = {
@@ -45,7 +45,7 @@ def distribution(audit: Audit) -> None:
     )
     band = audit.configuration
     for edge in (band.human_below, band.ai_above):
-        figure.add_vline(edge, line_dash="dot")
+        figure.add_vline(edge, line_dash="dot", line_width=1.5, line_color=GREY)
     figure.update_layout(barmode="stack", height=380)
     figure.update_xaxes(title="calibrated probability of AI", range=[0, 1])
     figure.update_yaxes(title="files")
