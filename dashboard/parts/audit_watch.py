@@ -33,11 +33,19 @@ SAYS = {
     "finished": "Finished.",
 }
 ERRORS = 5
+SELDOM = ("No picture", "Not judged")
+"""Counts that are shown only where there are such files."""
 
 
-@st.fragment(run_every=1)
 def audit_watch(audit_id: str, drawn: str) -> None:
-    """Draw how far an audit is, each second; and the whole page again when its state is no more the one `drawn`."""
+    """Draw how far an audit is; each second while it moves, and the whole page again when its state is no more the one `drawn`.
+
+    One that rests is drawn once: a page that runs each second takes back the files it is about to hand out.
+    """
+    st.fragment(_watch, run_every=1 if drawn in MOVING else None)(audit_id, drawn)
+
+
+def _watch(audit_id: str, drawn: str) -> None:
     now = standing(audit_id)
     if now is None:
         st.rerun()
@@ -75,11 +83,15 @@ def figures(counts: Counts) -> None:
             "Pictures and videos that could not be read; each has a sentence in the results",
         ),
         "No picture": (counts.no_picture, "Text and documents: there is nothing in them to judge"),
+        "Not judged": (
+            counts.waiting,
+            "Files that wait to be judged, or were not before the audit was stopped",
+        ),
         "Exact duplicates": (counts.duplicates, "Files with the same bytes as another: judged once"),
     }
-    if not counts.no_picture:
-        del shown["No picture"]
     for label, (count, meaning) in shown.items():
+        if label in SELDOM and not count:
+            continue
         line.metric(label, f"{count:,}", help=meaning, width=140)
     st.caption(
         f"Of {counts.total + counts.duplicates:,} files. An exact duplicate is counted as that and not again under its verdict, "
@@ -107,32 +119,35 @@ def _errors(now: Standing, counts: Counts) -> None:
 
 def _buttons(now: Standing) -> None:
     line = st.container(horizontal=True, vertical_alignment="center")
-    offered = []
     rests = now.state in {"paused", INTERRUPTED}
     why_not = why_not_resumed(now) if rests else ""
-    if now.state in {"waiting", "planning", "running"}:
-        offered.append((line, "Pause", ":material/pause:", Wish.PAUSE))
-    if (rests and not why_not) or (now.request and _can_retry(now)):
-        offered.append((line, "Resume", ":material/play_arrow:", Wish.RUN))
-    if rests or now.state in {"waiting", "planning", "running"}:
-        asks = line.popover("Cancel", icon=":material/stop:", key="audit-sure")
-        asks.markdown(
+    goes = now.state in {"waiting", "planning", "running"}
+    if goes and line.button("Pause", icon=":material/pause:", key=f"audit-{Wish.PAUSE}"):
+        _ask(now, Wish.PAUSE)
+    resumable = (rests and not why_not) or (now.request and _can_retry(now))
+    if resumable and line.button("Resume", icon=":material/play_arrow:", key=f"audit-{Wish.RUN}"):
+        _ask(now, Wish.RUN)
+    if rests or goes:
+        sure = line.popover("Cancel", icon=":material/stop:", key="audit-sure")
+        sure.markdown(
             "A cancelled audit **cannot go on**. What was judged so far stays, and can be ruled on and downloaded as partial "
             "results. To go on later, pause it instead."
         )
-        offered.append((asks, "Cancel for good", ":material/stop:", Wish.CANCEL))
-    for place, label, icon, wish in offered:
-        if place.button(label, icon=icon, key=f"audit-{wish}"):
-            try:
-                ask(now, wish)
-            except VersoError as error:
-                st.error(escaped(str(error)), icon=":material/error:")
-            else:
-                st.rerun()
+        if sure.button("Cancel for good", icon=":material/stop:", key=f"audit-{Wish.CANCEL}"):
+            _ask(now, Wish.CANCEL)
     if now.request is None and now.state in MOVING:
         line.caption("A process of the command line runs it.")
     if why_not:
         st.caption(escaped(why_not))
+
+
+def _ask(now: Standing, wish: Wish) -> None:
+    try:
+        ask(now, wish)
+    except VersoError as error:
+        st.error(escaped(str(error)), icon=":material/error:")
+    else:
+        st.rerun()
 
 
 def _can_retry(now: Standing) -> bool:
