@@ -60,8 +60,8 @@ def audit_table(audit: Audit) -> None:
         column_config={
             "picture": st.column_config.ImageColumn(" ", width=70),
             "file": st.column_config.TextColumn(width="medium"),
-            "folder": st.column_config.TextColumn(width="small", help="Within what was audited"),
-            "shots": st.column_config.TextColumn(help=RULE) if shots else None,
+            "folder": st.column_config.TextColumn(width="medium", help="Within what was audited"),
+            "shots": st.column_config.TextColumn(width="medium", help=RULE) if shots else None,
             "judged by": st.column_config.TextColumn() if staged else None,
             "evidence": st.column_config.TextColumn(
                 width="medium",
