@@ -29,6 +29,10 @@ class UnsupportedImageError(ImageError):
     """The bytes are not a picture in a format Verso reads."""
 
 
+class NoPictureError(UnsupportedImageError):
+    """The file holds something else, and its name does not say that it is a picture."""
+
+
 class CorruptImageError(ImageError):
     """The picture is truncated or damaged."""
 

@@ -31,6 +31,9 @@ _STRANGERS: Final[dict[str, re.Pattern[bytes]]] = {
     ),  # printable, and no byte that UTF-8 forbids
 }
 
+NO_PICTURES: Final = frozenset({"a PDF document", "a zip archive or office document", "text"})
+"""Strangers that are no damaged and no foreign pictures."""
+
 # A real picture stays far below; a file above can keep a decoder busy for hours, or fill the memory.
 MAX_PARTS: Final = {"JPEG": 1_000, "PNG": 1_000, "TIFF": 200_000}
 

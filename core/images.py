@@ -19,7 +19,7 @@ import struct
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Final
 
 from PIL import ExifTags, Image, ImageFile, features
@@ -38,6 +38,7 @@ from core.errors import (
     ImageError,
     ImageTooLargeError,
     ImageTooSmallError,
+    NoPictureError,
     UnreadableFileError,
     UnsupportedImageError,
 )
@@ -142,7 +143,8 @@ def open(  # noqa: A001 - read as `images.open`
         EmptyImageError: there are no bytes.
         ImageTooLargeError: too many bytes, or too many pixels.
         ImageTooSmallError: the shorter side is under `limits.min_side`.
-        UnsupportedImageError: the bytes are not a picture in one of `FORMATS`.
+        UnsupportedImageError: the bytes are not a picture in one of `FORMATS`; a `NoPictureError` where they are text or
+            a document, and are not called a picture.
         CorruptImageError: the picture is truncated or damaged, or of a variant that Pillow cannot read.
     """
     if isinstance(source, bytes):
@@ -381,7 +383,8 @@ def _kind(data: bytes, name: str) -> str:
             f"{_called(name)} is {found}, not a picture in a format that Verso reads here ({', '.join(FORMATS)}): "
             "save it as PNG or JPEG and try that."
         )
-        raise UnsupportedImageError(msg)
+        elsewhere = found in image_headers.NO_PICTURES and PurePath(name).suffix.lower() not in EXTENSIONS
+        raise NoPictureError(msg) if elsewhere else UnsupportedImageError(msg)
     most = image_headers.MAX_PARTS.get(kind, 0)
     if image_headers.count_parts(data, kind) > most:
         msg = (

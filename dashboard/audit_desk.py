@@ -180,18 +180,22 @@ def results(audit: Audit) -> ResultPages:
 
 
 def kept_file(audit: Audit, name: str) -> Path:
-    """Return where a file of results or a report lies for the page, whether it was written yet or not."""
-    return queue().folder(audit.id) / name
+    """Return where a file of results or a report lies for the page, whether it was written yet or not.
+
+    What an audit stopped before its end has to show lies apart, by how far it came: nobody takes it for the whole.
+    """
+    folder, counts = queue().folder(audit.id), store().counts(audit.id)
+    return (folder / f"partial-{counts.done}" if counts.waiting else folder) / name
 
 
 def fresh_bytes(audit: Audit, name: str) -> bytes:
-    """Read a file of results or a report of a finished audit; if it is missing or a ruling is newer, all are written.
+    """Read a file of results or a report of an audit that does not run; if it is missing or a ruling is newer, all are written.
 
     Raises:
         OutputError: they cannot be written.
     """
     path = kept_file(audit, name)
-    path.parent.mkdir(exist_ok=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(path.parent / ".files.lock"):
         if not path.is_file() or not hold_every_ruling(store(), audit, path.parent):
             write_files(store(), audit, path.parent, _reachable(audit.id))

@@ -13,7 +13,7 @@ from core.audit.store.records import Finding, Planned
 from core.corpus.duplicates import perceptual_hash
 from core.detectors.judging import predict_naming
 from core.detectors.protocol import Detector
-from core.errors import CorruptImageError, ImageError, UnreadableVideoError
+from core.errors import CorruptImageError, ImageError, NoPictureError, UnreadableVideoError
 from core.images import Artwork
 from core.provenance.evidence import strongest, summary
 from core.provenance.readers import evidence_of, evidence_of_video
@@ -50,7 +50,8 @@ def examine(detector: Detector, sources: Sequence[Source], chunk: Sequence[Plann
                 continue
             artwork = _open(sources[item.source], item, detector.card.preprocessing.enough)
         except ImageError as error:
-            findings.append(Finding(item.position, error=str(error)))
+            picture = not isinstance(error, NoPictureError)
+            findings.append(Finding(item.position, error=str(error), picture=picture))
             continue
         size = artwork.image.width * artwork.image.height
         if held and pixels + size > MAX_PIXELS:

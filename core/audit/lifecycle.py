@@ -102,24 +102,25 @@ def carry_out(
             order, store, audit, sources, detector, watcher
         ):
             return _stopped(store, audit)
-        store.set_look_alikes(audit.id, groups_of(*store.looks(audit.id)))
         write_files(store, audit, order.output, sources)
         store.set_state(audit.id, State.FINISHED)
         return _outcome(store, audit)
 
 
 def write_again(output: Path, store: AuditStore) -> None:
-    """Write the results and reports of the finished audit in `output` again, with the latest rulings.
+    """Write the results and reports of the audit in `output` again, with the latest rulings.
+
+    It is finished, or cancelled: then they hold what was judged before.
 
     Raises:
-        AuditError: the folder holds no finished audit of this database, or another process runs it.
+        AuditError: the folder holds no such audit of this database, or another process runs it.
         OutputError: the folder cannot be written.
     """
     if not (output / NOTE).exists():
         raise AuditError(f"{output} holds no audit: name the --output of one.")
     with _alone(output):
         _, known = _found(Order((), output, resume=True), store)
-        if known is None or known.state is not State.FINISHED:
+        if known is None or known.state not in {State.FINISHED, State.CANCELLED}:
             raise AuditError(f"The audit in {output} is not finished: go on with it by --resume first.")
         write_files(store, known, output, _sources_left(known))
 
@@ -136,11 +137,13 @@ def is_run(output: Path) -> bool:
 
 
 def write_files(store: AuditStore, audit: Audit, folder: Path, sources: Sequence[Source]) -> None:
-    """Write the results and reports of an audit whose files are all judged, with the latest rulings, into `folder`.
+    """Write the results and reports of an audit, with the latest rulings, into `folder`.
+
+    Where files still wait to be judged, their rows hold no verdict and the reports say that they are partial.
 
     Args:
         store: keeps the audit.
-        audit: the audit.
+        audit: the audit; its plan is complete.
         folder: exists; what was written there before is replaced.
         sources: the audit's inputs, for small pictures in the reports; none where they are out of reach.
 
@@ -151,6 +154,8 @@ def write_files(store: AuditStore, audit: Audit, folder: Path, sources: Sequence
 
     newest = store.results(audit).newest_ruling()  # those made from now on may be missing
     (folder / RULINGS).unlink(missing_ok=True)
+    if audit.state is not State.FINISHED:
+        store.set_look_alikes(audit.id, groups_of(*store.looks(audit.id)))
     write_results(store, audit, folder)
     write_reports(store, audit, folder, sources)
     atomic.write(folder / RULINGS, str(newest).encode())

@@ -48,7 +48,8 @@ SCHEMA: Final = pa.schema(
 )
 """Columns of the results: width and height in pixels, `p_ai` in [0, 1] with 6 decimals, `ruled_at` ISO 8601 in UTC.
 
-What is not known is null, in CSV empty. A shot of a video has its own row below the video's.
+What is not known is null, in CSV empty: a file with neither verdict nor error was not judged, because the audit was
+stopped before. A shot of a video has its own row below the video's.
 """
 COLUMNS: Final = tuple(SCHEMA.names)
 

@@ -34,6 +34,7 @@ HELD_BACK: Final = (
     f"The system ended this audit {MOST_DEATHS} times before it could finish its next files, most likely because memory "
     "ran out. Free memory, then resume it."
 )
+BLOCK: Final = 4096
 ENDED: Final = (State.FINISHED, State.CANCELLED)
 
 
@@ -149,7 +150,7 @@ class _Turn:
 def main() -> None:
     """Work until nothing was left for `IDLE` seconds, or until whoever started this closes its end of stdin."""
     queue = Queue.of_this_computer()
-    threading.Thread(target=_end_with_parent, args=(queue,), daemon=True).start()
+    threading.Thread(target=_end_with_parent, args=(queue, sys.stdin.fileno()), daemon=True).start()
     with FileLock(queue.home / ".worker.lock"), AuditStore.open() as store:
         worker, busy = Worker(queue, store), time.monotonic()
         worker.recover()
@@ -163,8 +164,11 @@ def main() -> None:
             busy = time.monotonic()
 
 
-def _end_with_parent(queue: Queue) -> None:
-    sys.stdin.buffer.read()
+def _end_with_parent(queue: Queue, stdin: int) -> None:
+    while os.read(
+        stdin, BLOCK
+    ):  # of the descriptor itself: a reader of sys.stdin holds its lock when Python ends
+        pass
     try:
         queue.set_current("")  # nobody's fault: the audit at hand did not die of itself
     finally:

@@ -8,11 +8,11 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from core.audit.store.pages import BINS
-from core.audit.store.records import Audit, State
+from core.audit.store.records import Audit
 from core.verdict import Label
-from dashboard.audit_desk import fresh_bytes, kept_file, queue, results
+from dashboard.audit_desk import MOVING, fresh_bytes, kept_file, queue, results, standing, store
 from dashboard.parts.escaping import escaped
-from dashboard.parts.figure_download import downloadable
+from dashboard.parts.figure_download import GREY, downloadable
 from dashboard.parts.verdict_card import COLOURS
 
 MEANINGS: Final = {
@@ -45,7 +45,7 @@ def distribution(audit: Audit) -> None:
     )
     band = audit.configuration
     for edge in (band.human_below, band.ai_above):
-        figure.add_vline(edge, line_dash="dot")
+        figure.add_vline(edge, line_dash="dot", line_width=1.5, line_color=GREY)
     figure.update_layout(barmode="stack", height=380)
     figure.update_xaxes(title="calibrated probability of AI", range=[0, 1])
     figure.update_yaxes(title="files")
@@ -54,16 +54,27 @@ def distribution(audit: Audit) -> None:
         frame,
         "audit-distribution",
         "How sure the model is",
-        "Files in each twentieth of the scale, exact duplicates counted once. The dotted lines are the model's thresholds: "
+        "Files in each twentieth of the scale, exact duplicates counted once, shots of videos not at all. The dotted lines are the model's thresholds: "
         "between them it does not decide.",
     )
 
 
 def downloads(audit: Audit) -> None:
     """Offer the files of an audit's results and reports."""
-    if audit.state is not State.FINISHED:
-        st.info("The files are written when the audit is finished.")
+    now = standing(audit.id)
+    if now and now.state in MOVING:
+        st.info(
+            "The files are written when the audit is finished. Pause it to download what is judged so far.",
+            icon=":material/hourglass_empty:",
+        )
         return
+    counts = store().counts(audit.id)
+    if counts.waiting:
+        st.warning(
+            f"These files are **partial**: {counts.done:,} of {counts.total:,} different files were examined. The reports say so in "
+            "their title; rows without a verdict and without an error were not judged.",
+            icon=":material/incomplete_circle:",
+        )
     st.caption("Results carry every ruling made until you press the button.")
     if audit.output not in {None, queue().folder(audit.id).absolute()}:
         st.caption(
@@ -75,12 +86,17 @@ def downloads(audit: Audit) -> None:
         line.download_button(
             name,
             partial(fresh_bytes, audit, name),
-            name,
+            f"partial_{name}" if counts.waiting else name,
             key=f"download-{name}",
             icon=":material/download:",
             on_click="ignore",
             width=220,
         )
         path = kept_file(audit, name)
-        size = f" :gray[{path.stat().st_size / 1000:,.0f} kB]" if path.is_file() else ""
+        size = f" :gray[{_said(path.stat().st_size)}]" if path.is_file() else ""
         line.markdown(f"{meaning}{size}", width="content")
+
+
+def _said(size: int) -> str:
+    """Say how many bytes a file has."""
+    return f"{size:,} bytes" if size < 1000 else f"{size / 1000:,.0f} kB"  # noqa: PLR2004  (a kB)

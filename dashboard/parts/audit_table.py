@@ -9,8 +9,10 @@ from zlib import crc32
 import pandas as pd
 import streamlit as st
 
-from core.audit.store.pages import Kind, Wanted
-from core.audit.store.records import Audit, Row
+from core.audit.places import called, place_of
+from core.audit.shots import RULE, Shots, tally
+from core.audit.store.pages import EVIDENCE, ODDITIES, RULINGS, Kind, Tally, Wanted
+from core.audit.store.records import Audit, ItemState, Row
 from core.errors import VersoError
 from core.verdict import Label
 from dashboard.audit_desk import results, thumbnail
@@ -20,6 +22,14 @@ from dashboard.parts.ruling_panel import analyst_name, ruling_panel
 PER_PAGE: Final = 25
 SIDE: Final = 96
 ROW_HEIGHT: Final = 56
+UNDECIDED: Final[dict[str, str]] = {ItemState.REFUSED: "error", ItemState.NO_PICTURE: "no picture"}
+"""What stands in the place of a verdict."""
+ASKED: Final = (
+    ("Only", ODDITIES, "audit-kind"),
+    ("Ruling", RULINGS, "audit-ruled"),
+    ("Evidence", EVIDENCE, "audit-evidence"),
+)
+"""Filters by aspect: what is chosen of one is joined by "or", what is chosen of several by "and"."""
 
 
 @st.fragment
@@ -34,18 +44,19 @@ def _page_of_files(audit: Audit) -> None:
     judges = list(pages.judges())
     staged = bool(set(judges) - {audit.configuration.model})
     wanted = _filters(judges)
-    count = pages.count(wanted)
-    if not count:
+    tally = pages.tally(wanted)
+    if not tally.rows:
         st.info("No file of this audit fits these filters.", icon=":material/filter_alt_off:")
         return
     line = st.container(horizontal=True, vertical_alignment="center", gap="medium")
-    number = ceil(count / PER_PAGE)
+    number = ceil(tally.rows / PER_PAGE)
     page = line.pagination(number, key=f"audit-page-{crc32(repr(wanted).encode())}") if number > 1 else 1
     first = (page - 1) * PER_PAGE
     rows = pages.page(wanted, first, PER_PAGE)
-    line.markdown(f"{first + 1:,} to {first + len(rows):,} of {count:,}", width="content")
+    line.markdown(f"{first + 1:,} to {first + len(rows):,} of {_said(tally)}", width="content")
+    shots = pages.shots([row.position if row.original is None else row.original for row in rows])
     chosen = st.dataframe(
-        pd.DataFrame([_cells(audit, row) for row in rows]),
+        pd.DataFrame([_cells(audit, row, shots) for row in rows]),
         hide_index=True,
         row_height=ROW_HEIGHT,
         height=min(len(rows), 9) * ROW_HEIGHT + 40,
@@ -55,6 +66,8 @@ def _page_of_files(audit: Audit) -> None:
         column_config={
             "picture": st.column_config.ImageColumn(" ", width=70),
             "file": st.column_config.TextColumn(width="medium"),
+            "folder": st.column_config.TextColumn(width="medium", help="Within what was audited"),
+            "shots": st.column_config.TextColumn(width="medium", help=RULE) if shots else None,
             "judged by": st.column_config.TextColumn() if staged else None,
             "evidence": st.column_config.TextColumn(
                 width="medium",
@@ -78,11 +91,11 @@ def _page_of_files(audit: Audit) -> None:
 def _filters(judges: Sequence[str]) -> Wanted:
     line = st.container(horizontal=True, vertical_alignment="bottom")
     verdicts = line.multiselect(
-        "Verdict", list(Label), key="audit-verdict", bind="query-params", placeholder="any", width=250
+        "Verdict", list(Label), key="audit-verdict", bind="query-params", placeholder="any", width=200
     )
-    kinds = line.multiselect(
-        "Only", list(Kind), key="audit-kind", bind="query-params", placeholder="all files", width=280
-    )
+    kinds: list[Kind] = []
+    for label, aspect, key in ASKED:
+        kinds += line.multiselect(label, aspect, key=key, bind="query-params", placeholder="any", width=200)
     models = []
     if len(judges) > 1:
         models = line.multiselect(
@@ -91,26 +104,52 @@ def _filters(judges: Sequence[str]) -> Wanted:
     text = line.text_input(
         "Find", key="audit-find", bind="query-params", placeholder="in the path, or a sha256", width=240
     )
-    order = line.toggle("Most uncertain first", key="audit-uncertain", bind="query-params")
+    order = line.toggle(
+        "Most uncertain first",
+        key="audit-uncertain",
+        bind="query-params",
+        help="Exact duplicates and shots of videos are left out then.",
+    )
     return Wanted(
         tuple(map(Label, verdicts)), tuple(map(Kind, kinds)), tuple(models), (text or "").strip(), order
     )
 
 
-def _cells(audit: Audit, row: Row) -> dict[str, object]:
+def _said(tally: Tally) -> str:
+    """Say how many rows there are, and what they are."""
+    parts = (
+        (tally.files, "different file", "different files"),
+        (tally.duplicates, "exact duplicate", "exact duplicates"),
+        (tally.shots, "shot of a video", "shots of videos"),
+    )
+    said = ", ".join(f"{count:,} {one if count == 1 else many}" for count, one, many in parts if count)
+    return f"{tally.rows:,} {'row' if tally.rows == 1 else 'rows'}: {said}"
+
+
+def _cells(audit: Audit, row: Row, shots: Shots) -> dict[str, object]:
+    name, folder = place_of(row.path, audit.inputs)
     return {
         "picture": _small(audit, row),
-        "file": row.path,
-        "verdict": row.verdict or ("error" if row.error else "not yet"),
+        "file": called(name, row.part),
+        "verdict": row.verdict or UNDECIDED.get(row.state, "not judged"),
         "p_ai": row.p_ai,
+        "shots": ""
+        if row.part
+        else tally(shots.get(row.position if row.original is None else row.original, {})),
         "judged by": row.model or "",
+        "folder": folder,
         "evidence": row.evidence or "",
         "ruling": row.ruling or "",
         "ruled by": row.ruled_by or "",
         "size": f"{row.width} × {row.height}" if row.width else "",
-        "same bytes as": row.duplicate_of or "",
+        "same bytes as": _beside(audit, row.duplicate_of) if row.duplicate_of else "",
         "error": row.error or "",
     }
+
+
+def _beside(audit: Audit, path: str) -> str:
+    name, folder = place_of(path, audit.inputs)
+    return f"{name}, in {folder}" if folder else name
 
 
 def _small(audit: Audit, row: Row) -> str | None:

@@ -29,16 +29,24 @@ SAYS = {
     "paused": "Paused. What is done is kept.",
     "interrupted": "Interrupted: the process that ran it is gone. What is done is kept.",
     "cancelling": "Cancelling after the pictures at hand.",
-    "cancelled": "Cancelled. What was judged before can be read below; it cannot go on.",
+    "cancelled": "Cancelled. What was judged before can be read and downloaded below; it cannot go on.",
     "failed": "Could not go on.",
     "finished": "Finished.",
 }
 ERRORS = 5
+SELDOM = ("No picture", "Not judged")
+"""Counts that are shown only where there are such files."""
 
 
-@st.fragment(run_every=1)
 def audit_watch(audit_id: str, drawn: str) -> None:
-    """Draw how far an audit is, each second; and the whole page again when its state is no more the one `drawn`."""
+    """Draw how far an audit is; each second while it moves, and the whole page again when its state is no more the one `drawn`.
+
+    One that rests is drawn once: a page that runs each second takes back the files it is about to hand out.
+    """
+    st.fragment(_watch, run_every=1 if drawn in MOVING else None)(audit_id, drawn)
+
+
+def _watch(audit_id: str, drawn: str) -> None:
     with errors_told():
         _how_far(audit_id, drawn)
 
@@ -61,7 +69,7 @@ def _how_far(audit_id: str, drawn: str) -> None:
             left = "" if moment.seconds_left is None else f", {duration(moment.seconds_left)} left"
             pace = f" {moment.rate:.1f} files a second{left}."
         share = counts.done / counts.total if counts.total else 1.0
-        st.progress(share, f"{SAYS[now.state]} {counts.done:,} of {counts.total:,} files.{pace}")
+        st.progress(share, f"{SAYS[now.state]} {counts.done:,} of {counts.total:,} different files.{pace}")
         figures(counts)
         _errors(now, counts)
     if now.request and now.request.failure:
@@ -76,11 +84,25 @@ def figures(counts: Counts) -> None:
         "AI": (counts.verdicts.get("ai", 0), "Files whose verdict is *ai*"),
         "Inconclusive": (counts.verdicts.get("inconclusive", 0), "Files the model cannot tell"),
         "Human": (counts.verdicts.get("human", 0), "Files whose verdict is *human*"),
-        "Errors": (counts.refused, "Files that could not be read; each has a sentence in the results"),
+        "Errors": (
+            counts.unreadable,
+            "Pictures and videos that could not be read; each has a sentence in the results",
+        ),
+        "No picture": (counts.no_picture, "Text and documents: there is nothing in them to judge"),
+        "Not judged": (
+            counts.waiting,
+            "Files that wait to be judged, or were not before the audit was stopped",
+        ),
         "Exact duplicates": (counts.duplicates, "Files with the same bytes as another: judged once"),
     }
     for label, (count, meaning) in shown.items():
+        if label in SELDOM and not count:
+            continue
         line.metric(label, f"{count:,}", help=meaning, width=140)
+    st.caption(
+        f"Of {counts.total + counts.duplicates:,} files. An exact duplicate is counted as that and not again under its verdict, "
+        "a video as one file and its shots not at all."
+    )
 
 
 def duration(seconds: float) -> str:
@@ -92,38 +114,46 @@ def duration(seconds: float) -> str:
 
 
 def _errors(now: Standing, counts: Counts) -> None:
-    if not counts.refused or now.audit is None or now.state not in MOVING:
+    if not counts.unreadable or now.audit is None or now.state not in MOVING:
         return
-    with st.expander(f"{counts.refused:,} errors so far", icon=":material/broken_image:"):
+    with st.expander(f"{counts.unreadable:,} errors so far", icon=":material/broken_image:"):
         for row in results(now.audit).page(Wanted(kinds=(Kind.ERROR,)), limit=ERRORS):
             st.markdown(f"- {escaped(row.error or '')}")
-        if counts.refused > ERRORS:
+        if counts.unreadable > ERRORS:
             st.caption(f"The first {ERRORS}; the others stand in the results.")
 
 
 def _buttons(now: Standing) -> None:
     line = st.container(horizontal=True, vertical_alignment="center")
-    offered = []
     rests = now.state in {"paused", INTERRUPTED}
     why_not = why_not_resumed(now) if rests else ""
-    if now.state in {"waiting", "planning", "running"}:
-        offered.append(("Pause", ":material/pause:", Wish.PAUSE))
-    if (rests and not why_not) or (now.request and _can_retry(now)):
-        offered.append(("Resume", ":material/play_arrow:", Wish.RUN))
-    if rests or now.state in {"waiting", "planning", "running"}:
-        offered.append(("Cancel", ":material/stop:", Wish.CANCEL))
-    for label, icon, wish in offered:
-        if line.button(label, icon=icon, key=f"audit-{wish}"):
-            try:
-                ask(now, wish)
-            except VersoError as error:
-                st.error(escaped(str(error)), icon=":material/error:")
-            else:
-                st.rerun()
+    goes = now.state in {"waiting", "planning", "running"}
+    if goes and line.button("Pause", icon=":material/pause:", key=f"audit-{Wish.PAUSE}"):
+        _ask(now, Wish.PAUSE)
+    resumable = (rests and not why_not) or (now.request and _can_retry(now))
+    if resumable and line.button("Resume", icon=":material/play_arrow:", key=f"audit-{Wish.RUN}"):
+        _ask(now, Wish.RUN)
+    if rests or goes:
+        sure = line.popover("Cancel", icon=":material/stop:", key="audit-sure")
+        sure.markdown(
+            "A cancelled audit **cannot go on**. What was judged so far stays, and can be ruled on and downloaded as partial "
+            "results. To go on later, pause it instead."
+        )
+        if sure.button("Cancel for good", icon=":material/stop:", key=f"audit-{Wish.CANCEL}"):
+            _ask(now, Wish.CANCEL)
     if now.request is None and now.state in MOVING:
         line.caption("A process of the command line runs it.")
     if why_not:
         st.caption(escaped(why_not))
+
+
+def _ask(now: Standing, wish: Wish) -> None:
+    try:
+        ask(now, wish)
+    except VersoError as error:
+        st.error(escaped(str(error)), icon=":material/error:")
+    else:
+        st.rerun()
 
 
 def _can_retry(now: Standing) -> bool:

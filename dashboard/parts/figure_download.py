@@ -59,7 +59,7 @@ def config(name: str) -> dict[str, Any]:
 def downloadable(
     figure: go.Figure, frame: pd.DataFrame, name: str, title: str, meaning: str, about: str = ""
 ) -> None:
-    """Draw a figure under its title and meaning.
+    """Draw a figure, which bears its title so that a saved picture does, above its meaning.
 
     Args:
         figure: with its height.
@@ -70,10 +70,6 @@ def downloadable(
         about: which images it is about, which then stands in the saved picture.
     """
     with st.container(gap="xxsmall"):
-        line = st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center")
-        line.markdown(f"**{title}**", width="content")
-        csv_button(frame, name, line)
-        st.caption(meaning)
         if frame.empty:
             st.info(f"{title}: not defined here, because these images lack one of the two classes.")
             return
@@ -83,6 +79,9 @@ def downloadable(
             key=f"figure-{name}",
             alt=f"{title}. {meaning}".replace("*", ""),
         )
+        line = st.container(horizontal=True, vertical_alignment="top")
+        line.caption(meaning, width="stretch")
+        csv_button(frame, name, line)
 
 
 def csv_button(frame: pd.DataFrame, name: str, place: Any = st) -> None:  # noqa: ANN401  (st or a container)

@@ -17,6 +17,7 @@ from dashboard.audit_desk import AUDIT, POSITION, of_audit, store, thumbnail
 from dashboard.parts.error_sentence import error_sentence
 from dashboard.parts.escaping import escaped
 from dashboard.parts.verdict_card import COLOURS
+from dashboard.parts.video_note import video_note
 from dashboard.review_by_address import BACK, IMAGE
 
 NAME: Final = "analyst"
@@ -55,6 +56,7 @@ def ruling_panel(audit: Audit, row: Row, key: str, ruled: Callable[[], None] = l
         _picture(audit, row)
     with findings:
         _verdict(audit, row)
+        video_note(audit, row)
         if row.verdict is not None:
             _ruling(audit, row, key, ruled)
         if row.sha256 and row.verdict is not None:

@@ -17,6 +17,7 @@ from core.detectors.card import CLASSES, Card
 from core.detectors.precision import best_compute
 from core.detectors.preprocessing import Preprocessing
 from core.errors import ModelError
+from core.provenance.trust import trusted_signers
 from tests.audit.stand_in import Stub
 
 
@@ -59,7 +60,7 @@ def stub(monkeypatch: pytest.MonkeyPatch) -> Stub:
         if name not in {None, *models}:
             raise ModelError(f"There is no model '{name}'.")
         chosen = models[name or "stub"]
-        return chosen, Configuration.of(chosen.card, best_compute())
+        return chosen, Configuration.of(chosen.card, best_compute(), trusted_signers().sha256)
 
     monkeypatch.setattr(lifecycle, "load_model", load)
     return only

@@ -2,6 +2,8 @@
 
 import io
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -9,11 +11,12 @@ import pytest
 from core.audit.lifecycle import is_run
 from core.audit.pictures import input_sources, picture_bytes
 from core.audit.queue import Queue, Wish
-from core.audit.store.pages import BINS, QUEUE, Kind, Wanted
+from core.audit.store.pages import BINS, ODDITIES, QUEUE, RULINGS, Kind, Tally, Wanted
 from core.audit.store.records import Choice, State
 from core.audit.worker import Worker
 from core.errors import AuditError
 from core.verdict import Label
+from tests.audit.conftest import film
 
 
 @pytest.fixture
@@ -175,10 +178,8 @@ def test_results_are_filtered_counted_and_put_in_order(audit, store, folder):
     known = store.find(outcome.audit_id)
     pages = store.results(known)
     assert pages.count(Wanted()) == 44
-    assert {Path(row.path).name for row in pages.page(Wanted(kinds=(Kind.ERROR,)))} == {
-        "cut.jpg",
-        "notes.txt",
-    }
+    for kind, name in ((Kind.ERROR, "cut.jpg"), (Kind.NO_PICTURE, "notes.txt")):
+        assert [Path(row.path).name for row in pages.page(Wanted(kinds=(kind,)))] == [name]
     assert [Path(row.path).name for row in pages.page(Wanted(kinds=(Kind.DUPLICATE,)))] == ["again.jpg"]
     assert pages.count(Wanted(kinds=(Kind.LOOK_ALIKE,))) == 2
     assert pages.count(Wanted(text="LARGER")) == 1
@@ -189,6 +190,28 @@ def test_results_are_filtered_counted_and_put_in_order(audit, store, folder):
     assert both == list(store.all_rows(known.id))
     assert sum(map(sum, pages.histogram().values())) == 41
     assert {len(bins) for bins in pages.histogram().values()} == {BINS}
+
+
+def test_rows_are_counted_by_what_they_are(audit, store, folder):
+    film(folder / "clip.mp4")
+    audit_id = audit(folder).audit_id
+    pages = store.results(store.find(audit_id))
+    assert pages.tally(Wanted()) == Tally(files=44, duplicates=1, shots=3)
+    counts = store.counts(audit_id)
+    for label in Label:
+        assert pages.tally(Wanted((label,))).files == counts.verdicts.get(label, 0)
+    copy = pages.page(Wanted(kinds=(Kind.DUPLICATE,)))[0]
+    store.rule(audit_id, copy.position, Choice.AGREE, name="Ada")
+    assert pages.tally(Wanted(kinds=(Kind.RULED,))) == Tally(files=1, duplicates=1, shots=0)
+
+
+def test_kinds_of_one_aspect_are_joined_by_or_and_those_of_several_by_and(audit, store, folder):
+    audit_id = audit(folder).audit_id
+    pages = store.results(store.find(audit_id))
+    store.rule(audit_id, 5, Choice.AGREE, name="Ada")  # one of the two that look alike
+    assert pages.count(Wanted(kinds=RULINGS)) == pages.count(Wanted())
+    assert pages.count(Wanted(kinds=ODDITIES)) == 5
+    assert pages.count(Wanted(kinds=(*ODDITIES, Kind.RULED))) == 1
 
 
 def test_the_review_queue_has_the_most_uncertain_first_and_loses_what_is_ruled(audit, store, folder):
@@ -249,3 +272,26 @@ def test_an_audit_knows_whether_it_is_run(audit, folder, tmp_path):
     assert all(seen)
     assert not is_run(tmp_path / "out")
     assert not is_run(tmp_path / "nowhere")
+
+
+def worker_of(queue, tmp_path, idle):
+    """The worker as a process of its own, which ends after `idle` seconds without work."""
+    program = f"from core.audit import worker; worker.IDLE = {idle}; worker.main()"
+    return subprocess.Popen(
+        [sys.executable, "-c", program],
+        env=os.environ
+        | {"VERSO_AUDITS": str(queue.home), "VERSO_DATABASE_URL": f"sqlite:///{tmp_path / 'worker.db'}"},
+        stdin=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+
+
+def test_a_worker_without_work_ends_without_complaint(queue, tmp_path):
+    process = worker_of(queue, tmp_path, idle=0)
+    assert (process.wait(60), process.stderr.read()) == (0, b"")
+
+
+def test_a_worker_ends_with_its_parent(queue, tmp_path):
+    process = worker_of(queue, tmp_path, idle=600)
+    process.stdin.close()
+    assert process.wait(60) == 1

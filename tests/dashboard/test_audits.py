@@ -11,13 +11,14 @@ from streamlit.testing.v1 import AppTest
 from core.audit import lifecycle
 from core.audit.lifecycle import LOCK, Order, carry_out
 from core.audit.queue import Queue, Wish
+from core.audit.shots import RULE
 from core.audit.store.audits import AuditStore
-from core.audit.store.records import Choice, State
+from core.audit.store.records import Choice, Finding, State
 from core.audit.worker import Worker
 from core.errors import ImageError
 from dashboard import audit_desk
 from dashboard.parts import ruling_panel
-from tests.audit.conftest import folder, stub  # noqa: F401  (fixtures)
+from tests.audit.conftest import film, folder, stub  # noqa: F401  (fixtures)
 from tests.cards import lay, network_card
 
 APP = Path(__file__).resolve().parents[2] / "dashboard" / "app.py"
@@ -79,7 +80,7 @@ def test_a_folder_of_the_server_becomes_an_audit_in_the_queue(desk, folder):  # 
     assert Queue.of_this_computer().find(asked.id).wish is Wish.PAUSE
     press(app, "Resume")
     assert Queue.of_this_computer().find(asked.id).wish is Wish.RUN
-    press(app, "Cancel")
+    press(app, "Cancel for good")
     assert Queue.of_this_computer().find(asked.id).wish is Wish.CANCEL
 
 
@@ -252,8 +253,36 @@ def test_an_audit_whose_process_is_gone_is_said_to_be_interrupted(
         assert audit_desk.standing(begun.id).state == "running"
     app = opened(audit=begun.id)
     assert audit_desk.standing(begun.id).state == "interrupted"
-    press(app, "Cancel")
+    press(app, "Cancel for good")
     assert desk.state(begun.id) is State.CANCELLED
+
+
+def test_an_audit_is_cancelled_only_once_that_is_confirmed(of_the_command_line, desk, tmp_path, monkeypatch):
+    begun = of_the_command_line(pause=True)
+    monkeypatch.setenv("VERSO_AUDIT_ROOTS", str(tmp_path))
+    app = opened(audit=begun.id)
+    assert "Cancel" not in [button.label for button in app.button]
+    assert "cannot go on" in text_of(app)
+    assert desk.state(begun.id) is State.PAUSED
+
+
+def test_what_was_judged_before_an_audit_was_stopped_is_downloaded_as_partial(of_the_command_line, desk):
+    begun = of_the_command_line(pause=True)
+    counts = desk.counts(begun.id)
+    app = opened(audit=begun.id, audit_tab="Downloads")
+    assert f"**partial**: {counts.done} of {counts.total} different files" in text_of(app)
+    assert f"Partial report of an audit: {counts.done} of {counts.total} different files".encode() in (
+        audit_desk.fresh_bytes(begun, "report.html")
+    )
+    kept = audit_desk.kept_file(begun, "results.csv")
+    desk.set_state(begun.id, State.RUNNING)
+    for number in desk.waiting_chunks(begun.id):
+        chunk = desk.chunk(begun.id, number)
+        desk.record(begun.id, chunk, [Finding(item.position, error="gone") for item in chunk])
+    desk.set_state(begun.id, State.FINISHED)
+    whole = desk.find(begun.id)
+    assert audit_desk.kept_file(whole, "results.csv") != kept
+    assert b"Partial report" not in audit_desk.fresh_bytes(whole, "report.html")
 
 
 def test_an_audit_of_the_command_line_is_downloaded_wherever_its_folder_lies(
@@ -271,8 +300,30 @@ def test_an_audit_of_the_command_line_is_downloaded_wherever_its_folder_lies(
 def test_all_files_are_listed_and_filtered_by_the_address(finished):
     app = opened(audit=finished, audit_tab="All files")
     assert "1 to 25 of 44" in text_of(app)
+    assert "44 rows: 43 different files, 1 exact duplicate" in text_of(app)
+    assert "Of 44 files" in text_of(app)
+    assert list(app.dataframe[0].value["file"][:2]) == ["00.jpg", "01.jpg"]
     app = opened(audit=finished, audit_tab="All files", audit_kind="error")
-    assert list(app.dataframe[0].value["verdict"]) == ["error", "error"]
+    shown = app.dataframe[0].value
+    assert list(shown["verdict"]) == ["error"]
+    assert list(zip(shown["file"], shown["folder"], strict=True)) == [("cut.jpg", "sub")]
+    app = opened(audit=finished, audit_tab="All files", audit_kind="no picture")
+    assert list(app.dataframe[0].value["verdict"]) == ["no picture"]
+    shown = {metric.label: metric.value for metric in app.metric}
+    assert (shown["Errors"], shown["No picture"]) == ("1", "1")
+
+
+def test_beside_a_video_stands_how_it_is_judged_and_that_its_shots_disagree(desk, stub, folder):  # noqa: F811, ARG001
+    film(folder / "a.mp4", ((5, 5, 5), (250, 250, 250)))
+    queue = Queue.of_this_computer()
+    asked = queue.ask((folder / "a.mp4",), "stub")
+    Worker(queue, desk).run(queue.find(asked))
+    shown = text_of(opened(audit=asked))
+    assert "shots disagree: 1 ai, 1 human" in shown
+    assert RULE in shown
+    app = opened(audit=asked, audit_tab="All files")
+    assert list(app.dataframe[0].value["shots"]) == ["shots disagree: 1 ai, 1 human", "", ""]
+    assert app.dataframe[0].value["file"][1] == "shot 1, 0.0 to 1.0 s, of a.mp4"
 
 
 def test_an_audit_that_is_not_here_is_a_sentence(desk):  # noqa: ARG001

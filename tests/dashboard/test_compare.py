@@ -86,7 +86,8 @@ def opened(page: str = "compare", **address) -> AppTest:
 def text_of(app: AppTest) -> str:
     parts = [*app.markdown, *app.caption, *app.info, *app.warning, *app.error, *app.subheader]
     pages = [each.proto.body for each in app.get("html")]
-    return "\n".join([*(each.value for each in parts), *pages]).replace("\\", "")
+    titles = [json.loads(each.proto.spec)["layout"]["title"]["text"] for each in app.get("plotly_chart")]
+    return "\n".join([*(each.value for each in parts), *pages, *titles]).replace("\\", "")
 
 
 def matrices(app: AppTest) -> list[str]:

@@ -12,6 +12,7 @@ from core.audit.configuration import Configuration, digest_of
 from core.audit.model import load_card
 from core.audit.report.figures import Expected, Rates, Share, expected_false_accusations, rates_of, share_of
 from core.audit.results import CSV_FILE
+from core.audit.shots import Shots
 from core.audit.store.audits import AuditStore
 from core.audit.store.records import Audit, Counts
 from core.errors import ModelError
@@ -23,12 +24,23 @@ if TYPE_CHECKING:
 EXPECT: Final = "ood"
 """The split whose rates to expect: works of generators and sources the model never saw."""
 METHOD: Final = (
-    "Estimated share of AI = (share called ai - rate of human works called ai) / (rate of AI works called ai - rate of "
-    "human works called ai), held to 0 to 1 (Rogan and Gladen 1978). Expected false accusations = images judged × "
-    "(1 - estimated share of AI) × rate of human works called ai, at most the number called ai. The rates are those of "
-    f"the card's split '{EXPECT}'. This assumes that the works here are as hard for the model as those of that split; the "
-    "range takes the 95% intervals of that rate and of the share called ai here; the true uncertainty is larger."
+    "The model calls some works by people ai, and misses some AI works. How often is known from works of generators and "
+    f"sources it never saw (split '{EXPECT}' of its card). With that, one reckons back from the share called ai here to the "
+    "share that is AI, and from there to how many of those called ai are works by people. This assumes that the works here "
+    "are as hard for the model as those were; the range allows for chance in both counts, and the true uncertainty is larger."
 )
+FOR_EXPERTS: Final = (
+    "For experts: estimated share of AI = (share called ai - rate of human works called ai) / (rate of AI works called ai - "
+    "rate of human works called ai), held to 0 to 1 (the estimator of Rogan and Gladen, 1978). Expected false accusations = "
+    "images judged × (1 - estimated share of AI) × rate of human works called ai, at most the number called ai. The range "
+    "takes the 95% intervals of that rate and of the share called ai here."
+)
+DEVICES: Final = {"cpu": "the computer's processor", "cuda": "a graphics card", "mps": "a graphics chip"}
+NUMBERS: Final = {
+    "bfloat16": "numbers of 16 bits",
+    "float16": "numbers of 16 bits",
+    "float32": "numbers of 32 bits",
+}
 LIMITS: Final = (
     "A verdict is a statistical judgement about one picture. Alone it proves nothing about a person.",
     "Inconclusive means that the model does not know. It is no suspicion.",
@@ -44,17 +56,20 @@ LIMITS: Final = (
 class Content:
     """All a report says but its rows. `card` is None where the card the audit was made with is not at hand.
 
-    `stages` counts the images by the stage that judged, where the model has stages; `evidence` those whose files say
-    something of where they come from, by what it speaks for at most.
+    `unreadable` counts the files without a verdict and `no_picture` those of them that are text or documents, duplicates
+    included. `stages` counts the images by the stage that judged, where the model has stages; `evidence` those whose files say
+    something of where they come from, by what it speaks for at most; `shots` the shots of each video by verdict.
     """
 
     audit: Audit
     card: Card | None
     counts: Counts
     unreadable: int
+    no_picture: int
     shares: dict[str, Share | None]
     stages: dict[str, int]
     evidence: dict[str, int]
+    shots: Shots
     rates: tuple[Rates, ...]
     expected: Expected | None
     no_estimate: str
@@ -76,9 +91,11 @@ def content_of(store: AuditStore, audit: Audit, folder: Path) -> Content:
         card,
         counts,
         store.unreadable(audit.id),
+        store.no_picture(audit.id),
         {label: share_of(counts.verdicts.get(label, 0), counts.judged) for label in Label},
         {} if set(judges) == {audit.configuration.model} else judges,
         results.evidence(),
+        results.shots(),
         rates,
         expected,
         "" if expected else _why_not(card, counts, of_ood),
@@ -105,6 +122,14 @@ def _why_not(card: Card | None, counts: Counts, rates: Rates | None) -> str:
     return f"The card's split '{EXPECT}' does not say how often AI works are called ai, or not more often than human works."
 
 
+def arithmetic_of(compute: str) -> str:
+    """Say in words what `Configuration.compute` says, and that in brackets."""
+    device, _, number = compute.partition(" ")
+    if device not in DEVICES or number not in NUMBERS:
+        return compute
+    return f"on {DEVICES[device]}, in {NUMBERS[number]} ({compute})"
+
+
 def _hashes(configuration: Configuration, card: Card | None, folder: Path) -> dict[str, str]:
     with (folder / CSV_FILE).open("rb") as file:
         results = hashlib.file_digest(file, "sha256").hexdigest()
@@ -113,12 +138,13 @@ def _hashes(configuration: Configuration, card: Card | None, folder: Path) -> di
         f"sha256 of {CSV_FILE}": results,
         "sha256 of the model's weights": configuration.weights,
         "sha256 of the model's card, measured figures aside": configuration.card,
-        "Arithmetic": configuration.compute,
+        "Arithmetic": arithmetic_of(configuration.compute),
+        "sha256 of the list of trusted signers": configuration.signers or "no list was given",
         "Verso": f"{about['project']['version']}, method {configuration.method}",
     }
     if card:
         known |= {
-            "Corpus version (sha256 of the manifest)": card.corpus.version,
+            "Pictures the model learned from (corpus version: sha256 of the manifest)": card.corpus.version,
             "Code that trained the model": f"{card.commit}, {card.trained}",
         }
     return known

@@ -9,6 +9,7 @@ from typing import Final
 
 from core.audit.report.facts import HEADINGS, P_AI, Section, cells
 from core.audit.report.thumbnails import WHICH
+from core.audit.shots import Shots
 from core.audit.store.records import Audit, Row
 from core.pdf import FAMILY, LINE, Paper
 
@@ -22,24 +23,29 @@ NAMES: Final = 92
 
 def write_document(
     path: Path,
+    title: str,
     audit: Audit,
     parts: tuple[Section, ...],
     rows: Iterable[Row],
+    *,
     total: int,
+    shots: Shots,
     thumbnails: Mapping[int, bytes],
 ) -> None:
     """Write `report.pdf`.
 
     Args:
         path: of the file.
+        title: of the document.
         audit: it is about.
         parts: its facts.
         rows: those to show, in order.
         total: how many rows the audit has.
+        shots: of its videos.
         thumbnails: JPEGs by the position of their file.
     """
     paper = Paper("landscape", datetime.fromisoformat(audit.created))
-    paper.say("Report of an audit", 16, bold=True)
+    paper.say(title, 16, bold=True)
     for part in parts:
         paper.part(part.title)
         paper.set_font(FAMILY, size=8)
@@ -49,7 +55,9 @@ def write_document(
         for sentence in part.sentences:
             paper.say(paper.shown(sentence), 8)
     paper.part("Every image" if total <= MOST_ROWS else f"{MOST_ROWS} of {total} rows")
-    paper.say(f"In this order: ai, inconclusive, not readable, human. {P_AI} {WHICH}", 8)
+    paper.say(
+        f"In this order: ai, inconclusive, not readable or no picture, human, not judged. {P_AI} {WHICH}", 8
+    )
     if total > MOST_ROWS:
         paper.say("The other rows stand in report.html, results.xlsx and results.csv.", 8)
     paper.ln(1)
@@ -61,6 +69,6 @@ def write_document(
 
     headings()
     for row in rows:
-        shown = [paper.shown(text) for text in cells(audit, row)]
+        shown = [paper.shown(text) for text in cells(audit, row, shots)]
         paper.row(shown, WIDTHS, LINE, headings, b"" if row.part else thumbnails.get(row.position, b""))
     paper.output(str(path))

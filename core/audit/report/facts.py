@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
-from core.audit.report.content import EXPECT, LIMITS, METHOD, Content
-from core.audit.store.records import Audit, Row
+from core.audit.inputs.address import Input
+from core.audit.queue import PICTURES, UPLOADS
+from core.audit.report.content import EXPECT, FOR_EXPERTS, LIMITS, METHOD, Content
+from core.audit.shots import RULE, Shots, disagree, tally
+from core.audit.store.records import Audit, ItemState, Row
 from core.provenance.evidence import Says
 from core.review.wording import reach
 
@@ -20,6 +24,22 @@ SAYS = {
     Says.NEUTRAL: "Something else, or nothing that could be read",
 }
 """What the files of a collection say, in words."""
+MEASURED_ON: Final = {
+    "val": "Works that helped to choose model and thresholds",
+    "test": "Other works of the generators and sources it learned from",
+    "ood": "Works of generators and sources it never saw",
+}
+"""What a split holds, in words."""
+OUT_OF_FOLD: Final = "(Out-of-fold: each work was judged by a copy of the model that had learned from no work of its generator family or source.)"
+SHA256: Final = (
+    "A sha256 is the fingerprint of a file: the same bytes have the same one, any other bytes another."
+)
+UNDECIDED: Final[dict[str, str]] = {ItemState.REFUSED: "not readable", ItemState.NO_PICTURE: "no picture"}
+"""What stands in the place of a verdict."""
+PARTIAL = (
+    "The audit was stopped before its end. Files are judged in the order of the inputs: those that were are no random sample "
+    "of the whole, and the shares here say nothing of the files not judged."
+)
 P_AI = "p_ai is the model's calibrated probability, 0 to 1, that a generator made the picture."
 
 
@@ -32,6 +52,14 @@ class Section:
     sentences: tuple[str, ...] = ()
 
 
+def title_of(content: Content) -> str:
+    """Return the title of the report, which says how far an audit came that was stopped before its end."""
+    counts = content.counts
+    if not counts.waiting:
+        return "Report of an audit"
+    return f"Partial report of an audit: {counts.done} of {counts.total} different files examined"
+
+
 def sections(content: Content) -> tuple[Section, ...]:
     """Return all parts of the report but its rows."""
     audit, counts, asked = content.audit, content.counts, content.audit.configuration
@@ -39,7 +67,7 @@ def sections(content: Content) -> tuple[Section, ...]:
         Section(
             "What was asked",
             (
-                *((f"Input {number}", str(path)) for number, path in enumerate(audit.inputs, 1)),
+                *((f"Input {number}", _given(audit, each)) for number, each in enumerate(audit.inputs, 1)),
                 ("Begun", _moment(audit.created)),
                 ("Newest ruling", _moment(content.last_ruled) if content.last_ruled else "none yet"),
                 ("Model", asked.model),
@@ -63,10 +91,25 @@ def sections(content: Content) -> tuple[Section, ...]:
                     if one
                 ),
                 *((f"Judged by {model}", f"{count}") for model, count in content.stages.items()),
+                *((("Not judged", f"{counts.waiting}"),) if counts.waiting else ()),
+                *(
+                    (("Videos whose shots disagree", f"{sum(map(disagree, content.shots.values()))}"),)
+                    if content.shots
+                    else ()
+                ),
                 ("Exact duplicates", f"{counts.duplicates}"),
-                ("Not readable, duplicates included", f"{content.unreadable}"),
+                ("Not readable, duplicates included", f"{content.unreadable - content.no_picture}"),
+                *(
+                    (("No picture but text or a document, duplicates included", f"{content.no_picture}"),)
+                    if content.no_picture
+                    else ()
+                ),
             ),
-            ("In brackets: the share of the images judged, then its 95% Wilson interval.",),
+            (
+                "In brackets: the share of the images judged, then the range that chance allows for (95% Wilson interval).",
+                *((RULE,) if content.shots else ()),
+                *((PARTIAL,) if counts.waiting else ()),
+            ),
         ),
         _accusations(content),
         Section(
@@ -74,14 +117,14 @@ def sections(content: Content) -> tuple[Section, ...]:
             tuple((said, f"{content.evidence[says]}") for says, said in SAYS.items()),
             (
                 "Counted are the images judged whose files name a generator, camera, program or artist, or a source type.",
-                "Anyone can write or remove such claims. Only intact Content Credentials are signed, by whom is not verified.",
+                f"Anyone can write or remove such claims. Only intact Content Credentials are signed; {_signers(content)}",
             ),
         ),
         Section(
             "Error rates of the model",
             tuple(
                 (
-                    f"Split {one.split}: {one.human} human, {one.ai} AI works",
+                    f"{MEASURED_ON.get(one.split, 'Other works')} (split {one.split}): {one.human} human, {one.ai} AI works",
                     f"human called ai {_interval(one.human_called_ai)}; AI called human {_interval(one.ai_called_human)}",
                 )
                 for one in content.rates
@@ -93,25 +136,50 @@ def sections(content: Content) -> tuple[Section, ...]:
                 else "There are no error rates of this model at hand.",
             ),
         ),
-        Section("To reproduce it", tuple(content.hashes.items())),
+        Section("To reproduce it", tuple(content.hashes.items()), (SHA256,)),
         Section("Limits", sentences=(*LIMITS, *_reach(content))),
     )
 
 
-def cells(audit: Audit, row: Row) -> tuple[str, ...]:
-    """Return what a table shows of one row of an audit, under `HEADINGS`; a stage that judged stands with its verdict."""
+def cells(audit: Audit, row: Row, shots: Shots) -> tuple[str, ...]:
+    """Return what a table shows of one row of an audit, under `HEADINGS`.
+
+    With its verdict stands the stage that judged, and of a video that its shots disagree.
+    """
     ruled = f"{row.ruling} by {row.ruled_by}, {_moment(row.ruled_at or '')}" if row.ruling else ""
     said = "; ".join(text for text in (row.error, row.note) if text)
     p_ai = "" if row.p_ai is None else f"{row.p_ai:.3f}"
-    verdict = row.verdict or "not readable"
+    verdict = row.verdict or UNDECIDED.get(row.state, "not judged")
     if row.model and row.model != audit.configuration.model:
         verdict += f" ({row.model})"
+    of_video = shots.get(row.position if row.original is None else row.original)
+    if of_video and not row.part and disagree(of_video):
+        verdict += f"; {tally(of_video)}"
     return row.path, verdict, p_ai, row.evidence or "", row.duplicate_of or "", ruled, said
 
 
 def _how_thresholds_were_chosen(content: Content) -> str:
     band = content.card.thresholds if content.card else None
-    return f"How the thresholds were chosen: {band.policy}." if band else ""
+    if not band:
+        return ""
+    explained = f" {OUT_OF_FOLD}" if "out-of-fold" in band.policy else ""
+    return f"How the thresholds were chosen: {band.policy}.{explained}"
+
+
+def _given(audit: Audit, given: Input) -> str:
+    """Return an input as whoever asked for the audit knows it: an upload by its name."""
+    if not isinstance(given, Path) or not audit.output or not given.is_relative_to(audit.output / UPLOADS):
+        return str(given)
+    return "files uploaded one by one" if given.name == PICTURES else f"{given.name}, uploaded"
+
+
+def _signers(content: Content) -> str:
+    if content.audit.configuration.signers:
+        return (
+            "'signer listed' says that the signer is on the list of trusted signers given to this audit, 'signer unknown' that "
+            "it is not."
+        )
+    return "this audit was given no list of trusted signers, so by whom is not verified."
 
 
 def _reach(content: Content) -> tuple[str, ...]:
@@ -132,7 +200,7 @@ def _accusations(content: Content) -> Section:
             ),
             ("Estimated share of AI works among the images judged", _percent(found.ai_share)),
         ),
-        (METHOD,),
+        (METHOD, FOR_EXPERTS),
     )
 
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 
 from core.audit.inputs.listing import Source
 from core.audit.report.content import content_of
 from core.audit.report.document import MOST_ROWS, write_document
-from core.audit.report.facts import sections
+from core.audit.report.facts import sections, title_of
 from core.audit.report.page import write_page
 from core.audit.report.thumbnails import thumbnails_of
 from core.audit.report.workbook import write_workbook
@@ -37,17 +37,28 @@ def write_reports(store: AuditStore, audit: Audit, folder: Path, sources: Sequen
         OutputError: they cannot be written, or `results.csv` is not there.
     """
     try:
-        parts = sections(content_of(store, audit, folder))
+        content = content_of(store, audit, folder)
+        title, parts = title_of(content), sections(content)
         thumbnails = thumbnails_of(store.results(audit), sources)
         with whole(folder / HTML_FILE) as path:
-            write_page(path, audit, parts, store.all_rows(audit.id), thumbnails)
+            write_page(
+                path,
+                title,
+                audit,
+                parts,
+                store.all_rows(audit.id),
+                shots=content.shots,
+                thumbnails=thumbnails,
+            )
         with whole(folder / XLSX_FILE) as path:
             rows = (cells_of(audit, row) for row in store.all_rows(audit.id))
-            write_workbook(path, audit.created, parts, rows)
+            write_workbook(path, title, audit.created, parts, rows)
         total = sum(1 for _ in store.all_rows(audit.id))
         with whole(folder / PDF_FILE) as path:
             shown = islice(_gravest_first(store, audit), MOST_ROWS)
-            write_document(path, audit, parts, shown, total, thumbnails)
+            write_document(
+                path, title, audit, parts, shown, total=total, shots=content.shots, thumbnails=thumbnails
+            )
     except OSError as error:
         raise OutputError(
             f"The reports cannot be written to {folder} ({error.strerror}): make room or choose another --output."
@@ -55,5 +66,12 @@ def write_reports(store: AuditStore, audit: Audit, folder: Path, sources: Sequen
 
 
 def _gravest_first(store: AuditStore, audit: Audit) -> Iterator[Row]:
-    for verdict in (Label.AI, Label.INCONCLUSIVE, None, Label.HUMAN):
-        yield from (row for row in store.all_rows(audit.id) if row.verdict == verdict)
+    order: tuple[Callable[[Row], bool], ...] = (
+        lambda row: row.verdict == Label.AI,
+        lambda row: row.verdict == Label.INCONCLUSIVE,
+        lambda row: row.error is not None,
+        lambda row: row.verdict == Label.HUMAN,
+        lambda row: row.verdict is None and row.error is None,
+    )
+    for belongs in order:
+        yield from filter(belongs, store.all_rows(audit.id))

@@ -233,13 +233,21 @@ class AuditStore:
                     verdicts[verdict] = count
         return Counts(
             waiting=by_state[ItemState.WAITING],
-            refused=by_state[ItemState.REFUSED],
+            refused=by_state[ItemState.REFUSED] + by_state[ItemState.NO_PICTURE],
             duplicates=by_state[ItemState.DUPLICATE],
             verdicts=verdicts,
+            no_picture=by_state[ItemState.NO_PICTURE],
         )
 
     def unreadable(self, audit_id: str) -> int:
         """Count the files that have an error instead of a verdict, duplicates of such files included."""
+        return self._in_state(audit_id, ItemState.REFUSED) + self.no_picture(audit_id)
+
+    def no_picture(self, audit_id: str) -> int:
+        """Count those of the `unreadable` files that are text or documents, duplicates included."""
+        return self._in_state(audit_id, ItemState.NO_PICTURE)
+
+    def _in_state(self, audit_id: str, state: ItemState) -> int:
         original = items.alias()
         counted = (
             select(func.count())
@@ -247,7 +255,7 @@ class AuditStore:
             .where(
                 items.c.audit_id == audit_id,
                 items.c.part == 0,
-                func.coalesce(original.c.state, items.c.state) == ItemState.REFUSED,
+                func.coalesce(original.c.state, items.c.state) == state,
             )
         )
         with reading(self._engine) as connection:
@@ -377,9 +385,15 @@ def _planned(item: Planned) -> dict[str, Any]:
     return {name: getattr(item, name) for name in Planned.__dataclass_fields__}
 
 
+def _state_of(finding: Finding) -> ItemState:
+    if not finding.error:
+        return ItemState.JUDGED
+    return ItemState.REFUSED if finding.picture else ItemState.NO_PICTURE
+
+
 def _found(finding: Finding) -> dict[str, Any]:
     return {
-        "state": ItemState.REFUSED if finding.error else ItemState.JUDGED,
+        "state": _state_of(finding),
         "width": finding.width,
         "height": finding.height,
         "format": finding.format,

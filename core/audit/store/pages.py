@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Collection
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
@@ -48,6 +49,7 @@ class Kind(StrEnum):
     """What a row of the results can be filtered by besides its verdict."""
 
     ERROR = "error"
+    NO_PICTURE = "no picture"
     DUPLICATE = "exact duplicate"
     LOOK_ALIKE = "near-duplicate"
     RULED = "ruled"
@@ -57,9 +59,30 @@ class Kind(StrEnum):
     NO_EVIDENCE = "no evidence"
 
 
+ODDITIES: Final = (Kind.ERROR, Kind.NO_PICTURE, Kind.DUPLICATE, Kind.LOOK_ALIKE)
+RULINGS: Final = (Kind.RULED, Kind.NOT_RULED)
+EVIDENCE: Final = (Kind.AI_EVIDENCE, Kind.EVIDENCE, Kind.NO_EVIDENCE)
+ASPECTS: Final = (ODDITIES, RULINGS, EVIDENCE)
+"""Kinds that answer the same question: a row is wanted if it is of any of those chosen of each aspect."""
+
+
+@dataclass(frozen=True)
+class Tally:
+    """How many rows are files that differ in their bytes, exact duplicates of those, and shots of videos."""
+
+    files: int
+    duplicates: int
+    shots: int
+
+    @property
+    def rows(self) -> int:
+        """All of them."""
+        return self.files + self.duplicates + self.shots
+
+
 @dataclass(frozen=True)
 class Wanted:
-    """Which rows to show: of the verdicts and models named (none: any), of every kind, with `text` in their path.
+    """Which rows to show: of the verdicts, models and kinds named (none: any; see `ASPECTS`), with `text` in their path.
 
     `uncertain_first` orders the judged by the distance of `p_ai` from the middle of the inconclusive band; else rows
     stand as in the results.
@@ -101,6 +124,19 @@ class ResultPages:
         chosen = self._chosen(select(func.count()), results, columns, wanted)
         with reading(self._engine) as connection:
             return int(connection.scalars(chosen).one())
+
+    def tally(self, wanted: Wanted) -> Tally:
+        """Count the wanted rows by what they are."""
+        columns, results = result_columns()
+        counted: list[ColumnElement[Any]] = [
+            func.count(),
+            func.count(items.c.original),
+            func.count().filter(items.c.part > 0),
+        ]
+        chosen = self._chosen(select(*counted), results, columns, wanted)
+        with self._engine.connect() as connection:
+            rows, duplicates, of_videos = connection.execute(chosen).one()
+        return Tally(rows - duplicates - of_videos, duplicates, of_videos)
 
     def row(self, position: int, part: int = 0) -> Row | None:
         """Return one row, if there is such."""
@@ -152,6 +188,22 @@ class ResultPages:
         with reading(self._engine) as connection:
             return {row.model: row[1] for row in connection.execute(grouped)}
 
+    def shots(self, positions: Collection[int] | None = None) -> dict[int, dict[str, int]]:
+        """Count the shots of videos by verdict, for each video by its position; of those named, or of all."""
+        grouped = (
+            select(items.c.position, items.c.verdict, func.count())
+            .where(items.c.audit_id == self._audit_id, items.c.part > 0)
+            .group_by(items.c.position, items.c.verdict)
+            .order_by(items.c.position, items.c.verdict)
+        )
+        if positions is not None:
+            grouped = grouped.where(items.c.position.in_(positions))
+        counted: dict[int, dict[str, int]] = {}
+        with self._engine.connect() as connection:
+            for position, verdict, count in connection.execute(grouped):
+                counted.setdefault(position, {})[verdict] = count
+        return counted
+
     def evidence(self) -> dict[str, int]:
         """Count the judged files with evidence, exact duplicates aside, by what it speaks for at most."""
         grouped = (
@@ -179,7 +231,8 @@ class ResultPages:
         self, chosen: Select[Any], results: FromClause, columns: dict[str, ColumnElement[Any]], wanted: Wanted
     ) -> Select[Any]:
         kinds = {
-            Kind.ERROR: columns["error"].is_not(None),
+            Kind.ERROR: columns["state"] == ItemState.REFUSED,
+            Kind.NO_PICTURE: columns["state"] == ItemState.NO_PICTURE,
             Kind.DUPLICATE: columns["duplicate_of"].is_not(None),
             Kind.LOOK_ALIKE: columns["look_alike"].is_not(None),
             Kind.RULED: columns["ruling"].is_not(None),
@@ -190,7 +243,9 @@ class ResultPages:
                 columns["evidence"].is_(None), columns["verdict"].is_not(None), items.c.part == 0
             ),
         }
-        conditions = [items.c.audit_id == self._audit_id, *(kinds[kind] for kind in wanted.kinds)]
+        conditions: list[ColumnElement[bool]] = [items.c.audit_id == self._audit_id]
+        chosen_of = ([kinds[kind] for kind in wanted.kinds if kind in aspect] for aspect in ASPECTS)
+        conditions += [or_(*named) for named in chosen_of if named]
         if wanted.verdicts:
             conditions.append(columns["verdict"].in_(wanted.verdicts))
         if wanted.models:
@@ -221,9 +276,12 @@ def result_columns() -> tuple[dict[str, ColumnElement[Any]], FromClause]:
         .correlate(items)
         .scalar_subquery()
     )
-    columns: dict[str, Any] = {name: items.c[name] for name in ("position", "part", "path", "sha256")}
+    columns: dict[str, Any] = {
+        name: items.c[name] for name in ("position", "part", "original", "path", "sha256")
+    }
     columns |= {name: func.coalesce(items.c[name], original.c[name]) for name in _OF_THE_BYTES}
     columns |= {name: ruling.c[name] for name in _OF_THE_RULING} | {"duplicate_of": original.c.path}
+    columns["state"] = func.coalesce(original.c.state, items.c.state)
     results = items.outerjoin(original, is_original(original)).outerjoin(ruling, ruling.c.id == latest)
     return {name: columns[name].label(name) for name in Row.__dataclass_fields__}, results
 

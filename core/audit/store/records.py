@@ -25,11 +25,12 @@ class State(StrEnum):
 
 
 class ItemState(StrEnum):
-    """How far one file of an audit is."""
+    """How far one file of an audit is; `NO_PICTURE` is a refused one that is text or a document."""
 
     WAITING = "waiting"
     JUDGED = "judged"
     REFUSED = "refused"
+    NO_PICTURE = "no picture"
     DUPLICATE = "duplicate"
 
 
@@ -82,7 +83,7 @@ class Finding:
 
     Either `error` is set, or `width`, `height` (pixels), `format`, `verdict`, `p_ai` and `model`, which judged: of a
     cascade the stage, of a video all that judged its frames, joined by " + ". `look` is a picture's perceptual hash.
-    `path` names a shot. `evidence` is what a file says of its provenance, as `core.provenance.evidence.summary`
+    `picture` is whether an error is of what should be a picture or video. `path` names a shot. `evidence` is what a file says of its provenance, as `core.provenance.evidence.summary`
     has it, and `evidence_says` what that speaks for at most; both None where the file says nothing, and of shots.
     """
 
@@ -99,17 +100,21 @@ class Finding:
     look: int | None = None
     evidence: str | None = None
     evidence_says: str | None = None
+    picture: bool = True
 
 
 @dataclass(frozen=True)
 class Row:
     """One line of the results, columns as in contract 4.3, and where it stands in the store.
 
-    `model` is None where nothing judged, and in audits of an earlier Verso.
+    `original` is the position of the first file with its bytes, None unless it repeats one. `state` is an `ItemState`, of a duplicate that of the first file with its bytes. `model` is None where nothing judged,
+    and in audits of an earlier Verso.
     """
 
     position: int
     part: int
+    original: int | None
+    state: str
     look_alike: int | None
     path: str
     sha256: str
@@ -133,31 +138,39 @@ class Row:
 class Counts:
     """How many files, duplicates aside, wait, were judged and could not be; how many are exact duplicates.
 
-    `verdicts` counts the judged by verdict.
+    `verdicts` counts the judged by verdict; `no_picture` those of the refused that are text or documents.
     """
 
     waiting: int
     refused: int
     duplicates: int
     verdicts: dict[str, int]
+    no_picture: int = 0
 
     def after(self, findings: Sequence[Finding]) -> Counts:
         """Return the counts once these findings are kept."""
         verdicts, refused, waiting = Counter(self.verdicts), self.refused, self.waiting
+        no_picture = self.no_picture
         for finding in findings:
             if finding.part:
                 continue
             waiting -= 1
             if finding.verdict is None:
                 refused += 1
+                no_picture += not finding.picture
             else:
                 verdicts[finding.verdict] += 1
-        return Counts(waiting, refused, self.duplicates, dict(verdicts))
+        return Counts(waiting, refused, self.duplicates, dict(verdicts), no_picture)
 
     @property
     def judged(self) -> int:
         """Files with a verdict."""
         return sum(self.verdicts.values())
+
+    @property
+    def unreadable(self) -> int:
+        """Refused files that should be pictures or videos."""
+        return self.refused - self.no_picture
 
     @property
     def total(self) -> int:

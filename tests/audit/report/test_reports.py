@@ -2,9 +2,15 @@
 
 import base64
 import csv
+import hashlib
+import html
+import io
 import re
+import shutil
 import subprocess
 import sys
+from datetime import datetime
+from pathlib import Path
 
 import openpyxl
 import pytest
@@ -13,13 +19,19 @@ from pypdf import PdfReader
 
 from core import images
 from core.audit.lifecycle import write_again
+from core.audit.queue import Queue
 from core.audit.report import content, thumbnails
+from core.audit.shots import RULE
 from core.audit.store.pages import Wanted
-from core.audit.store.records import Choice
+from core.audit.store.records import Choice, State
+from core.audit.worker import Worker
 from core.detectors.card import Group
 from core.errors import AuditError
+from core.provenance.trust import VARIABLE
 from core.verdict import Label
+from tests.audit.conftest import film
 from tests.cards import split_figures
+from tests.provenance.signing import Studio
 
 
 def text_of(path):
@@ -88,6 +100,129 @@ def test_an_audit_of_errors_only_says_that_nothing_was_judged(audit, folder, tmp
     assert "No image was judged." in text_of(tmp_path / "out" / "report.pdf")
 
 
+def test_text_is_told_apart_from_damaged_pictures_in_folders_and_archives(audit, folder, tmp_path):
+    (folder / "sub" / "again.txt").write_bytes((folder / "sub" / "notes.txt").read_bytes())
+    archive = shutil.make_archive(str(tmp_path / "packed"), "zip", folder)
+    for name, given in (("of a folder", folder), ("of a zip", Path(archive))):
+        outcome = audit(given, name=name)
+        assert (outcome.counts.unreadable, outcome.counts.no_picture, outcome.unreadable) == (1, 1, 3)
+        page = (tmp_path / name / "report.html").read_text("utf-8")
+        assert said_of(page, "Not readable, duplicates included") == "1"
+        assert said_of(page, "No picture but text or a document, duplicates included") == "2"
+        assert page.count(">no picture</td>") == 2
+        assert page.count(">not readable</td>") == 1
+
+
+def test_who_signed_is_told_as_it_was_found_and_by_which_list(audit, drawings, tmp_path, monkeypatch):
+    studio = Studio("Known studio")
+    works = tmp_path / "signed"
+    works.mkdir()
+    picture = drawings.file(drawings.painting(), "JPEG")
+    (works / "a.jpg").write_bytes(studio.sign(picture, "image/jpeg", "digitalCapture"))
+    audit(works, name="without")
+    page = (tmp_path / "without" / "report.html").read_text("utf-8")
+    assert "given no list of trusted signers, so by whom is not verified" in page
+    assert said_of(page, "sha256 of the list of trusted signers") == "no list was given"
+    (tmp_path / "list.pem").write_bytes(studio.root)
+    monkeypatch.setenv(VARIABLE, str(tmp_path / "list.pem"))
+    audit(works, name="with")
+    page = (tmp_path / "with" / "report.html").read_text("utf-8")
+    assert ", signer listed" in page
+    assert "not verified" not in page
+    digest = hashlib.sha256(studio.root).hexdigest()
+    assert said_of(page, "sha256 of the list of trusted signers") == digest
+
+
+def test_uploads_are_called_as_they_were_uploaded(store, stub, folder, tmp_path):  # noqa: ARG001
+    queue = Queue(tmp_path / "queue")
+    draft = queue.draft()
+    queue.spool(draft, "one.jpg", io.BytesIO((folder / "01.jpg").read_bytes()))
+    archive = Path(shutil.make_archive(str(tmp_path / "entries"), "zip", folder))
+    queue.spool(draft, "entries.zip", io.BytesIO(archive.read_bytes()))
+    asked = queue.ask(tuple(queue.uploads(draft)), "stub", draft)
+    Worker(queue, store).run(queue.find(asked))
+    page = (queue.folder(asked) / "report.html").read_text("utf-8")
+    assert (said_of(page, "Input 1"), said_of(page, "Input 2")) == (
+        "files uploaded one by one",
+        "entries.zip, uploaded",
+    )
+    assert str(tmp_path) not in page
+
+
+def test_the_workbook_can_be_filtered_and_its_times_are_dates(audit, store, folder, tmp_path):
+    audit_id = audit(folder).audit_id
+    store.rule(audit_id, 0, Choice.AGREE, name="Ada")
+    write_again(tmp_path / "out", store)
+    sheet = openpyxl.load_workbook(tmp_path / "out" / "results.xlsx")["results"]
+    assert sheet.auto_filter.ref == "A1:O45"
+    assert sheet.freeze_panes == "B2"
+    assert sheet.column_dimensions["A"].width > sheet.column_dimensions["C"].width
+    (ruled,) = (row for row in store.rows(audit_id) if row.ruling)
+    moment = datetime.fromisoformat(ruled.ruled_at).replace(tzinfo=None)
+    cell = next(cell for cell in sheet[2] if sheet.cell(1, cell.column).value == "ruled_at")
+    assert (cell.value, cell.is_date) == (moment, True)
+
+
+def test_the_arithmetic_is_told_in_words():
+    said = content.arithmetic_of("cpu bfloat16")
+    assert said == "on the computer's processor, in numbers of 16 bits (cpu bfloat16)"
+    assert content.arithmetic_of("none") == "none"
+
+
+def test_a_video_whose_shots_disagree_says_so(audit, folder, tmp_path):
+    film(folder / "clip.mp4", ((5, 5, 5), (250, 250, 250)))
+    shutil.copy(folder / "clip.mp4", folder / "copy.mp4")
+    film(folder / "dark.mp4", ((5, 5, 5), (60, 0, 0)))
+    audit(folder)
+    out = tmp_path / "out"
+    page = (out / "report.html").read_text("utf-8")
+    assert said_of(page, "Videos whose shots disagree") == "1"
+    assert RULE in html.unescape(page)
+    assert page.count("; shots disagree: 1 ai, 1 human</td>") == 2  # the video and its copy, not the shots
+    printed = text_of(out / "report.pdf").replace("\n", " ")
+    assert "shots disagree" in printed
+    audit(folder / "00.jpg", name="no video")
+    assert RULE not in html.unescape((tmp_path / "no video" / "report.html").read_text("utf-8"))
+
+
+def cancelled(audit, store, folder):
+    """Carry an audit out that is cancelled after its first chunk."""
+
+    def cancel(progress):
+        if progress.counts and progress.counts.done and store.all()[0].state is State.RUNNING:
+            store.ask(store.all()[0].id, State.CANCELLING)
+
+    return audit(folder, watcher=cancel, workers=1)
+
+
+def test_a_cancelled_audit_gives_what_was_judged_as_partial(audit, store, folder, tmp_path):
+    outcome = cancelled(audit, store, folder)
+    assert outcome.state is State.CANCELLED
+    out = tmp_path / "out"
+    write_again(out, store)
+    title = f"Partial report of an audit: {outcome.counts.done} of 43 different files examined"
+    page = (out / "report.html").read_text("utf-8")
+    assert f"<h1>{title}</h1>" in page
+    assert said_of(page, "Images judged") == str(outcome.counts.judged)
+    assert said_of(page, "Not judged") == str(outcome.counts.waiting)
+    assert "no random sample" in page
+    assert page.count(">not judged</td>") == outcome.counts.waiting
+    assert title in text_of(out / "report.pdf")
+    book = openpyxl.load_workbook(out / "results.xlsx", read_only=True)
+    assert next(book["report"].iter_rows(values_only=True))[0] == title
+    with (out / "results.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 44
+    assert sum(not row["verdict"] and not row["error"] for row in rows) == outcome.counts.waiting
+
+
+def test_a_whole_audit_is_not_called_partial(audit, folder, tmp_path):
+    audit(folder)
+    page = (tmp_path / "out" / "report.html").read_text("utf-8")
+    assert "<h1>Report of an audit</h1>" in page
+    assert "Not judged" not in page
+
+
 def test_a_folder_without_an_audit_is_refused(store, tmp_path):
     with pytest.raises(AuditError, match="holds no audit"):
         write_again(tmp_path, store)
@@ -111,7 +246,8 @@ def test_the_card_gives_error_rates_and_the_false_accusations_to_expect(
     assert said_of(page, "Estimated share of AI works among the images judged") == f"{share:.1%}"
     assert said_of(page, "Works by people among those called ai").startswith(f"{accused:.1f} (")
     rates = "human called ai 10.0% (5.0% to 15.0%); AI called human 10.0% (5.0% to 15.0%)"
-    assert said_of(page, "Split ood: 40 human, 60 AI works") == rates
+    unseen = "Works of generators and sources it never saw (split ood): 40 human, 60 AI works"
+    assert said_of(page, unseen) == rates
     printed = text_of(tmp_path / "out" / "report.pdf").replace("\n", " ")
     assert rates in printed
     for told in (page, printed):
