@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import io
 import os
 import subprocess
 import sys
@@ -18,8 +18,9 @@ from core.detectors.commands import app as encoder
 from core.errors import OutputError, VersoError
 from core.evaluation.commands import faithfulness
 from core.provenance.commands import evidence
-from core.terminal import console, progress_bar
+from core.terminal import progress_bar, say, write_json
 from core.training.commands import bands, cascade, refit
+from core.visible_text import utf8_path, visible
 
 if TYPE_CHECKING:
     from core.evaluation.selection import Joined
@@ -57,7 +58,8 @@ def predict(
     unread = 0
     for path in paths:
         line: dict[str, object] = dict.fromkeys(("path", "sha256", "verdict", "p_ai", "model", "error"))
-        line |= {"path": str(path), "model": detector.card.name}
+        named = utf8_path(path)
+        line |= {"path": named, "model": detector.card.name}
         try:
             artwork = images.open(path)
         except ImageError as error:
@@ -67,11 +69,11 @@ def predict(
             verdict = judge(detector, [artwork])[0]
             line |= {"sha256": artwork.sha256, "verdict": verdict.label, "p_ai": round(verdict.p_ai, 6)}
         if as_json:
-            typer.echo(json.dumps(line, ensure_ascii=False))
+            write_json(line)
         elif line["error"]:
-            typer.echo(f"{path}: error: {line['error']}")
+            typer.echo(f"{visible(named)}: error: {line['error']}")
         else:
-            typer.echo(f"{path}: {line['verdict']} (p_ai {line['p_ai']:.3f}, {detector.card.name})")
+            typer.echo(f"{visible(named)}: {line['verdict']} (p_ai {line['p_ai']:.3f}, {detector.card.name})")
     if unread:
         raise typer.Exit(1)
 
@@ -83,12 +85,21 @@ class Target(StrEnum):
     AI = "ai"
 
 
+class Method(StrEnum):
+    """The names of `core.explain.METHODS`, for `--help`, which does not wait for torch."""
+
+    GRAD_CAM = "grad-cam"
+    OCCLUSION = "occlusion"
+
+
 @app.command()
 def explain(
     path: Annotated[Path, typer.Argument(help="An image file.")],
     output: Annotated[Path, typer.Option(help="The PNG to write.")],
     model: Annotated[str | None, typer.Option(help="A model's name or folder.")] = None,
-    method: Annotated[str, typer.Option(help="How to explain: grad-cam.")] = "grad-cam",
+    method: Annotated[
+        Method, typer.Option(help="How: occlusion explains any model, and is slower.")
+    ] = Method.GRAD_CAM,
     target: Annotated[Target, typer.Option(help="The class to speak for.")] = Target.AI,
     opacity: Annotated[float, typer.Option(min=0, max=1, help="Of the strongest part.")] = 0.6,
 ) -> None:
@@ -104,7 +115,7 @@ def explain(
     artwork = images.open(path)
     detector = load_detector(model)
     verdict = judge(detector, [artwork])[0]
-    typer.echo(f"{path}: {verdict.label} (p_ai {verdict.p_ai:.3f}, {verdict.model})")
+    typer.echo(f"{visible(utf8_path(path))}: {verdict.label} (p_ai {verdict.p_ai:.3f}, {verdict.model})")
     saliency = attribute(method, detector, artwork, target)
     try:
         overlay(artwork.preview(MAX_SIDE), saliency, opacity).save(output, "PNG")
@@ -113,8 +124,8 @@ def explain(
             f"{output} cannot be written ({error.strerror}); choose another --output."
         ) from error
     if saliency.flat:
-        console.print(f"Nothing in {path.name} spoke for '{target}': the overlay is empty.")
-    console.print(f"Wrote {output}.")
+        say(f"Nothing in {path.name} spoke for '{target}': the overlay is empty.")
+    say(f"Wrote {output}.")
 
 
 @app.command()
@@ -188,7 +199,7 @@ def train(  # noqa: PLR0917  (one option, one argument)
                 )
 
             def on_epoch(result: Epoch) -> None:
-                bar.console.print(
+                say(
                     f"{network}epoch {result.epoch + 1}: training loss {result.train_loss:.4f}, "
                     f"validation loss {result.val_loss:.4f}, validation AUC {result.val_auc:.4f}"
                 )
@@ -205,7 +216,7 @@ def train(  # noqa: PLR0917  (one option, one argument)
                 workers=workers,
                 progress=Callbacks(on_network, on_batch, on_epoch, on_embedded),
             )
-    console.print(f"Wrote {output}. Next: python -m core evaluate {output}")
+    say(f"Wrote {output}. Next: python -m core evaluate {output}")
 
 
 @app.command()
@@ -233,9 +244,9 @@ def experiments(
         manifest.read(corpus),
         ImageCache.default(corpus),
         output,
-        lambda name: console.print(f"Cross-validating {name}"),
+        lambda name: say(f"Cross-validating {name}"),
     )
-    console.print(f"Wrote {output}.")
+    say(f"Wrote {output}.")
 
 
 @app.command()
@@ -294,7 +305,7 @@ def evaluate(
             ),
         )
     measured = "predictions.csv, robustness.csv" if conditions else "predictions.csv"
-    console.print(f"Wrote {measured} and the figures of card.toml in {folder}.")
+    say(f"Wrote {measured} and the figures of card.toml in {folder}.")
 
 
 @app.command()
@@ -368,7 +379,7 @@ def _judged(models: list[str], own: Path) -> Joined:
             lambda done, total: bar.update(task, completed=done, total=total),
         )
     for path, reason in judged.refused.itertuples(index=False):
-        console.print(f"{path}: {reason}", markup=False, highlight=False)
+        say(f"{path}: {reason}")
     return judged.joined
 
 
@@ -399,8 +410,10 @@ def bench(
 
 def main() -> None:
     """Run the command line; a `VersoError` ends it with one sentence and exit code 1."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a file's name may hold bytes that are no text
     try:
         app()
     except VersoError as error:
-        console.print(f"[red]Error:[/red] {error}", highlight=False)
+        say(str(error), "Error:")
         sys.exit(1)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import signal
-from collections.abc import Callable, Iterator
+import sys
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from threading import Event
 from types import FrameType
 
+import typer
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -19,9 +22,36 @@ from rich.progress import (
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
+from rich.table import Table
 from rich.text import Text
 
+from core.visible_text import visible
+
 console = Console(stderr=True)
+WIDE = 10_000
+"""Columns of a table that no terminal shows."""
+
+
+def say(text: str, title: str = "") -> None:
+    """Write a remark to stderr, letter by letter: nothing in it is markup, and no line of it is broken.
+
+    Args:
+        text: what to say; file names in it may hold anything.
+        title: stands before it in red.
+    """
+    shown = Text("\n".join(map(visible, text.split("\n"))))
+    console.print(Text.assemble((title, "red"), " ", shown) if title else shown, soft_wrap=True)
+
+
+def show(table: Table) -> None:
+    """Write a table to stdout, letter by letter; where no terminal shows it, as wide as its cells are."""
+    width = None if sys.stdout.isatty() else WIDE
+    Console(markup=False, emoji=False, highlight=False, width=width).print(table)
+
+
+def write_json(line: Mapping[str, object]) -> None:
+    """Write one line of JSON Lines to stdout, in UTF-8 whatever the computer's language."""
+    typer.echo(json.dumps(line, ensure_ascii=False).encode(errors="replace"))
 
 
 class RateColumn(ProgressColumn):
@@ -36,7 +66,7 @@ class RateColumn(ProgressColumn):
 def progress_bar() -> Progress:
     """Return the progress display all verbs use; it goes to stderr so that stdout stays clean."""
     return Progress(
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
         RateColumn(),

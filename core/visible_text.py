@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Container
+from pathlib import Path
 
 LAST_SHORT = 0xFFFF
 """Last code point whose escape has four digits."""
@@ -18,6 +20,11 @@ def visible(text: str, glyphs: Container[int] | None = None) -> str:
     return "".join(
         c if c.isprintable() and (glyphs is None or ord(c) in glyphs) else _escape(c) for c in text
     )
+
+
+def utf8_path(path: Path) -> str:
+    r"""Return a path as text that any reader of UTF-8 takes: a byte that is none stands as its escape, such as `\xe9`."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
 def _escape(character: str) -> str:

@@ -1,5 +1,6 @@
 import hashlib
 import json
+import os
 import re
 import subprocess
 import sys
@@ -11,6 +12,7 @@ import torch
 from PIL import Image
 
 from core import images
+from core.cli import Method
 from core.detectors.card import read_card
 from core.detectors.precision import BF16_TOLERANCE, best_compute
 from core.detectors.store import (
@@ -22,6 +24,7 @@ from core.detectors.store import (
     what_is_missing,
 )
 from core.evaluation.predictions import read_predictions
+from core.explain import METHODS
 from tests.commands import invoke, run_cli
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -58,6 +61,43 @@ def test_predict_exits_0_when_all_was_read(tiny_model, pictures):
     assert "p_ai" in result.stdout
 
 
+def run_apart(*arguments: str | bytes, **environment: str) -> subprocess.CompletedProcess[bytes]:
+    """Run a verb in a process of its own, as scripts do."""
+    command = [sys.executable, "-m", "core", *arguments]
+    return subprocess.run(
+        command, cwd=REPOSITORY, env=os.environ | environment, capture_output=True, check=False
+    )
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "latin-1"])
+@pytest.mark.parametrize("verb", ["predict", "evidence"])
+def test_json_is_utf_8_whatever_the_name_of_the_file(verb, encoding, tiny_model, tmp_path, drawings):
+    paths = [os.fsencode(tmp_path) + name for name in (b"/caf\xe9 \xe7\x94\xbb\n.png", b"/gone\xff.png")]
+    Path(os.fsdecode(paths[0])).write_bytes(drawings.file(drawings.painting()))
+    model = ["--model", str(tiny_model)] if verb == "predict" else []
+    result = run_apart(verb, *paths, *model, "--json", PYTHONIOENCODING=encoding)
+    read, gone = [json.loads(line) for line in result.stdout.decode("utf-8").splitlines()]
+    assert result.returncode == 1
+    assert (read["path"], gone["path"]) == (f"{tmp_path}/caf\\xe9 画\n.png", f"{tmp_path}/gone\\xff.png")
+    assert len(read["sha256"]) == 64
+    assert "does not exist" in gone["error"]
+
+
+def test_a_name_that_is_no_text_is_printed_on_its_line(tiny_model, tmp_path, drawings):
+    path = os.fsencode(tmp_path) + b"/caf\xe9\n\x1b[2J.png"
+    Path(os.fsdecode(path)).write_bytes(drawings.file(drawings.painting()))
+    result = run_apart("predict", path, "--model", str(tiny_model))
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.startswith(f"{tmp_path}/caf\\xe9\\u000a\\u001b[2J.png: ".encode())
+    assert result.stdout.count(b"\n") == 1
+
+
+def test_an_error_names_the_file_as_it_is_called(tmp_path):
+    name = f"[draft] {'long ' * 30}name.png"
+    result = run_apart("explain", name, "--output", str(tmp_path / "x.png"))
+    assert result.stderr.decode() == f"Error: '{name}' does not exist: check the path.\n"
+
+
 @pytest.mark.parametrize("arguments", [["predict"], ["predict", "--no-such-option"], ["no-such-verb"]])
 def test_wrong_usage_exits_2(arguments):
     assert invoke(*arguments).exit_code == 2
@@ -78,6 +118,14 @@ def test_explain_writes_an_overlay(tiny_model, pictures, tmp_path):
     with Image.open(output) as overlay:
         assert overlay.format == "PNG"
         assert overlay.size == (80, 60)
+
+
+def test_explain_offers_every_method_and_no_other(pictures, tmp_path):
+    assert [str(method) for method in Method] == list(METHODS)
+    shown = invoke("explain", "--help").stdout
+    assert all(method in shown for method in METHODS)
+    output = tmp_path / "overlay.png"
+    assert invoke("explain", pictures[0], "--output", str(output), "--method", "magic").exit_code == 2
 
 
 def test_explain_says_where_it_cannot_write(tiny_model, pictures, tmp_path):

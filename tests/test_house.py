@@ -1,6 +1,7 @@
 """The rules of the house that no linter knows."""
 
 import ast
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -34,6 +35,14 @@ def test_core_knows_nothing_of_the_web_page(path):
 @pytest.mark.parametrize("path", sorted((ROOT / "dashboard").rglob("*.py")), ids=lambda path: str(path.name))
 def test_the_dashboard_holds_no_machine_learning_and_no_sql(path):
     assert not imported(path) & {"torch", "torchvision", "sklearn", "captum", "sqlalchemy", "sqlite3"}
+
+
+def test_a_table_of_the_dashboard_is_saved_in_one_way_which_neutralises_formulas():
+    settings = tomllib.loads((ROOT / ".streamlit" / "config.toml").read_text())
+    assert settings["client"]["disableDataExport"], "Streamlit's own CSV button writes cells as they are"
+    for path in (ROOT / "dashboard").rglob("*.py"):
+        if path.name != "figure_download.py":
+            assert ".to_csv(" not in path.read_text(), f"{path} writes CSV past figure_download.as_csv"
 
 
 def test_only_the_door_opens_images():

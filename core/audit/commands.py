@@ -9,7 +9,7 @@ import typer
 
 from core.audit.engine import Engine
 from core.audit.inputs.address import input_of
-from core.terminal import console, interruptible, progress_bar
+from core.terminal import interruptible, progress_bar, say
 
 if TYPE_CHECKING:
     from core.audit.progress import Progress
@@ -41,7 +41,9 @@ def audit(
     resume: Annotated[bool, typer.Option("--resume", help="Go on where an audit stopped.")] = False,
     workers: Annotated[
         int | None,
-        typer.Option(min=1, help="Threads, of ray processes, that read and judge; by default one per core."),
+        typer.Option(
+            min=1, help="Threads (with ray: processes) that read and judge; by default one per core."
+        ),
     ] = None,
     engine: Annotated[
         Engine, typer.Option(help="Where: local on this machine, ray on the cluster of RAY_ADDRESS.")
@@ -72,17 +74,17 @@ def audit(
 
             outcome = carry_out(order, store, watcher=show)
     except KeyboardInterrupt as error:
-        console.print(f"Interrupted. {again}")
+        say(f"Interrupted. {again}")
         raise typer.Exit(INTERRUPTED) from error
     if outcome.state is not State.FINISHED:
-        console.print(f"The audit was {outcome.state}. {again if outcome.state is State.PAUSED else ''}")
+        say(f"The audit was {outcome.state}. {again if outcome.state is State.PAUSED else ''}")
         raise typer.Exit(INTERRUPTED)
     verdicts = ", ".join(f"{count} {label}" for label, count in sorted(outcome.counts.verdicts.items()))
-    console.print(
+    say(
         f"Wrote {output / CSV_FILE} and {PARQUET_FILE}: {verdicts or 'no verdict'}, {outcome.counts.duplicates} exact "
         f"duplicates, {outcome.unreadable} not readable."
     )
-    console.print(f"Reports: {output / HTML_FILE}, {PDF_FILE} and {XLSX_FILE}.")
+    say(f"Reports: {output / HTML_FILE}, {PDF_FILE} and {XLSX_FILE}.")
     if outcome.unreadable:
         raise typer.Exit(1)
 
@@ -99,7 +101,7 @@ def report(
 
     with AuditStore.open() as store:
         write_again(folder, store)
-    console.print(f"Wrote {folder / HTML_FILE}, {PDF_FILE}, {XLSX_FILE} and the results again.")
+    say(f"Wrote {folder / HTML_FILE}, {PDF_FILE}, {XLSX_FILE} and the results again.")
 
 
 def _described(progress: Progress) -> str:

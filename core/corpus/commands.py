@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
-from rich.console import Console
 from rich.table import Table as Grid
 from typer.core import TyperGroup
 
@@ -158,6 +157,7 @@ def stats(
     """Count the images of a manifest by split, label, source, medium, generator, format, licence and size."""
     from core.corpus import manifest
     from core.corpus import stats as counting
+    from core.terminal import show
 
     frame = manifest.read(path, unsplit=True).frame
     for table in counting.tables(frame):
@@ -165,7 +165,7 @@ def stats(
             typer.echo(f"{counting.markdown(table)}\n")
         else:
             typer.echo(table.title)
-            Console().print(_grid(table))
+            show(_grid(table))
     if figures is not None:
         figures.mkdir(parents=True, exist_ok=True)
         for name, draw in counting.FIGURES.items():
@@ -193,7 +193,7 @@ def leaks(
     from core.corpus import leak_findings, leakage, manifest
     from core.corpus.cache import ImageCache
     from core.detectors.store import model_names
-    from core.terminal import progress_bar
+    from core.terminal import progress_bar, show
 
     listed, cache = manifest.read(path), ImageCache.default(path)
     prepared = _alike(model or model_names())
@@ -216,7 +216,7 @@ def leaks(
             )
     for report in reports:
         typer.echo(report.sentence)
-        Console().print(_findings(report))
+        show(_findings(report))
     findings = leak_findings.LeakFindings(listed.version, reports)
     if output is not None:
         leak_findings.write(findings, output)

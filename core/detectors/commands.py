@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from core.terminal import console
+from core.terminal import say
 
 app = typer.Typer(name="encoder", help="Fetch and check the frozen encoder.", no_args_is_help=True)
 
@@ -14,7 +14,7 @@ def fetch() -> None:
     """Download the encoder's weights once and keep them, dequantised and checked, in the user's cache."""
     from core.detectors.encoder_weights import fetch_weights
 
-    console.print(f"The encoder's weights are in {fetch_weights()}.")
+    say(f"The encoder's weights are in {fetch_weights()}.")
 
 
 @app.command()
@@ -23,7 +23,7 @@ def check() -> None:
     from core.detectors.encoder import load_encoder, reference_similarity
 
     encoder = load_encoder()
-    console.print(
+    say(
         f"Encoder {encoder.identity[:12]}…: embeddings of {encoder.size} numbers, cosine similarity with the "
         f"reference at least {reference_similarity(encoder):.5f}."
     )
@@ -41,4 +41,4 @@ def reference() -> None:
     path = fetch_weights()
     state, identity = read_weights(path, pinned=True)
     write_reference(Encoder(network_of(state, path), identity, Compute(torch.device("cpu"), torch.float32)))
-    console.print(f"Wrote {REFERENCE_FILE}.")
+    say(f"Wrote {REFERENCE_FILE}.")

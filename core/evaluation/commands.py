@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from core.terminal import console, progress_bar
+from core.terminal import progress_bar, say
 
 
 def faithfulness(
@@ -37,4 +37,4 @@ def faithfulness(
     for method, of_method in frame.groupby("method"):
         for name, found in measuring.summary(of_method).items():
             typer.echo(f"{method}, {name}: {found.value:.3f} ({found.low:.3f} to {found.high:.3f})")
-    console.print(f"Wrote {folder / measuring.FAITHFULNESS_FILE}: {number} images of {measuring.SPLIT}.")
+    say(f"Wrote {folder / measuring.FAITHFULNESS_FILE}: {number} images of {measuring.SPLIT}.")

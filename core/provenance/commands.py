@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from core.terminal import write_json
+from core.visible_text import utf8_path, visible
 
 
 def evidence(
@@ -25,7 +27,8 @@ def evidence(
     signers = trusted_signers()
     unread = 0
     for path in paths:
-        line: dict[str, object] = {"path": str(path), "sha256": None, "evidence": None, "error": None}
+        named = utf8_path(path)
+        line: dict[str, object] = {"path": named, "sha256": None, "evidence": None, "error": None}
         told = "no evidence, which says nothing"
         try:
             sha256, found = evidence_of_file(path, signers)
@@ -39,6 +42,9 @@ def evidence(
                 told = "".join(
                     f"\n  {each.says}: {each.finding} [{each.where}; {each.worth}]" for each in found
                 )
-        typer.echo(json.dumps(line, ensure_ascii=False) if as_json else f"{path}: {told}")
+        if as_json:
+            write_json(line)
+        else:
+            typer.echo(f"{visible(named)}: {told}")
     if unread:
         raise typer.Exit(1)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from core.terminal import console, progress_bar
+from core.terminal import progress_bar, say
 
 if TYPE_CHECKING:
     from core.corpus.cache import ImageCache
@@ -26,7 +26,7 @@ def cascade(
     from core.training.cascade import fast_model, fit_cascade
 
     choice = fit_cascade(fast or fast_model(), thorough, output)
-    console.print(
+    say(
         f"Wrote {output}. Of {choice.images} images of val, {choice.passed_on:.1%} are passed on (fast p_ai from "
         f"{choice.human_below:.6f} to {choice.ai_above:.6f}); {choice.different:.2%} get another verdict than "
         f"{thorough}'s, {choice.called_ai} of them 'ai'. Next: python -m core evaluate {output}"
@@ -53,7 +53,7 @@ def bands(
             f"Bands are compared for classical models only, and {declared.name} is a network: take verso."
         )
     write_bands(declared, manifest.read(corpus), ImageCache.default(corpus), output)
-    console.print(f"Wrote {output}.")
+    say(f"Wrote {output}.")
 
 
 def refit(
@@ -82,8 +82,8 @@ def refit(
         )
         measure(load_detector(str(output)), output, corpus, files, progress=show)
     for path, reason in refitted.refused.itertuples(index=False):
-        console.print(f"{path}: {reason}", markup=False, highlight=False)
+        say(f"{path}: {reason}")
     changes = what_changed(refitted, output, corpus)
     atomic.write(output / CHANGES_FILE, changes.encode())
     typer.echo(changes)
-    console.print(f"Wrote {output}; what changed is in {output / CHANGES_FILE} too.")
+    say(f"Wrote {output}; what changed is in {output / CHANGES_FILE} too.")

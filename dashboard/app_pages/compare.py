@@ -14,7 +14,7 @@ from dashboard.parts.comparison_curves import comparison_curves
 from dashboard.parts.confusion_matrices import CELL, WORDS, confusion_matrices
 from dashboard.parts.disagreement_view import EXPLAINED, LIST, disagreement_view
 from dashboard.parts.escaping import escaped
-from dashboard.parts.figure_download import FORMAT
+from dashboard.parts.figure_download import FORMAT, csv_button
 from dashboard.parts.figure_table import figure_table, pair_tables, sentences_view
 from dashboard.parts.group_heat_maps import group_heat_maps
 from dashboard.parts.picture_list import PAGE, SHOW, Origin, picture_list, what
@@ -132,6 +132,7 @@ def judged(asked: Asked) -> Held | None:
         files = "1 file is" if len(refused) == 1 else f"{len(refused):,} files are"
         with st.expander(f"{files} left out", icon=":material/broken_image:"):
             st.dataframe(refused, hide_index=True, alt="One row a file that was left out")
+            csv_button(refused, "left-out")
     return work.held
 
 

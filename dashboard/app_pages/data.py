@@ -8,6 +8,7 @@ from core.errors import VersoError
 from dashboard.corpus_shelf import datasheet, leak_findings, shown_corpus
 from dashboard.parts.corpus_figures import corpus_figures
 from dashboard.parts.corpus_filters import corpus_filters
+from dashboard.parts.figure_download import csv_button
 from dashboard.parts.leak_view import leak_summary, leak_view
 from dashboard.parts.thumbnail_grid import thumbnail_grid
 
@@ -64,6 +65,7 @@ def browse(frame: pd.DataFrame) -> None:
         case _:
             shown = rows[list(COLUMNS)].rename(columns=COLUMNS)
             st.dataframe(shown, hide_index=True, height=620, alt="One row an image")
+            csv_button(shown, "corpus")
 
 
 st.title("The corpus", anchor=False)

@@ -100,7 +100,7 @@ def csv_button(frame: pd.DataFrame, name: str, place: Any = st) -> None:  # noqa
 
 
 def as_csv(frame: pd.DataFrame) -> str:
-    """Write a table for a spreadsheet, which will run none of its text as a formula."""
+    """Write a table for a spreadsheet, which will run none of its text and headings as a formula."""
     texts = frame.select_dtypes(include=["object", "string"]).columns
     safe = frame.assign(
         **{
@@ -108,7 +108,7 @@ def as_csv(frame: pd.DataFrame) -> str:
             for name in texts
         }
     )
-    return safe.to_csv(index=False, lineterminator="\n")
+    return safe.to_csv(index=False, header=[neutral(str(name)) for name in safe], lineterminator="\n")
 
 
 def heading(text: str, about: Sequence[str]) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from core.detectors.library import Entry
 from core.errors import RecipeError
 from core.training.recipe_difference import Difference, differences
 from dashboard.parts.escaping import escaped
+from dashboard.parts.figure_download import as_csv
 
 PARAMETER: Final = "other"
 KEY: Final = "models-other"
@@ -74,9 +75,11 @@ def model_differences(entry: Entry, entries: Sequence[Entry]) -> None:
             st.table(_table(shown, entry.name, other.name), hide_index=True, border="horizontal")
         st.download_button(
             "Download as CSV",
-            pd.DataFrame([vars(each) for each in shown])
-            .rename(columns={"first": entry.name, "second": other.name})
-            .to_csv(index=False),
+            as_csv(
+                pd.DataFrame([vars(each) for each in shown]).rename(
+                    columns={"first": entry.name, "second": other.name}
+                )
+            ),
             f"{entry.name}-against-{other.name}.csv",
             "text/csv",
             icon=":material/download:",

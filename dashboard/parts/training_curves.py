@@ -13,6 +13,7 @@ from core.errors import TrainingError
 from core.training.history import read_history
 from dashboard.parts.corpus_figures import CONFIG, FONT_SIZE
 from dashboard.parts.escaping import escaped
+from dashboard.parts.figure_download import as_csv
 
 HEIGHT: Final = 300
 MOST_TICKS: Final = 12
@@ -73,7 +74,7 @@ def training_curves(entry: Entry) -> None:
     st.caption(_words(history, best))
     st.download_button(
         "Download as CSV",
-        history.to_csv(index=False),
+        as_csv(history),
         f"{entry.name}-history.csv",
         "text/csv",
         icon=":material/download:",

@@ -71,6 +71,12 @@ def test_figures_filters_and_table(address, page):
     expect(page.get_by_test_id("stDataFrame")).to_be_visible(timeout=WAIT)
     expect_whole(page)
     shoot(page, "data-table")
+    page.get_by_test_id("stDataFrame").hover()
+    expect(page.get_by_role("button", name="Search")).to_be_visible(timeout=WAIT)
+    expect(page.get_by_role("button", name="Download as CSV")).to_have_count(0)
+    with page.expect_download() as saved:
+        page.get_by_role("button", name="CSV", exact=True).click()
+    assert len(saved.value.path().read_text().splitlines()) == len(rows) + 1
 
 
 def test_pictures_or_how_to_get_them(address, page):

@@ -350,8 +350,8 @@ def test_review_says_why_it_cannot_open_what_the_address_names(image, said):
 
 
 def test_a_spreadsheet_runs_nothing_of_a_downloaded_table():
-    text = as_csv(pd.DataFrame({"path": ["=1+1", "ai/a.png"], "p_ai": [-0.5, 0.5]}))
-    assert text == "path,p_ai\n'=1+1,-0.5\nai/a.png,0.5\n"
+    text = as_csv(pd.DataFrame({"path": ["=1+1", "ai/a.png"], "p_ai": [-0.5, 0.5], "@model": [1, 2]}))
+    assert text == "path,p_ai,'@model\n'=1+1,-0.5,1\nai/a.png,0.5,2\n"
 
 
 def test_without_models_the_page_says_how_to_make_predictions(corpus, tmp_path, monkeypatch):

@@ -1,3 +1,5 @@
+import csv
+import io
 from pathlib import Path
 
 import pytest
@@ -198,6 +200,28 @@ def test_the_difference_of_two_models_is_reproduced_by_the_address():
     assert "*no such field*" in set(table["svm"])
     app.toggle[0].set_value(False).run()
     assert len(app.table[0].value) > len(table)
+
+
+@pytest.fixture
+def saved(monkeypatch):
+    """What the page's buttons would save, by the name of the file."""
+    files = {}
+    monkeypatch.setattr(st, "download_button", lambda _, data, name, *__, **___: files.update({name: data}))
+    return files
+
+
+def test_a_spreadsheet_runs_nothing_of_two_models(models, saved):
+    lay(network_card("net-c", commit="=cmd()"), models)
+    opened(model="net-a", model_tab="Differences", other="net-c")
+    rows = list(csv.DictReader(io.StringIO(saved["net-a-against-net-c.csv"])))
+    assert {row["field"]: row["net-c"] for row in rows}["commit"] == "'=cmd()"
+
+
+def test_a_spreadsheet_runs_nothing_of_a_history(models, saved):
+    (models / "net-a" / "history.csv").write_text(HISTORY.replace("head", "=cmd()"))
+    opened(model="net-a", model_tab="How it was made")
+    rows = list(csv.DictReader(io.StringIO(saved["net-a-history.csv"])))
+    assert [row["trains"] for row in rows] == ["'=cmd()", "all", "all"]
 
 
 @pytest.mark.usefixtures("models")

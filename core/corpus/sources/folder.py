@@ -18,6 +18,7 @@ from core import images
 from core.corpus.manifest import LABELS
 from core.corpus.sources.base import Original, Piece, piece
 from core.errors import ImageError, ItemRefusedError, SourceError
+from core.visible_text import utf8_path
 
 UNKNOWN = "unknown"
 REQUIRED = ("path", "label")
@@ -129,7 +130,7 @@ def _walk(root: Path) -> Iterator[Path]:
 
 def _text(path: Path) -> str:
     """A path for a manifest; bytes that are not UTF-8 are spelt out."""
-    return os.fsencode(path).decode("utf-8", "backslashreplace").replace(os.sep, "/")
+    return utf8_path(path).replace(os.sep, "/")
 
 
 def _composed(key: str) -> str:
