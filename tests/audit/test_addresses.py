@@ -10,8 +10,9 @@ import pytest
 from moto.server import ThreadedMotoServer
 
 from core.audit.inputs.address import Address
+from core.audit.inputs.remote import RemoteFiles
 from core.audit.store.records import State
-from core.errors import AuditError
+from core.errors import AuditError, UnreadableFileError
 from tests.audit.test_lifecycle import CrashError, crash_after
 from tests.commands import invoke
 
@@ -41,12 +42,23 @@ def bucket(s3, folder):
 
 
 @pytest.fixture
-def web(folder):
-    class Quiet(SimpleHTTPRequestHandler):
+def answers():
+    """What the web server answers to a method and a name: a status instead of the file."""
+    return {}
+
+
+@pytest.fixture
+def web(folder, answers):
+    class Server(SimpleHTTPRequestHandler):
         def log_message(self, *_):
             """Say nothing."""
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=folder)) as server:
+        def send_head(self):
+            if status := answers.get((self.command, self.path.rsplit("/", 1)[-1])):
+                return self.send_error(status)
+            return super().send_head()
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Server, directory=folder)) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{server.server_port}/"
         server.shutdown()
@@ -72,6 +84,42 @@ def test_files_in_s3_get_the_results_of_the_same_files_on_disk(audit, folder, tm
 def test_files_of_a_web_server_get_the_results_of_the_same_files_on_disk(audit, folder, web, tmp_path):
     audit(folder, name="disk")
     audit(Address(web), name="web")
+    assert rows(tmp_path / "web", web) == rows(tmp_path / "disk", f"{folder}/")
+
+
+@pytest.mark.parametrize("methods", [("GET",), ("HEAD", "GET")])
+@pytest.mark.parametrize("status", [408, 425, 429, 500, 503])
+def test_a_busy_web_server_says_nothing_of_the_file(web, answers, status, methods):
+    files = RemoteFiles(Address(f"{web}00.jpg"))
+    (entry,) = files.entries()
+    answers.update({(method, "00.jpg"): status for method in methods})
+    with pytest.raises(AuditError, match=rf"00\.jpg cannot be read .*{status}.*--resume"):
+        files.artwork(entry)
+
+
+@pytest.mark.parametrize("methods", [("GET",), ("HEAD", "GET")])
+@pytest.mark.parametrize("status", [401, 403, 404, 410])
+def test_a_file_that_a_web_server_refuses_is_one_error_of_its_own(web, answers, status, methods):
+    files = RemoteFiles(Address(f"{web}00.jpg"))
+    (entry,) = files.entries()
+    answers.update({(method, "00.jpg"): status for method in methods})
+    with pytest.raises(UnreadableFileError, match=r"00\.jpg' cannot be read .*still there"):
+        files.artwork(entry)
+
+
+def test_an_audit_of_a_web_server_that_was_busy_goes_on_to_the_same_results(
+    audit, folder, web, answers, tmp_path
+):
+    audit(folder, name="disk")
+
+    def busy(progress):
+        if progress.counts:
+            answers.update({(method, "39.jpg"): 429 for method in ("HEAD", "GET")})
+
+    with pytest.raises(AuditError, match="Too Many Requests"):
+        audit(Address(web), name="web", watcher=busy)
+    answers.clear()
+    assert audit(Address(web), name="web", resume=True).state is State.FINISHED
     assert rows(tmp_path / "web", web) == rows(tmp_path / "disk", f"{folder}/")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
+from http import HTTPStatus
 from typing import IO, Any, Final
 from urllib.parse import urlsplit
 
@@ -21,6 +22,9 @@ from core.images import DEFAULT_LIMITS, Artwork, printable
 LIBRARIES: Final = "requirements-addresses.txt"
 LOCAL: Final = ("file", "local")
 ARCHIVES: Final = (".zip",)
+WEB: Final = ("http://", "https://")
+PASSING: Final = (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS)
+"""What a web server answers when it would do as asked at another time; so are all of 5xx."""
 
 Info = dict[str, Any]
 
@@ -39,6 +43,7 @@ class RemoteFiles:
         self.address = address
         self._shown = _shown(address)
         self._files = _file_system(address, self._shown)
+        self._is_web = address.text.startswith(WEB)
 
     def entries(self) -> Iterator[Entry]:
         """List the files.
@@ -71,11 +76,12 @@ class RemoteFiles:
         except VersoError:
             raise
         except Exception as error:  # each kind of storage raises errors of its own
-            if _is_about_the_file(error):
+            reason = self._reason(error)
+            if _is_about_the_file(reason):
                 raise UnreadableFileError(
-                    f"'{entry.path}' cannot be read ({error}): check that it is still there and may be read."
+                    f"'{entry.path}' cannot be read ({reason}): check that it is still there and may be read."
                 ) from error
-            raise _unanswered(entry.path, error) from error
+            raise _unanswered(entry.path, reason) from error
 
     def seekable(self, entry: Entry) -> AbstractContextManager[IO[bytes]]:
         """Copy a video into a temporary file that goes when it is closed."""
@@ -116,12 +122,19 @@ class RemoteFiles:
             return Entry(shown, locator, NO_SIZE, 0, refused)
         return Entry(shown, locator, NO_SIZE if info.get("size") is None else info["size"], _stamp(info))
 
+    def _reason(self, error: Exception) -> Exception:
+        """Return what went wrong: of a web server, fsspec calls it "not found" whatever it is, and keeps the cause."""
+        cause = error.__cause__
+        if not self._is_web or not isinstance(error, FileNotFoundError) or isinstance(cause, ValueError):
+            return error  # ValueError: led on to what is no address
+        return cause if isinstance(cause, Exception) else error
+
     @contextmanager
     def _answering(self, shown: str) -> Iterator[None]:
         try:
             yield
         except Exception as error:
-            raise _unanswered(shown, error) from error
+            raise _unanswered(shown, self._reason(error)) from error
 
 
 def _file_system(address: Address, shown: str) -> AbstractFileSystem:
@@ -175,9 +188,9 @@ def _stamp(info: Info) -> int:
 
 
 def _is_about_the_file(error: Exception) -> bool:
-    """Whether asking again would not help: the file is missing, forbidden, refused by an HTTP server (4xx)."""
+    """Whether asking again would not help: the file is missing, forbidden, refused by a web server (4xx), led on for ever (3xx)."""
     status = getattr(error, "status", 0)
-    refused = isinstance(status, int) and 400 <= status < 500  # noqa: PLR2004
+    refused = isinstance(status, int) and 300 <= status < 500 and status not in PASSING  # noqa: PLR2004
     return refused or isinstance(error, FileNotFoundError | PermissionError | IsADirectoryError)
 
 
