@@ -123,6 +123,31 @@ def test_an_audit_of_a_web_server_that_was_busy_goes_on_to_the_same_results(
     assert rows(tmp_path / "web", web) == rows(tmp_path / "disk", f"{folder}/")
 
 
+def test_links_that_sort_a_web_folder_are_no_files(folder, web):
+    links = [
+        "?C=N;O=D",
+        "?C=M;O=A",
+        "/?C=S;O=A",
+        "./?sort=size&order=asc",
+        "/",
+        "00.jpg",
+        "01.jpg?C=N",
+        "sub/",
+    ]
+    (folder / "index.html").write_text("".join(f'<a href="{link}">link</a>' for link in links))
+    (folder / "sub" / "index.html").write_text(
+        '<a href="?C=N;O=D">Name</a> <a href="/">Up</a> <a href="again.jpg">x</a>'
+    )
+    found = [entry.path.removeprefix(web) for entry in RemoteFiles(Address(web)).entries()]
+    assert found == ["00.jpg", "01.jpg?C=N", "sub/again.jpg"]
+
+
+def test_a_name_that_starts_with_a_question_mark_is_a_file_in_s3(s3):
+    s3.create_bucket(Bucket="odd")
+    s3.put_object(Bucket="odd", Key="?.jpg", Body=b"x")
+    assert [entry.path for entry in RemoteFiles(Address("s3://odd")).entries()] == ["s3://odd/?.jpg"]
+
+
 def test_a_changed_bucket_is_refused_and_an_unchanged_one_goes_on(audit, bucket, folder):
     works = Address("s3://verso/works")
     with pytest.raises(CrashError):

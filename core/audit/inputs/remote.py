@@ -105,7 +105,8 @@ class RemoteFiles:
         for info in sorted(found, key=lambda one: _name(one).encode(errors="surrogatepass")):
             name = _name(info)
             itself = info["name"].rstrip("/") == folder.rstrip("/")  # how object stores note an empty folder
-            if itself or name.startswith(".") or name.lower() in CLUTTER:
+            sorts = self._is_web and name.startswith("?")  # a link to the same folder in another order
+            if itself or sorts or name.startswith(".") or name.lower() in CLUTTER:
                 continue
             if info["type"] == "directory":
                 yield from self._below(info["name"])
