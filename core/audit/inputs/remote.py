@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from http import HTTPStatus
 from typing import IO, Any, Final
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, parse_qsl, urlsplit
 
 from fsspec import AbstractFileSystem, filesystem
 
@@ -25,6 +26,13 @@ ARCHIVES: Final = (".zip",)
 WEB: Final = ("http://", "https://")
 PASSING: Final = (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS)
 """What a web server answers when it would do as asked at another time; so are all of 5xx."""
+CONTAINER_FIRST: Final = ("abfs", "abfss")
+"""Addresses of Azure, in which a container stands where others have a user."""
+SECRET: Final = re.compile(
+    r"(?:signature|token|secret|password|passwd|credential|(?:api|access)[-_]?key)$|^(?:sig|auth|hmac|jwt|pwd)$",
+    re.IGNORECASE,
+)
+"""Names in a query whose values open a file to whoever has them: signatures of storages, keys, tokens."""
 
 Info = dict[str, Any]
 
@@ -164,18 +172,30 @@ def _shown(address: Address) -> str:
     """Return the address for messages.
 
     Raises:
-        AuditError: it holds a password, which would stand in every report.
+        AuditError: it holds a user, a password, a token or a signature, which would stand in every report.
     """
     try:
-        secret = urlsplit(address.text).password
+        parts = urlsplit(address.text)
     except ValueError as error:
         raise AuditError(f"{printable(address.text)} is no address ({error}): check its spelling.") from error
-    if secret:
-        raise AuditError(
-            "An address with a password in it would stand in the report: leave the password out, and give it by the "
-            "environment, as the library of that storage documents."
-        )
+    _refuse_secrets(parts)
     return printable(address.text)
+
+
+def _refuse_secrets(parts: SplitResult) -> None:
+    container = parts.scheme in CONTAINER_FIRST and parts.password is None
+    if parts.username is not None and not container:
+        raise AuditError(
+            "An address with a user or a password in it would stand in the report: leave out what stands before the "
+            "'@', and give it by the environment, as the library of that storage documents."
+        )
+    for name, _ in parse_qsl(parts.query.replace(";", "&"), keep_blank_values=True):
+        if SECRET.search(name):
+            raise AuditError(
+                f"An address with '{printable(name)}' in it would stand in the report, and open the file to whoever reads "
+                "it: give the credentials by the environment, as the library of that storage documents, or download the "
+                "files and name their folder."
+            )
 
 
 def _name(info: Info) -> str:
