@@ -56,6 +56,7 @@ class Source(Protocol):
 
         Raises:
             ImageError: it cannot be read.
+            AuditError: its place does not answer; it may do so later.
         """
         ...
 
@@ -64,6 +65,7 @@ class Source(Protocol):
 
         Raises:
             ImageError: it cannot be read.
+            AuditError: its place does not answer, or this computer has no room for a copy; both may pass.
         """
         ...
 
@@ -72,6 +74,7 @@ class Source(Protocol):
 
         Raises:
             ImageError: it is no picture that Verso reads.
+            AuditError: its place does not answer; it may do so later.
         """
         ...
 
@@ -81,6 +84,7 @@ def identify(source: Source, entry: Entry) -> Identity | None:
 
     Raises:
         ArchiveError: an archive lies inside an archive.
+        AuditError: its place does not answer.
     """
     if entry.refused:
         return None
