@@ -3,6 +3,7 @@
 import csv
 import hashlib
 import json
+import os
 import shutil
 import tempfile
 from pathlib import Path
@@ -250,6 +251,12 @@ def test_changed_inputs_are_refused(audit, folder, change):
         audit(folder, watcher=crash_after(2))
     with pytest.raises(AuditError, match=change(folder)):
         audit(folder, resume=True)
+
+
+def test_a_file_from_the_far_future_is_audited_and_known_again(audit, folder):
+    os.utime(folder / "00.jpg", ns=(2**63 + 5, 2**63 + 5))  # some file systems keep it so
+    audit(folder)
+    assert audit(folder, resume=True).state is State.FINISHED
 
 
 def test_a_copy_of_the_same_files_is_no_change(audit, folder):

@@ -15,7 +15,7 @@ from fsspec import AbstractFileSystem, filesystem
 from core import images
 from core.audit.inputs.address import MARK, Address
 from core.audit.inputs.files import CLUTTER
-from core.audit.inputs.listing import NO_SIZE, Entry
+from core.audit.inputs.listing import HIGHEST, NO_SIZE, Entry
 from core.audit.inputs.spooled import spooled
 from core.errors import AuditError, ImageTooLargeError, UnreadableFileError, VersoError
 from core.images import DEFAULT_LIMITS, Artwork, printable
@@ -129,7 +129,7 @@ class RemoteFiles:
                 f"'{shown}' is a link or a device, which is not followed: name what it leads to instead."
             )
             return Entry(shown, locator, NO_SIZE, 0, refused)
-        return Entry(shown, locator, NO_SIZE if info.get("size") is None else info["size"], _stamp(info))
+        return Entry(shown, locator, _size(info), _stamp(info))
 
     def _reason(self, error: Exception) -> Exception:
         """Return what went wrong: of a web server, fsspec calls it "not found" whatever it is, and keeps the cause."""
@@ -200,6 +200,11 @@ def _refuse_secrets(parts: SplitResult) -> None:
 
 def _name(info: Info) -> str:
     return str(info["name"]).rstrip("/").rsplit("/", 1)[-1]
+
+
+def _size(info: Info) -> int:
+    size = info.get("size")
+    return size if isinstance(size, int) and 0 <= size <= HIGHEST else NO_SIZE
 
 
 def _stamp(info: Info) -> int:

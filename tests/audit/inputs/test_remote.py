@@ -7,7 +7,7 @@ import fsspec
 import pytest
 
 from core.audit.inputs.address import Address, input_of
-from core.audit.inputs.listing import identify
+from core.audit.inputs.listing import NO_SIZE, identify
 from core.audit.inputs.remote import RemoteFiles
 from core.errors import AuditError, ImageTooLargeError, UnreadableFileError, UnsupportedImageError
 
@@ -85,6 +85,16 @@ def test_a_file_of_unknown_size_is_not_read_beyond_the_limit(works, memory):
     with pytest.raises(ImageTooLargeError, match=r"'b\.png'"):
         works.artwork(entry)
     assert identify(works, entry) is None
+
+
+@pytest.mark.parametrize("size", [2**63, -7])
+@pytest.mark.usefixtures("works")
+def test_a_size_that_no_file_can_have_is_not_believed(monkeypatch, size):
+    info = {"name": "/works/b.png", "type": "file", "size": size}
+    files = RemoteFiles(Address("memory://works/b.png"))
+    monkeypatch.setattr(files._files, "info", lambda _: info)
+    (entry,) = files.entries()
+    assert entry.size == NO_SIZE
 
 
 def test_what_is_no_picture_gets_the_sentence_of_the_door(works, memory):
