@@ -10,14 +10,15 @@ import sys
 import zipfile
 import zlib
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import IO, Final, Self
+from typing import IO, Final, Self, cast
 
 from core import images
-from core.errors import ArchiveError, CorruptImageError, ImageError, ImageTooLargeError, UnreadableFileError
+from core.errors import ArchiveError, CorruptImageError, ImageTooLargeError, UnreadableFileError
 from core.images import DEFAULT_LIMITS, Artwork, printable
 
 
@@ -79,6 +80,21 @@ class _DirectoryTooLongError(Exception):
     pass
 
 
+class _Member(io.BufferedIOBase):
+    """The bytes of a member, read inside `clear_errors`: damage shows only then."""
+
+    def __init__(self, opened: IO[bytes], clear_errors: Callable[[], AbstractContextManager[None]]) -> None:
+        self._opened = opened
+        self._clear_errors = clear_errors
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        with self._clear_errors():
+            return self._opened.read(-1 if size is None else size)
+
+
 class Archive:
     """The members of a zip archive, in its own order, folders included; a context manager that closes it.
 
@@ -134,18 +150,14 @@ class Archive:
         """
         if refusal := self.refusal(member):
             raise UnreadableFileError(refusal)
-        try:
-            with self._file.open(member) as start:
-                if _NESTED_BYTES.match(start.read(_NESTED_START)):
-                    raise self._nested(member)
-            with self._file.open(member) as stream:
-                yield stream
-        except (ArchiveError, ImageError):
-            raise
-        except _FAILURES as error:
-            raise CorruptImageError(
-                f"{self._called(member)} is damaged in its archive ({error}): pack the archive anew."
-            ) from error
+        with self._clear_errors(member), self._file.open(member) as start:
+            nested = _NESTED_BYTES.match(start.read(_NESTED_START))
+        if nested:
+            raise self._nested(member)
+        with self._clear_errors(member):
+            opened = self._file.open(member)
+        with opened:
+            yield cast("IO[bytes]", _Member(opened, partial(self._clear_errors, member)))
 
     def read(self, member: zipfile.ZipInfo) -> bytes:
         """Return the bytes of a member that is a picture.
@@ -166,6 +178,15 @@ class Archive:
         Raises what `read` raises, and ImageError: it is no picture that Verso reads.
         """
         return images.open(self.read(member), name=PurePosixPath(member.filename).name, enough=enough)
+
+    @contextmanager
+    def _clear_errors(self, member: zipfile.ZipInfo) -> Iterator[None]:
+        try:
+            yield
+        except _FAILURES as error:
+            raise CorruptImageError(
+                f"{self._called(member)} is damaged in its archive ({error}): pack the archive anew."
+            ) from error
 
     def _called(self, member: zipfile.ZipInfo) -> str:
         return f"'{self._name}/{printable(member.filename)}'"

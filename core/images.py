@@ -1,6 +1,6 @@
 """The only door for untrusted bytes: bytes or a path become an `Artwork`, or one clear `ImageError`.
 
-Nothing else in Verso opens an image. The door
+Nothing else in Verso opens an image; only videos are decoded elsewhere, and their frames come through `frame`. The door
 
 - decides the format by the bytes, never by the file name, and hands the bytes to that one decoder only;
 - checks the size on disk before reading, and the picture's size from the header before pixels are allocated;
@@ -71,7 +71,8 @@ class Artwork:
     file's bytes. `format` is what the bytes are: one of `FORMATS`. `width` and `height` are its upright
     size in pixels; `image` is smaller where less was `enough` for who opened it. `name` is the
     original file name, printable, "" if unknown: for display, never a path to open.
-    `file` is the file's bytes, for readers of provenance; empty for a frame of a video.
+    `file` is the file's bytes, for readers of provenance. A frame of a video has no file: `sha256`, `format` and
+    `file` are empty, `size_bytes` is 0.
     """
 
     image: Image.Image
@@ -164,6 +165,25 @@ def open(  # noqa: A001 - read as `images.open`
         size_bytes=len(data),
         name=shown,
         file=data,
+    )
+
+
+def frame(image: Image.Image, *, name: str = "", limits: Limits = DEFAULT_LIMITS) -> Artwork:
+    """Let in a frame of a video, decoded already.
+
+    Args:
+        image: upright, mode RGB, sRGB, without metadata.
+        name: that of the video, for display.
+        limits: of which those of pixels hold.
+
+    Raises:
+        ImageTooLargeError: too many pixels.
+        ImageTooSmallError: the shorter side is under `limits.min_side`.
+    """
+    shown = printable(name)
+    _check_size(image.size, shown, limits)
+    return Artwork(
+        image, sha256="", format="", width=image.width, height=image.height, size_bytes=0, name=shown
     )
 
 

@@ -1,5 +1,6 @@
 """Archives: read member by member, and refused with a sentence where they are made to do harm."""
 
+import errno
 import stat
 import struct
 import zipfile
@@ -188,7 +189,25 @@ def test_a_picture_over_the_limit_is_refused_unread(pack):
         archive.artwork(archive.members[0])
 
 
-def test_an_error_while_reading_is_not_blamed_on_the_archive(pack, picture):
+@pytest.mark.parametrize(
+    "error",
+    [
+        ImageError("of the reader"),
+        OSError(errno.ENOSPC, "of the reader"),
+        ValueError("of the reader"),
+        EOFError("of the reader"),
+    ],
+)
+def test_an_error_of_the_reader_is_not_blamed_on_the_archive(pack, picture, error):
     archive = Archive(pack(("one.png", picture)))
-    with pytest.raises(ImageError, match="of the reader"), archive.stream(archive.members[0]):
-        raise ImageError("of the reader")
+    with pytest.raises(type(error)) as raised, archive.stream(archive.members[0]):
+        raise error
+    assert raised.value is error
+
+
+def test_a_member_is_read_piece_by_piece(pack, picture):
+    archive = Archive(pack(("one.png", picture)))
+    with archive.stream(archive.members[0]) as stream:
+        pieces = list(iter(lambda: stream.read(100), b""))
+    assert b"".join(pieces) == picture
+    assert len(pieces) > 1

@@ -542,6 +542,16 @@ class TestRefusals:
     def test_the_smallest_picture(self):
         assert images.open(saved(Image.new("RGB", (32, 32), "teal"), "PNG")).image.size == (32, 32)
 
+    def test_a_frame_of_a_video_is_held_to_the_limits_of_pixels_alone(self, drawings):
+        picture = drawings.painting((80, 50))
+        artwork = images.frame(picture, name="clip.mp4", limits=images.Limits(max_bytes=1, max_pixels=4000))
+        assert (artwork.image, artwork.width, artwork.height, artwork.name) == (picture, 80, 50, "clip.mp4")
+        assert (artwork.file, artwork.format, artwork.sha256, artwork.size_bytes) == (b"", "", "", 0)
+        with pytest.raises(ImageTooLargeError, match=r"'clip\.mp4'.*80 x 50 pixels"):
+            images.frame(picture, name="clip.mp4", limits=images.Limits(max_pixels=3999))
+        with pytest.raises(ImageTooSmallError, match="31 x 50 pixels"):
+            images.frame(drawings.painting((31, 50)))
+
     def test_too_many_bytes(self, drawings):
         data = drawings.file(drawings.painting())
         with pytest.raises(ImageTooLargeError, match=r"limit of 0.0 MB a file: save a smaller copy"):

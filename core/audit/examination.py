@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Collection, Sequence
-from itertools import islice
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from core.audit.inputs.listing import Entry, Source
 from core.audit.inputs.videos import sampled, survey
@@ -26,9 +25,11 @@ DECIMALS = 6
 LOOK_SIDE = 128
 """Longer side in pixels of the preview whose perceptual hash is taken: a small part of the time, the same look."""
 MAX_PIXELS = 64_000_000
-"""Pixels of all pictures held at once while a chunk is examined, one picture aside."""
+"""Pixels of all pictures held at once while a chunk or a video is examined, one picture aside."""
 
 Opened = tuple[Finding, Artwork]
+Frame = tuple[int, Artwork]
+"""A frame of a video, with the number of its shot."""
 
 
 def examine(detector: Detector, sources: Sequence[Source], chunk: Sequence[Planned]) -> list[Finding]:
@@ -124,8 +125,7 @@ def _watch(detector: Detector, source: Source, item: Planned) -> list[Finding]:
         evidence = evidence_of_video(file, item.video, trusted_signers())
         sums, counts = [0.0] * len(video.shots), [0] * len(video.shots)
         judges: list[set[str]] = [set() for _ in video.shots]
-        frames = sampled(file, item.video, name, video)
-        while batch := list(islice(frames, CHUNK)):
+        for batch in _batches(sampled(file, item.video, name, video)):
             found, models = predict_naming(detector, [frame for _, frame in batch])
             for (number, _), p_ai, model in zip(batch, found, models, strict=True):
                 sums[number] += float(p_ai)
@@ -142,6 +142,25 @@ def _watch(detector: Detector, source: Source, item: Planned) -> list[Finding]:
         shown = dataclasses.replace(shared, part=part, path=path)
         findings.append(_judged(detector, p_ai, _together(of_shot), shown))
     return findings
+
+
+def _batches(frames: Iterable[Frame]) -> Iterator[Sequence[Frame]]:
+    """Deal the frames of a video: at most `CHUNK` together, and of large ones no more than `MAX_PIXELS` allows.
+
+    A batch is emptied when the next is asked for.
+    """
+    batch: list[Frame] = []
+    pixels = 0
+    for number, artwork in frames:
+        size = artwork.width * artwork.height
+        if batch and (len(batch) == CHUNK or pixels + size > MAX_PIXELS):
+            yield batch
+            batch.clear()
+            pixels = 0
+        batch.append((number, artwork))
+        pixels += size
+    if batch:
+        yield batch
 
 
 def _together(models: Collection[str]) -> str:

@@ -16,8 +16,8 @@ Examined = Generator[tuple[list[Planned], list[Finding]]]
 def keep(store: AuditStore, audit_id: str, examined: Examined, watcher: Watcher) -> bool:
     """Record chunk after chunk; return whether all are done. `examined` is closed in the end.
 
-    What was found in a chunk is durable before `watcher` hears of it. The run ends early, between two chunks, when
-    the store says that the audit is to pause or to be cancelled.
+    What was found in a chunk is durable before `watcher` hears of it. The run ends early, between two chunks (a video is
+    one), when the store says that the audit is to pause or to be cancelled.
     """
     counts = store.counts(audit_id)
     pace = Pace(counts.done)

@@ -86,9 +86,12 @@ def carry_out(
 
     Raises:
         AuditError: the folder holds an audit and `resume` is not set; the model, the configuration or the inputs
-            are not those it was begun with; it was cancelled; another process runs it; there is nothing to audit.
+            are not those it was begun with; it was cancelled; another process runs it; there is nothing to audit; an
+            address does not answer, or there is no room for a copy of a video, and it can go on later.
         OutputError: the folder cannot be written.
         ModelError: the model cannot be loaded.
+        EncoderError: the model needs the encoder, which cannot be loaded.
+        TrustListError: the list of trusted signers cannot be read.
     """
     sources = sources_of(order.inputs) if sources is None else sources
     with _alone(order.output):

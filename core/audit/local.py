@@ -1,7 +1,7 @@
 """The engine for one machine: threads that read, decode, judge, and one that keeps what they find.
 
-Each thread takes a chunk through all steps, on one core, so that as many are busy as there are workers; the queues are
-as long as there are workers, however many files wait.
+Each thread takes a chunk through all steps, on one core, so that as many are busy as there are workers. For each worker
+at most `AHEAD` chunks (`core.audit.pipeline`) are begun or wait to be kept, however many files wait.
 """
 
 from __future__ import annotations

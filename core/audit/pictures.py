@@ -36,6 +36,7 @@ def picture_bytes(sources: Sequence[Source], item: Planned) -> bytes:
 
     Raises:
         ImageError: it was refused, is a video or too large, cannot be read any more, or is not the file that was judged.
+        AuditError: the place where it lies does not answer.
     """
     if item.refused:
         raise ImageError(item.refused)

@@ -102,6 +102,11 @@ def ignore(_):
     """Watch nothing."""
 
 
+FULL_DISK = Path("/dev/full")
+needs_full_disk = pytest.mark.skipif(
+    not FULL_DISK.exists(), reason="this system has no disk that is always full"
+)
+
 COLOURS = ((200, 20, 20), (20, 200, 20), (20, 20, 220))
 
 

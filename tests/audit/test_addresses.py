@@ -10,8 +10,9 @@ import pytest
 from moto.server import ThreadedMotoServer
 
 from core.audit.inputs.address import Address
+from core.audit.inputs.remote import RemoteFiles
 from core.audit.store.records import State
-from core.errors import AuditError
+from core.errors import AuditError, UnreadableFileError
 from tests.audit.test_lifecycle import CrashError, crash_after
 from tests.commands import invoke
 
@@ -41,12 +42,23 @@ def bucket(s3, folder):
 
 
 @pytest.fixture
-def web(folder):
-    class Quiet(SimpleHTTPRequestHandler):
+def answers():
+    """What the web server answers to a method and a name: a status instead of the file."""
+    return {}
+
+
+@pytest.fixture
+def web(folder, answers):
+    class Server(SimpleHTTPRequestHandler):
         def log_message(self, *_):
             """Say nothing."""
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=folder)) as server:
+        def send_head(self):
+            if status := answers.get((self.command, self.path.rsplit("/", 1)[-1])):
+                return self.send_error(status)
+            return super().send_head()
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Server, directory=folder)) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{server.server_port}/"
         server.shutdown()
@@ -73,6 +85,67 @@ def test_files_of_a_web_server_get_the_results_of_the_same_files_on_disk(audit, 
     audit(folder, name="disk")
     audit(Address(web), name="web")
     assert rows(tmp_path / "web", web) == rows(tmp_path / "disk", f"{folder}/")
+
+
+@pytest.mark.parametrize("methods", [("GET",), ("HEAD", "GET")])
+@pytest.mark.parametrize("status", [408, 425, 429, 500, 503])
+def test_a_busy_web_server_says_nothing_of_the_file(web, answers, status, methods):
+    files = RemoteFiles(Address(f"{web}00.jpg"))
+    (entry,) = files.entries()
+    answers.update({(method, "00.jpg"): status for method in methods})
+    with pytest.raises(AuditError, match=rf"00\.jpg cannot be read .*{status}.*--resume"):
+        files.artwork(entry)
+
+
+@pytest.mark.parametrize("methods", [("GET",), ("HEAD", "GET")])
+@pytest.mark.parametrize("status", [401, 403, 404, 410])
+def test_a_file_that_a_web_server_refuses_is_one_error_of_its_own(web, answers, status, methods):
+    files = RemoteFiles(Address(f"{web}00.jpg"))
+    (entry,) = files.entries()
+    answers.update({(method, "00.jpg"): status for method in methods})
+    with pytest.raises(UnreadableFileError, match=r"00\.jpg' cannot be read .*still there"):
+        files.artwork(entry)
+
+
+def test_an_audit_of_a_web_server_that_was_busy_goes_on_to_the_same_results(
+    audit, folder, web, answers, tmp_path
+):
+    audit(folder, name="disk")
+
+    def busy(progress):
+        if progress.counts:
+            answers.update({(method, "39.jpg"): 429 for method in ("HEAD", "GET")})
+
+    with pytest.raises(AuditError, match="Too Many Requests"):
+        audit(Address(web), name="web", watcher=busy)
+    answers.clear()
+    assert audit(Address(web), name="web", resume=True).state is State.FINISHED
+    assert rows(tmp_path / "web", web) == rows(tmp_path / "disk", f"{folder}/")
+
+
+def test_links_that_sort_a_web_folder_are_no_files(folder, web):
+    links = [
+        "?C=N;O=D",
+        "?C=M;O=A",
+        "/?C=S;O=A",
+        "./?sort=size&order=asc",
+        "/",
+        "00.jpg",
+        "01.jpg?C=N",
+        "sub/",
+    ]
+    (folder / "index.html").write_text("".join(f'<a href="{link}">link</a>' for link in links))
+    (folder / "sub" / "index.html").write_text(
+        '<a href="?C=N;O=D">Name</a> <a href="/">Up</a> <a href="again.jpg">x</a>'
+    )
+    found = [entry.path.removeprefix(web) for entry in RemoteFiles(Address(web)).entries()]
+    assert found == ["00.jpg", "01.jpg?C=N", "sub/again.jpg"]
+
+
+def test_a_name_that_starts_with_a_question_mark_is_a_file_in_s3(s3):
+    s3.create_bucket(Bucket="odd")
+    s3.put_object(Bucket="odd", Key="?.jpg", Body=b"x")
+    assert [entry.path for entry in RemoteFiles(Address("s3://odd")).entries()] == ["s3://odd/?.jpg"]
 
 
 def test_a_changed_bucket_is_refused_and_an_unchanged_one_goes_on(audit, bucket, folder):

@@ -39,6 +39,22 @@ def test_large_pictures_are_not_all_held_at_once(folder, monkeypatch):
     assert [finding.position for finding in findings] == list(range(7))
 
 
+def watched(path, detector):
+    sources = sources_of([path])
+    (entry,) = sources[0].entries()
+    item = Planned(0, entry.path, 0, entry.locator, entry.size, entry.stamp, "", "0" * 64, "MP4", None, 0)
+    return examine(detector, sources, [item])
+
+
+def test_large_frames_of_a_video_are_not_all_held_at_once(tmp_path, monkeypatch):
+    path = film(tmp_path / "clip.mp4")  # 9 frames are looked at
+    whole, parts = Stub(card()), Stub(card())
+    found = watched(path, whole)
+    monkeypatch.setattr(examination, "MAX_PIXELS", 4 * 96 * 64)
+    assert watched(path, parts) == found
+    assert (whole.batches, parts.batches) == ([9], [4, 4, 1])
+
+
 def test_a_refused_entry_gets_its_sentence(folder):
     refused = dataclasses.replace(planned(folder / "00.jpg"), refused="It is a link.", sha256="")
     (finding,) = examine(Stub(card()), sources_of([folder]), [refused])
@@ -64,8 +80,5 @@ def test_a_finding_names_the_stage_that_judged(folder):
 
 def test_a_video_names_every_stage_that_judged_its_frames(tmp_path):
     path = film(tmp_path / "clip.mp4", ((10, 10, 10), (250, 250, 250)))
-    sources = sources_of([path])
-    (entry,) = sources[0].entries()
-    item = Planned(0, entry.path, 0, entry.locator, entry.size, entry.stamp, "", "0" * 64, "MP4", None, 0)
-    found = examine(Pair(card("pair")), sources, [item])
+    found = watched(path, Pair(card("pair")))
     assert [finding.model for finding in found] == ["quick + slow", "quick", "slow"]

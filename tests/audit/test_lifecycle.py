@@ -3,7 +3,9 @@
 import csv
 import hashlib
 import json
+import os
 import shutil
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -16,7 +18,8 @@ from core.audit.results import COLUMNS
 from core.audit.store.audits import AuditStore
 from core.audit.store.records import State
 from core.errors import AuditError, ModelError, OutputError
-from tests.audit.conftest import film
+from tests.archives import write_zip
+from tests.audit.conftest import FULL_DISK, film, needs_full_disk
 
 FILES = ("results.csv", "results.parquet", "near_duplicates.csv")
 
@@ -250,6 +253,12 @@ def test_changed_inputs_are_refused(audit, folder, change):
         audit(folder, resume=True)
 
 
+def test_a_file_from_the_far_future_is_audited_and_known_again(audit, folder):
+    os.utime(folder / "00.jpg", ns=(2**63 + 5, 2**63 + 5))  # some file systems keep it so
+    audit(folder)
+    assert audit(folder, resume=True).state is State.FINISHED
+
+
 def test_a_copy_of_the_same_files_is_no_change(audit, folder):
     with pytest.raises(CrashError):
         audit(folder, watcher=crash_after(2))
@@ -326,6 +335,19 @@ def test_a_damaged_video_is_one_row_with_its_sentence(audit, folder, tmp_path):
     audit(folder / "clip.mp4")
     (row,) = table(tmp_path / "out")
     assert "'clip.mp4' (MP4) has no pictures that can be read" in row["error"]
+
+
+@needs_full_disk
+def test_a_full_disk_stops_an_audit_of_an_archived_video_which_then_goes_on(audit, tmp_path, monkeypatch):
+    packed = tmp_path / "works.zip"
+    write_zip(packed, ("clip.mp4", film(tmp_path / "clip.mp4").read_bytes()))
+    audit(packed, name="straight")
+    with monkeypatch.context() as full:
+        full.setattr(tempfile, "TemporaryFile", lambda: FULL_DISK.open("r+b", 0))
+        with pytest.raises(AuditError, match=r"clip\.mp4' cannot be copied .*No space left"):
+            audit(packed, name="full")
+    assert audit(packed, name="full", resume=True).state is State.FINISHED
+    assert table(tmp_path / "full") == table(tmp_path / "straight")
 
 
 def test_resumed_results_are_the_same_with_archives_and_videos(audit, folder, tmp_path):

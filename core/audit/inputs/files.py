@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import IO
 
 from core import images
-from core.audit.inputs.listing import NO_SIZE, Entry
+from core.audit.inputs.listing import LOWEST, NO_SIZE, Entry
 from core.errors import AuditError, UnreadableFileError
 from core.images import Artwork, printable
 
@@ -96,4 +96,9 @@ def entry_of(path: Path) -> Entry:
         facts = path.stat()
     except (OSError, ValueError):  # opening it will tell
         return Entry(shown, locator, NO_SIZE, 0)
-    return Entry(shown, locator, facts.st_size, facts.st_mtime_ns)
+    return Entry(shown, locator, facts.st_size, _stamp(facts.st_mtime_ns))
+
+
+def _stamp(nanoseconds: int) -> int:
+    """Wrap a time into 64 bits, for some file systems go on beyond the year 2262."""
+    return (nanoseconds - LOWEST) % 2**64 + LOWEST

@@ -14,6 +14,8 @@ from core.images import DEFAULT_LIMITS, Artwork
 
 BLOCK = 1 << 20
 NO_SIZE = -1
+LOWEST, HIGHEST = -(2**63), 2**63 - 1
+"""The numbers of 64 bits, which databases can keep."""
 
 
 @dataclass(frozen=True)
@@ -21,8 +23,8 @@ class Entry:
     """One file of an input, not yet opened.
 
     `path` is how it is called in the results, printable. `locator` tells its source where it lies. `size`
-    (bytes, `NO_SIZE` if unknown) and `stamp` (modification time in ns, or CRC-32 in an archive) tell whether
-    it changed. `refused` is a sentence where the listing already shows that it cannot be judged.
+    (bytes, `NO_SIZE` if unknown) and `stamp` (modification time in ns, or CRC-32 in an archive), both numbers of 64
+    bits as databases keep them, tell whether it changed. `refused` is a sentence where the listing already shows that it cannot be judged.
     """
 
     path: str
@@ -56,6 +58,7 @@ class Source(Protocol):
 
         Raises:
             ImageError: it cannot be read.
+            AuditError: its place does not answer; it may do so later.
         """
         ...
 
@@ -64,6 +67,7 @@ class Source(Protocol):
 
         Raises:
             ImageError: it cannot be read.
+            AuditError: its place does not answer, or this computer has no room for a copy; both may pass.
         """
         ...
 
@@ -72,6 +76,7 @@ class Source(Protocol):
 
         Raises:
             ImageError: it is no picture that Verso reads.
+            AuditError: its place does not answer; it may do so later.
         """
         ...
 
@@ -81,6 +86,7 @@ def identify(source: Source, entry: Entry) -> Identity | None:
 
     Raises:
         ArchiveError: an archive lies inside an archive.
+        AuditError: its place does not answer.
     """
     if entry.refused:
         return None

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
+from http import HTTPStatus
 from typing import IO, Any, Final
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, parse_qsl, urlsplit
 
 from fsspec import AbstractFileSystem, filesystem
 
 from core import images
 from core.audit.inputs.address import MARK, Address
 from core.audit.inputs.files import CLUTTER
-from core.audit.inputs.listing import NO_SIZE, Entry
+from core.audit.inputs.listing import HIGHEST, NO_SIZE, Entry
 from core.audit.inputs.spooled import spooled
 from core.errors import AuditError, ImageTooLargeError, UnreadableFileError, VersoError
 from core.images import DEFAULT_LIMITS, Artwork, printable
@@ -21,6 +23,16 @@ from core.images import DEFAULT_LIMITS, Artwork, printable
 LIBRARIES: Final = "requirements-addresses.txt"
 LOCAL: Final = ("file", "local")
 ARCHIVES: Final = (".zip",)
+WEB: Final = ("http://", "https://")
+PASSING: Final = (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS)
+"""What a web server answers when it would do as asked at another time; so are all of 5xx."""
+CONTAINER_FIRST: Final = ("abfs", "abfss")
+"""Addresses of Azure, in which a container stands where others have a user."""
+SECRET: Final = re.compile(
+    r"(?:signature|token|secret|password|passwd|credential|(?:api|access)[-_]?key)$|^(?:sig|auth|hmac|jwt|pwd)$",
+    re.IGNORECASE,
+)
+"""Names in a query whose values open a file to whoever has them: signatures of storages, keys, tokens."""
 
 Info = dict[str, Any]
 
@@ -39,6 +51,7 @@ class RemoteFiles:
         self.address = address
         self._shown = _shown(address)
         self._files = _file_system(address, self._shown)
+        self._is_web = address.text.startswith(WEB)
 
     def entries(self) -> Iterator[Entry]:
         """List the files.
@@ -71,11 +84,12 @@ class RemoteFiles:
         except VersoError:
             raise
         except Exception as error:  # each kind of storage raises errors of its own
-            if _is_about_the_file(error):
+            reason = self._reason(error)
+            if _is_about_the_file(reason):
                 raise UnreadableFileError(
-                    f"'{entry.path}' cannot be read ({error}): check that it is still there and may be read."
+                    f"'{entry.path}' cannot be read ({reason}): check that it is still there and may be read."
                 ) from error
-            raise _unanswered(entry.path, error) from error
+            raise _unanswered(entry.path, reason) from error
 
     def seekable(self, entry: Entry) -> AbstractContextManager[IO[bytes]]:
         """Copy a video into a temporary file that goes when it is closed."""
@@ -99,7 +113,8 @@ class RemoteFiles:
         for info in sorted(found, key=lambda one: _name(one).encode(errors="surrogatepass")):
             name = _name(info)
             itself = info["name"].rstrip("/") == folder.rstrip("/")  # how object stores note an empty folder
-            if itself or name.startswith(".") or name.lower() in CLUTTER:
+            sorts = self._is_web and name.startswith("?")  # a link to the same folder in another order
+            if itself or sorts or name.startswith(".") or name.lower() in CLUTTER:
                 continue
             if info["type"] == "directory":
                 yield from self._below(info["name"])
@@ -114,14 +129,21 @@ class RemoteFiles:
                 f"'{shown}' is a link or a device, which is not followed: name what it leads to instead."
             )
             return Entry(shown, locator, NO_SIZE, 0, refused)
-        return Entry(shown, locator, NO_SIZE if info.get("size") is None else info["size"], _stamp(info))
+        return Entry(shown, locator, _size(info), _stamp(info))
+
+    def _reason(self, error: Exception) -> Exception:
+        """Return what went wrong: of a web server, fsspec calls it "not found" whatever it is, and keeps the cause."""
+        cause = error.__cause__
+        if not self._is_web or not isinstance(error, FileNotFoundError) or isinstance(cause, ValueError):
+            return error  # ValueError: led on to what is no address
+        return cause if isinstance(cause, Exception) else error
 
     @contextmanager
     def _answering(self, shown: str) -> Iterator[None]:
         try:
             yield
         except Exception as error:
-            raise _unanswered(shown, error) from error
+            raise _unanswered(shown, self._reason(error)) from error
 
 
 def _file_system(address: Address, shown: str) -> AbstractFileSystem:
@@ -150,22 +172,39 @@ def _shown(address: Address) -> str:
     """Return the address for messages.
 
     Raises:
-        AuditError: it holds a password, which would stand in every report.
+        AuditError: it holds a user, a password, a token or a signature, which would stand in every report.
     """
     try:
-        secret = urlsplit(address.text).password
+        parts = urlsplit(address.text)
     except ValueError as error:
         raise AuditError(f"{printable(address.text)} is no address ({error}): check its spelling.") from error
-    if secret:
-        raise AuditError(
-            "An address with a password in it would stand in the report: leave the password out, and give it by the "
-            "environment, as the library of that storage documents."
-        )
+    _refuse_secrets(parts)
     return printable(address.text)
+
+
+def _refuse_secrets(parts: SplitResult) -> None:
+    container = parts.scheme in CONTAINER_FIRST and parts.password is None
+    if parts.username is not None and not container:
+        raise AuditError(
+            "An address with a user or a password in it would stand in the report: leave out what stands before the "
+            "'@', and give it by the environment, as the library of that storage documents."
+        )
+    for name, _ in parse_qsl(parts.query.replace(";", "&"), keep_blank_values=True):
+        if SECRET.search(name):
+            raise AuditError(
+                f"An address with '{printable(name)}' in it would stand in the report, and open the file to whoever reads "
+                "it: give the credentials by the environment, as the library of that storage documents, or download the "
+                "files and name their folder."
+            )
 
 
 def _name(info: Info) -> str:
     return str(info["name"]).rstrip("/").rsplit("/", 1)[-1]
+
+
+def _size(info: Info) -> int:
+    size = info.get("size")
+    return size if isinstance(size, int) and 0 <= size <= HIGHEST else NO_SIZE
 
 
 def _stamp(info: Info) -> int:
@@ -175,9 +214,9 @@ def _stamp(info: Info) -> int:
 
 
 def _is_about_the_file(error: Exception) -> bool:
-    """Whether asking again would not help: the file is missing, forbidden, refused by an HTTP server (4xx)."""
+    """Whether asking again would not help: the file is missing, forbidden, refused by a web server (4xx), led on for ever (3xx)."""
     status = getattr(error, "status", 0)
-    refused = isinstance(status, int) and 400 <= status < 500  # noqa: PLR2004
+    refused = isinstance(status, int) and 300 <= status < 500 and status not in PASSING  # noqa: PLR2004
     return refused or isinstance(error, FileNotFoundError | PermissionError | IsADirectoryError)
 
 

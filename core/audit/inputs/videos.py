@@ -6,7 +6,6 @@ video shot boundary detection techniques, 1996). Slow fades and a moved camera d
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Final
@@ -100,7 +99,7 @@ def survey(file: IO[bytes], video_format: str, name: str) -> Video:
 def sampled(file: IO[bytes], video_format: str, name: str, video: Video) -> Iterator[tuple[int, Artwork]]:
     """Yield the sampled frames of a video with the number of their shot, in order.
 
-    Each frame goes through the door as an uncompressed file, so that it is held to the same limits.
+    Each frame goes through the door, so that it is held to the limits of a picture.
 
     Raises:
         ImageError: the video is damaged, or its frames are not pictures Verso judges.
@@ -111,9 +110,7 @@ def sampled(file: IO[bytes], video_format: str, name: str, video: Video) -> Iter
             picture = Image.fromarray(frame.to_ndarray(format="rgb24"))
             if frame.rotation:
                 picture = picture.rotate(frame.rotation, expand=True)
-            buffer = io.BytesIO()
-            picture.save(buffer, "BMP")
-            yield wanted[number], images.open(buffer.getvalue(), name=name)
+            yield wanted[number], images.frame(picture, name=name)
 
 
 def colour_histogram(frame: VideoFrame) -> Histogram:
@@ -142,13 +139,18 @@ def _decoded(container: InputContainer, video_format: str, name: str) -> Iterato
             f"'{name}' ({video_format}) has no pictures that can be read: it is sound only or damaged, so check that it plays."
         )
     stream = container.streams.video[0]
-    if stream.width * stream.height > DEFAULT_LIMITS.max_pixels:
-        raise UnreadableVideoError(
-            f"'{name}' announces frames of {stream.width} x {stream.height} pixels, over the limit of "
-            f"{DEFAULT_LIMITS.max_pixels / 1e6:,.0f} megapixels: make a smaller copy."
-        )
+    _check_size(stream.width, stream.height, name)
     stream.thread_type = "AUTO"
     for number, frame in enumerate(container.decode(stream)):
         if number >= MAX_FRAMES:
             raise UnreadableVideoError(f"'{name}' has more than {MAX_FRAMES:,} frames: cut it into parts.")
+        _check_size(frame.width, frame.height, name)  # a stream may change its mind
         yield number, frame
+
+
+def _check_size(width: int, height: int, name: str) -> None:
+    if width * height > DEFAULT_LIMITS.max_pixels:
+        raise UnreadableVideoError(
+            f"'{name}' has frames of {width} x {height} pixels, over the limit of "
+            f"{DEFAULT_LIMITS.max_pixels / 1e6:,.0f} megapixels: make a smaller copy."
+        )

@@ -13,7 +13,7 @@ from core.audit.pictures import picture_bytes
 from core.audit.pipeline import in_order
 from core.audit.store.pages import Kind, ResultPages, Wanted
 from core.audit.store.records import Row
-from core.errors import ImageError
+from core.errors import AuditError, ImageError
 from core.verdict import Label
 
 MOST: Final = 300
@@ -26,25 +26,37 @@ GRAVEST_FIRST: Final = (
 )
 WHICH: Final = (
     f"Small pictures stand beside at most {MOST} files: first those ruled on, then those called ai, inconclusive and "
-    "human, of each the most uncertain first. Exact duplicates, videos, and files that were changed or moved since have "
-    "none."
+    "human, of each the most uncertain first. Exact duplicates, videos, and files that are out of reach, or were changed or "
+    "moved since have none."
 )
 
 
 def thumbnails_of(pages: ResultPages, sources: Sequence[Source]) -> dict[int, bytes]:
-    """Return small JPEGs of at most `MOST` files, by their position; none of what can no longer be read unchanged."""
+    """Return small JPEGs of at most `MOST` files, by their position; none of what can no longer be read unchanged.
+
+    A source whose place does not answer is not asked again: the report would wait for it picture by picture.
+
+    Raises:
+        StoreError: the database of audits cannot be read.
+    """
     rows = {row.position: row for wanted in GRAVEST_FIRST for row in pages.page(wanted, 0, MOST)}
     chosen = islice(rows.values(), MOST)
-    made = in_order(lambda row: (row.position, _made(pages, sources, row)), chosen, os.cpu_count() or 1)
+    silent: set[int] = set()
+    made = in_order(
+        lambda row: (row.position, _made(pages, sources, row, silent)), chosen, os.cpu_count() or 1
+    )
     return {position: data for position, data in made if data is not None}
 
 
-def _made(pages: ResultPages, sources: Sequence[Source], row: Row) -> bytes | None:
+def _made(pages: ResultPages, sources: Sequence[Source], row: Row, silent: set[int]) -> bytes | None:
     item = pages.planned(row.position)
-    if item is None or item.source >= len(sources):
+    if item is None or item.source >= len(sources) or item.source in silent:
         return None
     try:
         artwork = images.open(picture_bytes(sources, item), name=item.path, enough=2 * SIDE)
-    except ImageError:  # `WHICH` says that it has no picture
+    except (ImageError, OSError):  # `WHICH` says that it has no picture
+        return None
+    except AuditError:
+        silent.add(item.source)
         return None
     return images.encode_jpeg(artwork.preview(SIDE), QUALITY) if artwork.sha256 == row.sha256 else None

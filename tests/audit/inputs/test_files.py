@@ -49,6 +49,16 @@ def test_a_name_that_is_no_text_is_shown_and_still_found(tmp_path, drawings):
     assert Folder(tmp_path).artwork(entry).format == "PNG"
 
 
+def test_a_time_after_2262_still_tells_whether_a_file_changed(works):
+    kept, stamps = [], []
+    for time in (2**63 - 1, 2**63, 2**63 + 10**9):
+        os.utime(works / "b.png", ns=(time, time))
+        kept.append((works / "b.png").stat().st_mtime_ns)  # not every file system goes so far
+        stamps.append(next(Files(works / "b.png").entries()).stamp)
+    assert len(set(stamps)) == len(set(kept))
+    assert all(-(2**63) <= stamp < 2**63 for stamp in stamps)
+
+
 def test_a_missing_file_gets_the_sentence_of_the_door(tmp_path):
     files = Files(tmp_path / "gone.png")
     (entry,) = files.entries()

@@ -7,7 +7,7 @@ import fsspec
 import pytest
 
 from core.audit.inputs.address import Address, input_of
-from core.audit.inputs.listing import identify
+from core.audit.inputs.listing import NO_SIZE, identify
 from core.audit.inputs.remote import RemoteFiles
 from core.errors import AuditError, ImageTooLargeError, UnreadableFileError, UnsupportedImageError
 
@@ -87,6 +87,16 @@ def test_a_file_of_unknown_size_is_not_read_beyond_the_limit(works, memory):
     assert identify(works, entry) is None
 
 
+@pytest.mark.parametrize("size", [2**63, -7])
+@pytest.mark.usefixtures("works")
+def test_a_size_that_no_file_can_have_is_not_believed(monkeypatch, size):
+    info = {"name": "/works/b.png", "type": "file", "size": size}
+    files = RemoteFiles(Address("memory://works/b.png"))
+    monkeypatch.setattr(files._files, "info", lambda _: info)
+    (entry,) = files.entries()
+    assert entry.size == NO_SIZE
+
+
 def test_what_is_no_picture_gets_the_sentence_of_the_door(works, memory):
     memory.pipe("/works/Z.txt", b"hello")
     with pytest.raises(UnsupportedImageError, match=r"'Z\.txt' is .*text"):
@@ -134,7 +144,42 @@ def test_addresses_that_are_not_read_say_why(address, why):
         RemoteFiles(Address(address))
 
 
-def test_a_password_is_not_taken_in_an_address_and_not_repeated():
-    with pytest.raises(AuditError, match="leave the password out") as raised:
-        RemoteFiles(Address("sftp://me:secret@host/works"))
-    assert "secret" not in str(raised.value)
+@pytest.mark.parametrize(
+    ("address", "why"),
+    [
+        ("sftp://me:hidden@host/works", "leave out what stands before the '@'"),
+        ("https://hidden@host/works/", "leave out what stands before the '@'"),
+        ("https://:hidden@host/works/", "leave out what stands before the '@'"),
+        ("abfs://box:hidden@account.dfs.core.windows.net/works", "leave out what stands before the '@'"),
+        ("https://host/a.png?X-Amz-Date=1&X-Amz-Signature=hidden", "with 'X-Amz-Signature' in it"),
+        ("https://host/a.png?x-goog-signature=hidden", "with 'x-goog-signature' in it"),
+        ("https://host/a.png?Expires=1;Signature=hidden", "with 'Signature' in it"),
+        ("https://host/box/a.png?sv=2022&sp=r&sig=hidden", "with 'sig' in it"),
+        ("https://host/works/?token=hidden", "with 'token' in it"),
+        ("https://host/works/?accessToken=hidden", "with 'accessToken' in it"),
+        ("https://host/works/?%74oken=hidden", "with 'token' in it"),
+        ("https://host/works/?api_key=hidden", "with 'api_key' in it"),
+    ],
+)
+def test_a_secret_is_not_taken_in_an_address_and_not_repeated(address, why):
+    with pytest.raises(AuditError, match=why) as raised:
+        RemoteFiles(Address(address))
+    assert "hidden" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "https://host/a@b/signature.png",
+        "https://host/show?work=17&size=full&tokens=2",
+        "https://host/works/?C=N;O=D",
+        "s3://bucket/sig/token",
+    ],
+)
+def test_an_address_without_a_secret_is_taken(address):
+    assert RemoteFiles(Address(address)).address.text == address
+
+
+def test_the_container_in_an_address_of_azure_is_not_taken_for_a_user():
+    with pytest.raises(AuditError, match="adlfs"):
+        RemoteFiles(Address("abfs://box@account.dfs.core.windows.net/works"))

@@ -6,8 +6,10 @@ import struct
 import pytest
 
 from core import video_formats
+from core.audit.inputs import videos
 from core.audit.inputs.videos import FRAMES_PER_SHOT, Shot, sampled, survey
 from core.errors import ImageTooSmallError, UnreadableVideoError
+from core.images import Limits
 from tests.audit.conftest import COLOURS, film
 
 
@@ -60,6 +62,23 @@ def test_frames_too_small_to_judge_are_refused(tmp_path):
     video = survey(file, "MP4", "a.mp4")
     with pytest.raises(ImageTooSmallError):
         list(sampled(file, "MP4", "a.mp4", video))
+
+
+def test_a_frame_may_have_more_bytes_than_a_file_for_it_has_pixels_only(tmp_path):
+    file = opened(film(tmp_path / "a.mp4", COLOURS[:1], frames=1, size=(5120, 3328)))  # 51 MB of pixels
+    video = survey(file, "MP4", "a.mp4")
+    ((_, artwork),) = sampled(file, "MP4", "a.mp4", video)
+    assert (artwork.width, artwork.height) == artwork.image.size == (5120, 3328)
+    assert artwork.image.getpixel((40, 30)) == pytest.approx(COLOURS[0], abs=8)
+
+
+@pytest.mark.parametrize("sizes", [[(128, 96)], [(96, 64), (128, 96)]])
+def test_frames_over_the_limit_of_pixels_are_refused_wherever_they_come(tmp_path, monkeypatch, sizes):
+    films = [film(tmp_path / f"{number}.ts", size=size) for number, size in enumerate(sizes)]
+    file = io.BytesIO(b"".join(path.read_bytes() for path in films))
+    monkeypatch.setattr(videos, "DEFAULT_LIMITS", Limits(max_pixels=96 * 64))
+    with pytest.raises(UnreadableVideoError, match=r"'a\.ts' has frames of 128 x 96 pixels, over the limit"):
+        survey(file, "MPEG-TS", "a.ts")
 
 
 @pytest.mark.parametrize("cut", [64, 1_000])

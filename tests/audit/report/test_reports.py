@@ -2,22 +2,28 @@
 
 import base64
 import csv
+import errno
 import hashlib
 import html
 import io
+import os
 import re
 import shutil
 import subprocess
 import sys
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
 import openpyxl
 import pytest
+from fsspec.implementations.memory import MemoryFileSystem
 from PIL import Image, ImageChops
 from pypdf import PdfReader
 
 from core import images
+from core.audit.inputs.address import Address
+from core.audit.inputs.files import Files
 from core.audit.lifecycle import write_again
 from core.audit.queue import Queue
 from core.audit.report import content, thumbnails
@@ -312,6 +318,38 @@ def test_a_report_is_written_when_the_inputs_are_gone(audit, store, folder, tmp_
     page = (tmp_path / "out" / "report.html").read_text("utf-8")
     assert pictures_of(page) == {}
     assert "moved since have none" in page
+
+
+def test_a_report_is_written_when_the_place_of_an_input_does_not_answer(
+    audit, store, folder, tmp_path, monkeypatch
+):
+    asked = []
+
+    def no_answer(_, path, *__, **___):
+        asked.append(path)
+        raise TimeoutError("no answer")
+
+    monkeypatch.setattr(MemoryFileSystem, "store", {})
+    MemoryFileSystem().put(str(folder), "/works", recursive=True)
+    audit(folder / "38.jpg", Address("memory://works"))
+    page = tmp_path / "out" / "report.html"
+    assert len(pictures_of(page.read_text("utf-8"))) == 41
+    monkeypatch.setattr(MemoryFileSystem, "open", no_answer)
+    write_again(tmp_path / "out", store)
+    assert set(pictures_of(page.read_text("utf-8"))) == {f"{folder}/38.jpg"}
+    assert 1 <= len(asked) <= (os.cpu_count() or 1)  # once by each thread, not once for each picture
+
+
+def test_a_picture_on_a_failing_disk_is_left_out_of_the_report(audit, store, folder, tmp_path, monkeypatch):
+    @contextmanager
+    def failing(*_):
+        raise OSError(errno.EIO, "Input/output error")
+        yield
+
+    audit(folder / "38.jpg")
+    monkeypatch.setattr(Files, "stream", failing)
+    write_again(tmp_path / "out", store)
+    assert pictures_of((tmp_path / "out" / "report.html").read_text("utf-8")) == {}
 
 
 def test_the_report_of_two_stages_says_how_many_each_judged(audit, folder, tmp_path):
