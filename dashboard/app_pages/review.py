@@ -20,7 +20,13 @@ from dashboard.resources import shared_detector
 from dashboard.review_by_address import BACK, IMAGE, lay_what_is_asked_for
 from dashboard.review_desk import CAPACITY, Item, Refused, Reviewed, desk
 
-WRAPPED: Final = "<style>[class*='st-key-facts-'] td { overflow-wrap: anywhere; }</style>"
+WRAPPED: Final = """
+<style>
+[class*="st-key-facts-"] table { table-layout: fixed; width: 100%; }
+[class*="st-key-facts-"] th { width: 6.5rem; }
+[class*="st-key-facts-"] td p { overflow-wrap: anywhere !important; }
+</style>
+"""
 
 
 def draw(item: Item) -> None:

@@ -1,3 +1,5 @@
+import re
+
 from playwright.sync_api import expect
 from pypdf import PdfReader
 
@@ -30,6 +32,12 @@ def test_two_pictures_and_a_truncated_file(address, page, drawings, tmp_path):
     expect(errors).to_contain_text("'truncated.jpg' starts like JPEG but is truncated")
     expect(page.get_by_test_id("stException")).to_have_count(0)
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), "the page is too wide"
+    page.get_by_text("Facts of the file").first.click()
+    cell = page.get_by_test_id("stTable").first.locator("tr", has_text="SHA-256").locator("td p")
+    expect(cell).to_have_text(re.compile("^[0-9a-f]{64}$"))
+    assert cell.evaluate("cell => cell.scrollWidth <= cell.clientWidth"), "the SHA-256 runs out of its cell"
+    frame = page.get_by_test_id("stTable").first.bounding_box()
+    assert cell.bounding_box()["x"] + cell.bounding_box()["width"] <= frame["x"] + frame["width"]
     shoot(page, "review")
 
     page.get_by_role("link", name="Card of the model").first.click()
