@@ -8,6 +8,7 @@ import streamlit as st
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from dashboard.libraries import import_what_pages_need
+from dashboard.upload_folder import upload_folder
 
 HERE = Path(__file__).parent
 PAGES = HERE / "app_pages"
@@ -28,4 +29,5 @@ page = st.navigation(
     position="top",
 )
 import_what_pages_need()
+upload_folder()  # with the first page, so that what a killed server left behind goes now
 page.run()

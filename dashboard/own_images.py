@@ -1,14 +1,15 @@
 """The analyst's own labelled images: where they lie, and the work of judging them, which outlives a rerun.
 
-An uploaded zip is written to a temporary folder of this server at once and goes with it; a folder or zip of the
-server is read where it is, below the folders it was told to offer.
+An uploaded zip is written to this server's own folder at once and goes with it, see `dashboard.upload_folder`; a folder
+or zip of the server is read where it is, below the folders it was told to offer.
 """
 
 import hashlib
+import os
 import re
 import shutil
-import tempfile
 import threading
+import uuid
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -18,17 +19,25 @@ from pathlib import Path
 from typing import Final
 
 import streamlit as st
+from streamlit import runtime
 
 from core.audit.inputs.roots import VARIABLE, Roots
 from core.errors import EvaluationError
 from core.evaluation.own_set import OwnSet, read_own, score_own
+from core.images import printable
 from dashboard.comparison_shelf import Held
 from dashboard.resources import detector_called
+from dashboard.upload_folder import upload_folder
 
 UPLOAD: Final = "upload:"
 CHECKSUM: Final = re.compile(f"{UPLOAD}[0-9a-f]{{64}}")
 KEPT: Final = 12
 """So many judged sets are kept; the oldest goes first."""
+LONGEST_NAME: Final = 200
+"""Bytes kept of an upload's name; file systems take 255."""
+STOPS: Final = frozenset({runtime.RuntimeState.STOPPING, runtime.RuntimeState.STOPPED})
+Key = tuple[str, str, tuple[str, ...]]
+"""A place, what its files looked like, and the models."""
 
 
 @dataclass(eq=False)
@@ -54,33 +63,61 @@ class Scoring:
         return Held(self.outcome().joined)
 
     def run(self, place: Path, models: Sequence[str]) -> OwnSet:
-        """Judge every image of a place with every model."""
+        """Judge every image of a place with every model.
+
+        Raises what `score_own` raises, and EvaluationError if the server stops meanwhile.
+        """
+        _expect_server()
         return score_own(place, [detector_called(model) for model in models], self._progress)
 
     def _progress(self, done: int, total: int) -> None:
+        _expect_server()
         self.done, self.total = done, total
 
 
 @dataclass(eq=False)
 class _Workshop:
-    """What all sessions of the server share: one worker, the work by place and models, the uploads' folder."""
+    """What all sessions of the server share: one worker, and the work."""
 
     worker: ThreadPoolExecutor
-    uploads: Path
-    work: dict[tuple[str, tuple[str, ...]], Scoring] = field(default_factory=dict)
+    work: dict[Key, Scoring] = field(default_factory=dict)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
 
 def keep_upload(file: BytesIO, name: str) -> str:
-    """Write an uploaded zip to the server's temporary folder and return the name of its place."""
+    """Write an uploaded zip to the server's folder of uploads and return the name of its place.
+
+    Raises:
+        EvaluationError: it cannot be written.
+    """
     checksum = hashlib.file_digest(file, "sha256").hexdigest()
-    folder = _workshop().uploads / checksum
-    if not folder.is_dir():
-        folder.mkdir()
-        file.seek(0)
-        with (folder / (Path(name).name or "images.zip")).open("wb") as written:
+    if _files_of(checksum):
+        return f"{UPLOAD}{checksum}"
+    folder = upload_folder().path / checksum
+    part = folder.with_name(f"{uuid.uuid4().hex}.part")
+    file.seek(0)
+    try:
+        with part.open("xb") as written:
             shutil.copyfileobj(file, written)
+        folder.mkdir(exist_ok=True)
+        part.replace(folder / _safe(name))
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise EvaluationError(
+            f"The zip cannot be kept in {part.parent} on the server ({error.strerror}): make room there, and drop it "
+            "again."
+        ) from error
     return f"{UPLOAD}{checksum}"
+
+
+def _safe(name: str) -> str:
+    """Return the name of an upload as one that any file system takes."""
+    bare = printable(Path(name.replace("\\", "/")).name).lstrip(".")
+    return bare.encode()[-LONGEST_NAME:].decode(errors="ignore") or "images.zip"
+
+
+def _files_of(checksum: str) -> list[Path]:
+    return sorted(upload_folder().path.glob(f"{checksum}/*"))
 
 
 def path_of(place: str) -> Path:
@@ -90,11 +127,7 @@ def path_of(place: str) -> Path:
         EvaluationError: the upload is gone, or the path does not exist or lies outside the offered folders.
     """
     if place.startswith(UPLOAD):
-        kept = (
-            []
-            if CHECKSUM.fullmatch(place) is None
-            else list(_workshop().uploads.glob(f"{place.removeprefix(UPLOAD)}/*"))
-        )
+        kept = _files_of(place.removeprefix(UPLOAD)) if CHECKSUM.fullmatch(place) else []
         if not kept:
             raise EvaluationError("The uploaded zip is no longer on the server: drop it again.")
         return kept[0]
@@ -112,26 +145,51 @@ def path_of(place: str) -> Path:
 
 
 def scoring(place: str, models: Sequence[str]) -> Scoring:
-    """Return the work of judging a place with models, begun if it is not yet.
+    """Return the work of judging a place with models, begun if it is not yet, or if a file there has changed since.
 
     Raises what `path_of` raises.
     """
-    path, shop, key = path_of(place), _workshop(), (place, tuple(models))
+    path, shop = path_of(place), _workshop()
+    key = (place, _look_of(path), tuple(models))
     with shop.lock:
         if key not in shop.work:
+            for stale in [known for known in shop.work if (known[0], known[2]) == (key[0], key[2])]:
+                if shop.work[stale].future.cancel():
+                    del shop.work[stale]
             begun = Scoring()
-            begun.future = shop.worker.submit(begun.run, path, key[1])
+            begun.future = shop.worker.submit(begun.run, path, key[2])
             shop.work[key] = begun
             for old in [known for known, work in shop.work.items() if work.finished][:-KEPT]:
                 del shop.work[old]
         return shop.work[key]
 
 
-def forget(place: str, models: Sequence[str]) -> None:
-    """Judge a place anew when it is next asked for."""
+def forget(work: Scoring) -> None:
+    """Judge anew when the same work is next asked for."""
     shop = _workshop()
     with shop.lock:
-        shop.work.pop((place, tuple(models)), None)
+        shop.work = {key: known for key, known in shop.work.items() if known is not work}
+
+
+def _look_of(path: Path) -> str:
+    """Digest what changes with the files of a folder or zip: their names, sizes and times."""
+    files = (
+        [path] if path.is_file() else [Path(top, name) for top, _, names in os.walk(path) for name in names]
+    )
+    seen = hashlib.sha256()
+    for file in sorted(files):
+        try:
+            facts = file.lstat()
+        except OSError:  # it went just now
+            continue
+        seen.update(os.fsencode(f"{file}\0{facts.st_size}\0{facts.st_mtime_ns}\0"))
+    return seen.hexdigest()
+
+
+def _expect_server() -> None:
+    """Let no work keep a server alive that is told to stop: it ends when its last thread does."""
+    if runtime.exists() and runtime.get_instance().state in STOPS:
+        raise EvaluationError("The server is being stopped.")
 
 
 def picture_bytes(place: str, path: str) -> bytes:
@@ -146,7 +204,4 @@ def picture_bytes(place: str, path: str) -> bytes:
 
 @st.cache_resource(show_spinner=False)
 def _workshop() -> _Workshop:
-    return _Workshop(
-        worker=ThreadPoolExecutor(1, thread_name_prefix="own-images"),
-        uploads=Path(tempfile.mkdtemp(prefix="verso-own-")),
-    )
+    return _Workshop(ThreadPoolExecutor(1, thread_name_prefix="own-images"))

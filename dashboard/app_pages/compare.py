@@ -8,7 +8,7 @@ from core.errors import VersoError
 from core.evaluation.confusion import cell_images
 from core.evaluation.rules import Rules
 from dashboard.comparison_shelf import Held, after_conditions, comparable, compared, own_bands
-from dashboard.own_images import Scoring, scoring
+from dashboard.own_images import Scoring, forget, scoring
 from dashboard.parts.comparison_chooser import KEYS, Asked, comparison_chooser
 from dashboard.parts.comparison_curves import comparison_curves
 from dashboard.parts.confusion_matrices import CELL, WORDS, confusion_matrices
@@ -127,7 +127,15 @@ def judged(asked: Asked) -> Held | None:
     if not work.finished:
         wait_for(work)
         return None
-    refused = work.outcome().refused
+    try:
+        refused = work.outcome().refused
+    except VersoError as error:
+        st.error(escaped(str(error)), icon=":material/error:")
+        st.button("Judge again", icon=":material/refresh:", on_click=forget, args=(work,))
+        return None
+    except Exception:
+        forget(work)
+        raise
     if not refused.empty:
         files = "1 file is" if len(refused) == 1 else f"{len(refused):,} files are"
         with st.expander(f"{files} left out", icon=":material/broken_image:"):

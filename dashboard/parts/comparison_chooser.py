@@ -148,7 +148,7 @@ def _own(line: st.delta_generator.DeltaGenerator) -> str:
         max_upload_size=LARGEST_MB,
         key=f"own-zip-{st.session_state.get('own-drops', 0)}",
         help="Everything below the two folders counts, at any depth; a folder below `ai` is taken for a generator. The zip "
-        "stays on this server until it stops, and nowhere else.",
+        "stays on this server until it stops, and nowhere else; the page **About** says what a crash leaves.",
     )
     if dropped is not None:
         st.query_params[UPLOAD] = keep_upload(dropped, dropped.name)
@@ -157,6 +157,7 @@ def _own(line: st.delta_generator.DeltaGenerator) -> str:
     place = named.strip() if named else st.query_params.get(UPLOAD, "")
     if not place:
         st.caption(
-            "The models judge them here and now, and you see how far they are; nothing is kept once the server stops."
+            "The models judge them here and now, and you see how far they are. A zip you drop is removed when the server "
+            "stops."
         )
     return place

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -25,8 +26,8 @@ in_a_browser = [
 
 
 @contextmanager
-def serve(environment=None):
-    """Run the dashboard and give its address; `environment` is that of this process unless given."""
+def serve(environment=None, end=signal.SIGTERM):
+    """Run the dashboard, give its address, and stop it with `end`; `environment` is that of this process unless given."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -45,8 +46,11 @@ def serve(environment=None):
             pytest.fail("the server did not answer its health check within a minute")
         yield url
     finally:
-        server.terminate()
-        server.wait(30)
+        server.send_signal(end)
+        try:
+            server.wait(30)
+        finally:
+            server.kill()
 
 
 @pytest.fixture(scope="session")

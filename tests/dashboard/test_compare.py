@@ -13,6 +13,7 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from core.corpus import manifest
+from core.errors import EvaluationError
 from core.evaluation.confusion import cell_images, confusion
 from core.evaluation.metrics import AT_THRESHOLDS, FIGURES
 from core.evaluation.predictions import predictions_frame, write_predictions
@@ -304,6 +305,31 @@ def test_own_images_are_judged_on_the_spot_and_open_in_review(labelled, monkeypa
     assert link["path"][0].startswith("human/")
     seen = opened("review", **{name: values[0] for name, values in link.items()})
     assert seen.session_state[KEY].items[0].id == link["image"][0]
+
+
+@pytest.mark.usefixtures("trained")
+@pytest.mark.parametrize("passing", [EvaluationError("The encoder is not here yet."), MemoryError()])
+def test_own_images_that_could_not_be_judged_are_judged_again_on_demand(labelled, monkeypatch, passing):
+    monkeypatch.setenv("VERSO_AUDIT_ROOTS", str(labelled.parent))
+    address = {"models": ["tiny"], "images": "your images", "place": str(labelled)}
+
+    def fail(*_):
+        raise passing
+
+    with monkeypatch.context() as patch:
+        patch.setattr("dashboard.own_images.score_own", fail)
+        assert scoring(str(labelled), ["tiny"]).future.exception(WAIT) is passing
+    app = AppTest.from_file(str(APP), default_timeout=WAIT).run()
+    for name, value in address.items():
+        app.query_params[name] = value
+    app.switch_page("app_pages/compare.py").run()
+    if isinstance(passing, EvaluationError):
+        assert "not here yet" in text_of(app)
+        next(button for button in app.button if button.label == "Judge again").click().run()
+    scoring(str(labelled), ["tiny"]).outcome()
+    app.run()
+    assert not app.exception
+    assert "your images in mine.zip (3 human, 3 AI)" in text_of(app)
 
 
 @pytest.mark.usefixtures("trained")
