@@ -11,7 +11,9 @@ from PIL.PngImagePlugin import PngInfo
 from pyarrow import parquet
 from pypdf import PdfReader
 
+from core.audit.lifecycle import Order, carry_out
 from core.audit.store.pages import Kind, Wanted
+from tests.provenance.signing import Studio
 from tests.provenance.test_generators import A1111
 from tests.provenance.test_videos import film
 
@@ -105,14 +107,22 @@ def test_videos_have_evidence_and_their_shots_have_none(audit, store, shown, tmp
         assert [row.path.rsplit("/", 1)[-1] for row in results.page(Wanted(kinds=(kind,)))] == [name]
 
 
-def test_evidence_changes_no_verdict(audit, store, speaking, drawings, tmp_path):
-    silent = tmp_path / "silent"
-    silent.mkdir()
-    (silent / "1.png").write_bytes(drawings.file(drawings.painting(seed=1)))
-    spoken, unspoken = (
-        store.rows(audit(path, name=path.parent.name + path.stem).audit_id)[0]
-        for path in (speaking / "1.png", silent / "1.png")
-    )
-    assert abs(spoken.p_ai - unspoken.p_ai) < 0.011  # the stand-in judges company by sha256 too
-    assert spoken.verdict == unspoken.verdict
-    assert (spoken.evidence_says, unspoken.evidence_says) == ("ai", None)
+SPEAKING = {"silent": "", "of a generator": "trainedAlgorithmicMedia", "of a camera": "digitalCapture"}
+
+
+def test_evidence_changes_no_verdict_of_a_network(store, workshop, tiny_model, tmp_path):
+    studio, found = Studio(), {}
+    works = sorted((workshop.folder / "images").glob("*/*.jpg"))[:24]
+    for name, source_type in SPEAKING.items():
+        (tmp_path / name).mkdir()
+        for work in works:
+            data = work.read_bytes()
+            signed = studio.sign(data, "image/jpeg", source_type) if source_type else data
+            (tmp_path / name / work.name).write_bytes(signed)
+        order = Order((tmp_path / name,), tmp_path / f"out {name}", str(tiny_model))
+        found[name] = store.rows(carry_out(order, store).audit_id)
+    said = {name: {row.evidence_says for row in rows} for name, rows in found.items()}
+    assert said == {"silent": {None}, "of a generator": {"ai"}, "of a camera": {"human"}}
+    judged = [[(row.p_ai, row.verdict) for row in rows] for rows in found.values()]
+    assert judged[0] == judged[1] == judged[2]
+    assert {verdict for _, verdict in judged[0]} >= {"human", "ai"}

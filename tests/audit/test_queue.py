@@ -4,13 +4,14 @@ import io
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
 from core.audit.lifecycle import is_run
 from core.audit.pictures import input_sources, picture_bytes
-from core.audit.queue import Queue, Wish
+from core.audit.queue import DRAFTS_KEPT, Queue, Wish
 from core.audit.store.pages import BINS, ODDITIES, QUEUE, RULINGS, Kind, Tally, Wanted
 from core.audit.store.records import Choice, State
 from core.audit.worker import Worker
@@ -103,12 +104,23 @@ def test_nothing_is_not_audited_and_no_path_is_taken_for_an_id(queue):
         queue.find("../../etc")
 
 
-def test_an_old_draft_is_removed_and_an_audit_stays(queue, folder):
+def test_a_draft_is_discarded_and_an_audit_stays(queue, folder):
     draft, asked = queue.draft(), queue.ask((folder,), "stub")
     queue.discard(asked)
     queue.discard(draft)
     assert queue.find(asked) is not None
     assert not queue.folder(draft).exists()
+
+
+def test_old_drafts_are_removed_and_young_ones_and_audits_stay(queue, folder):
+    old, young, asked = queue.draft(), queue.draft(), queue.ask((folder,), "stub")
+    then = time.time() - DRAFTS_KEPT
+    for made, seconds in ((old, -60), (young, 60), (asked, -60)):
+        os.utime(queue.folder(made), (then + seconds, then + seconds))
+    queue.discard_old()
+    assert not queue.folder(old).exists()
+    assert queue.folder(young).is_dir()
+    assert queue.find(asked) is not None
 
 
 @pytest.mark.usefixtures("stub")

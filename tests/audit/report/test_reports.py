@@ -26,8 +26,9 @@ from core.audit.inputs.address import Address
 from core.audit.inputs.files import Files
 from core.audit.lifecycle import write_again
 from core.audit.queue import Queue
-from core.audit.report import content, thumbnails
+from core.audit.report import content, document, reports, thumbnails
 from core.audit.shots import RULE
+from core.audit.store import audits
 from core.audit.store.pages import Wanted
 from core.audit.store.records import Choice, State
 from core.audit.worker import Worker
@@ -359,3 +360,49 @@ def test_the_report_of_two_stages_says_how_many_each_judged(audit, folder, tmp_p
     assert str(sum(counts)) == said_of(page, "Images judged")
     assert said_of(page, "Model") == "pair"
     assert len(re.findall(r">(?:ai|human|inconclusive) \((?:quick|slow)\)</td>", page)) == sum(counts) + 1
+
+
+def test_the_report_says_when_the_newest_ruling_was_made(audit, store, folder, tmp_path, monkeypatch):
+    audit_id = audit(folder).audit_id
+    out = tmp_path / "out"
+    assert said_of((out / "report.html").read_text("utf-8"), "Newest ruling") == "none yet"
+    for position, moment in ((2, "2026-03-01T10:00:00+00:00"), (0, "2026-03-01T12:30:00+00:00")):
+        with monkeypatch.context() as patch:
+            patch.setattr(audits, "now", lambda moment=moment: moment)
+            store.rule(audit_id, position, Choice.UNSURE, name="Ada")
+    write_again(out, store)
+    assert said_of((out / "report.html").read_text("utf-8"), "Newest ruling") == "2026-03-01 12:30:00 UTC"
+
+
+@pytest.fixture
+def graded(tmp_path, drawings, monkeypatch):
+    """Two works of each verdict and two that cannot be read, in the order from the least grave."""
+    made = tmp_path / "graded"
+    made.mkdir()
+    monkeypatch.chdir(tmp_path)
+    for number, level in enumerate((20, 30, None, None, 120, 130, 220, 230)):
+        data = b"cut" if level is None else drawings.file(Image.new("RGB", (64, 48), (level,) * 3))
+        (made / f"{number}.png").write_bytes(data)
+    return Path("graded")
+
+
+def listed(folder):
+    """The files in the table of a report.pdf, in its order."""
+    table = text_of(folder / "report.pdf").partition("In this order:")[2]
+    return list(dict.fromkeys(re.findall(r"graded/(\d)\.png", table)))  # an error names its file once more
+
+
+def test_the_pdf_begins_with_the_gravest_and_leaves_out_the_others(
+    audit, store, graded, tmp_path, monkeypatch
+):
+    audit(graded)
+    out = tmp_path / "out"
+    with (out / "results.csv").open(newline="") as file:
+        verdicts = [row["verdict"] for row in csv.DictReader(file)]
+    assert verdicts == ["human"] * 2 + [""] * 2 + ["inconclusive"] * 2 + ["ai"] * 2
+    assert listed(out) == list("67452301")
+    monkeypatch.setattr(reports, "MOST_ROWS", 3)
+    monkeypatch.setattr(document, "MOST_ROWS", 3)
+    write_again(out, store)
+    assert listed(out) == list("674")
+    assert "3 of 8 rows" in text_of(out / "report.pdf")
