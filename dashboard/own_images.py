@@ -22,6 +22,7 @@ import streamlit as st
 from streamlit import runtime
 
 from core.audit.inputs.roots import VARIABLE, Roots
+from core.audit.queue import fitting
 from core.errors import EvaluationError
 from core.evaluation.own_set import OwnSet, read_own, score_own
 from core.images import printable
@@ -33,8 +34,6 @@ UPLOAD: Final = "upload:"
 CHECKSUM: Final = re.compile(f"{UPLOAD}[0-9a-f]{{64}}")
 KEPT: Final = 12
 """So many judged sets are kept; the oldest goes first."""
-LONGEST_NAME: Final = 200
-"""Bytes kept of an upload's name; file systems take 255."""
 STOPS: Final = frozenset({runtime.RuntimeState.STOPPING, runtime.RuntimeState.STOPPED})
 Key = tuple[str, str, tuple[str, ...]]
 """A place, what its files looked like, and the models."""
@@ -113,7 +112,7 @@ def keep_upload(file: BytesIO, name: str) -> str:
 def _safe(name: str) -> str:
     """Return the name of an upload as one that any file system takes."""
     bare = printable(Path(name.replace("\\", "/")).name).lstrip(".")
-    return bare.encode()[-LONGEST_NAME:].decode(errors="ignore") or "images.zip"
+    return fitting(bare) or "images.zip"
 
 
 def _files_of(checksum: str) -> list[Path]:

@@ -119,7 +119,7 @@ class Queue:
         """
         start = file.read(len(ZIP_START[0]))
         file.seek(0)
-        bare = _fit(Path(name.replace("\\", "/")).name.lstrip(".").replace("\0", "")) or "file"
+        bare = fitting(Path(name.replace("\\", "/")).name.lstrip(".").replace("\0", "")) or "file"
         apart = start in ZIP_START or bare.lower().endswith((".zip", ".txt", ".csv", ".tsv"))
         folder = self.folder(audit_id) / UPLOADS / ("" if apart else PICTURES)
         target, number = folder / bare, 1
@@ -290,8 +290,8 @@ class Queue:
         atomic.write(self.folder(request.id) / REQUEST, json.dumps(asdict(request)).encode())
 
 
-def _fit(name: str) -> str:
-    """Shorten a name to `LONGEST_NAME` bytes, and leave it its extension."""
+def fitting(name: str) -> str:
+    """Shorten the name of a file to `LONGEST_NAME` bytes, and leave it its extension."""
     ending = Path(name).suffix if len(Path(name).suffix) < len(".extension") else ""
     stem = os.fsencode(name.removesuffix(ending))[: LONGEST_NAME - len(os.fsencode(ending))]
     return stem.decode("utf-8", "ignore") + ending
