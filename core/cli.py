@@ -16,7 +16,7 @@ from core.audit.commands import audit, report
 from core.corpus.commands import app as corpus
 from core.detectors.commands import app as encoder
 from core.errors import OutputError, VersoError
-from core.evaluation.commands import faithfulness
+from core.evaluation.commands import faithfulness, leaks
 from core.provenance.commands import evidence
 from core.terminal import progress_bar, say, write_json
 from core.training.commands import bands, cascade, refit
@@ -38,6 +38,7 @@ app.command()(bands)
 app.command()(cascade)
 app.command()(evidence)
 app.command()(faithfulness)
+corpus.command()(leaks)
 app.add_typer(corpus)
 app.add_typer(encoder)
 

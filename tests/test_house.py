@@ -16,6 +16,24 @@ OPENERS = {
     ("io", "decode_jpeg"),
 }
 
+ROOMS = (
+    ("__main__",),
+    ("cli",),
+    ("review",),
+    ("audit",),
+    ("training",),
+    ("evaluation",),
+    ("explain",),
+    ("wording",),
+    ("detectors",),
+    ("provenance",),
+    ("corpus",),
+    ("archives", "video_formats", "cache_folder", "terminal", "pdf"),
+    ("images", "verdict"),
+    ("image_headers", "image_pixels", "visible_text", "errors"),
+)
+"""The rooms of core from the top of the house to its ground, with the modules that stand between them."""
+
 
 def imported(path: Path) -> set[str]:
     found = set()
@@ -30,6 +48,26 @@ def imported(path: Path) -> set[str]:
 @pytest.mark.parametrize("path", CORE, ids=lambda path: str(path.relative_to(ROOT)))
 def test_core_knows_nothing_of_the_web_page(path):
     assert not imported(path) & {"streamlit", "dashboard"}
+
+
+def floor(room: str) -> int:
+    return next(number for number, rooms in enumerate(ROOMS) if room in rooms)
+
+
+@pytest.mark.parametrize("path", CORE, ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_room_imports_only_from_rooms_below_it(path):
+    room = path.relative_to(ROOT / "core").parts[0].removesuffix(".py")
+    for node in ast.walk(ast.parse(path.read_text())):
+        modules = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+        if isinstance(node, ast.ImportFrom):
+            modules = (
+                [f"core.{alias.name}" for alias in node.names] if node.module == "core" else [node.module]
+            )
+        for module in modules:
+            top, _, inside = module.partition(".")
+            below = inside.partition(".")[0]
+            if top == "core" and below not in ("", room):
+                assert floor(room) < floor(below), f"line {node.lineno}: {room} stands below {below}"
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "dashboard").rglob("*.py")), ids=lambda path: str(path.name))

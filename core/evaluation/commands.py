@@ -1,13 +1,25 @@
-"""`python -m core faithfulness`: a thin layer over `core.evaluation.faithfulness`."""
+"""`python -m core faithfulness` and `corpus leaks`: thin layers over functions that look at models."""
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.table import Table
 
-from core.terminal import progress_bar, say
+from core.corpus.commands import ManifestFile
+from core.terminal import progress_bar, say, show
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+    from rich.progress import Progress, TaskID
+
+    from core.corpus.leakage import LeakReport, Prepare
+    from core.detectors.preprocessing import Preprocessing
+    from core.images import Artwork
 
 
 def faithfulness(
@@ -38,3 +50,96 @@ def faithfulness(
         for name, found in measuring.summary(of_method).items():
             typer.echo(f"{method}, {name}: {found.value:.3f} ({found.low:.3f} to {found.high:.3f})")
     say(f"Wrote {folder / measuring.FAITHFULNESS_FILE}: {number} images of {measuring.SPLIT}.")
+
+
+def leaks(
+    path: ManifestFile,
+    model: Annotated[
+        list[str] | None,
+        typer.Option(help="A model whose input is judged, by name or folder; by default every model."),
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(help="A file for the findings; the dashboard shows data/leaks.json.", dir_okay=False),
+    ] = None,
+) -> None:
+    """Ring the leak alarm if metadata alone tells the labels apart in what a model is fed; exit 1 if it does.
+
+    Models that prepare pictures in the same way are judged together. The originals and the files as they are come
+    first, for comparison: there it is expected to ring.
+    """
+    from core.corpus import leak_findings, leakage, manifest
+    from core.corpus.cache import ImageCache
+    from core.detectors.store import model_names
+
+    listed, cache = manifest.read(path), ImageCache.default(path)
+    prepared = _alike(model or model_names())
+    reports = [leakage.of_originals(listed)]
+    with progress_bar() as bar:
+        task = bar.add_task("reading the files")
+        reports.append(
+            leakage.of_files(listed, cache, lambda done, total: bar.update(task, completed=done, total=total))
+        )
+        for preprocessing, names in prepared.items():
+            task = bar.add_task(f"preparing as {names[0]} does")
+            reports.append(
+                leakage.of_fed(
+                    listed,
+                    cache,
+                    _input_of(preprocessing),
+                    partial(_advance, bar, task),
+                    names,
+                )
+            )
+    for report in reports:
+        typer.echo(report.sentence)
+        show(_findings(report))
+    findings = leak_findings.LeakFindings(listed.version, reports)
+    if output is not None:
+        leak_findings.write(findings, output)
+        typer.echo(f"Wrote {output}.")
+    if any(report.verdict == "rings" for report in findings.fed):
+        raise typer.Exit(1)
+
+
+def _advance(bar: Progress, task: TaskID, done: int, total: int) -> None:
+    bar.update(task, completed=done, total=total)
+
+
+def _alike(models: list[str]) -> dict[Preprocessing, list[str]]:
+    """Group models by how they prepare pictures, before the normalisation; the default model's group comes first."""
+    from core.detectors.store import DEFAULT_MODEL, load_card
+
+    groups: dict[Preprocessing, list[str]] = {}
+    for name in sorted(models, key=lambda name: (name != DEFAULT_MODEL, name)):
+        fed = load_card(name).preprocessing
+        as_levels = fed.model_copy(update={"mean": (0.0, 0.0, 0.0), "std": (1.0, 1.0, 1.0)})
+        groups.setdefault(as_levels, []).append(Path(name).name)
+    return groups
+
+
+def _input_of(preprocessing: Preprocessing) -> Prepare:
+    """What a network is fed, before the normalisation that only shifts and scales it.
+
+    Windows that coincide are computed once but stand for as many as the card says: the network judges each by
+    itself and their average is the same, so they are put back here.
+    """
+    import numpy as np
+
+    mean, std = np.array(preprocessing.mean), np.array(preprocessing.std)
+
+    def prepare(artwork: Artwork) -> NDArray[np.uint8]:
+        normalised = preprocessing.tensor(artwork.image).permute(0, 2, 3, 1).numpy()
+        fed: NDArray[np.uint8] = np.rint((normalised * std + mean) * 255).astype(np.uint8)
+        return np.resize(fed, (preprocessing.windows, *fed.shape[1:]))
+
+    return prepare
+
+
+def _findings(report: LeakReport) -> Table:
+    grid = Table("split or feature alone", "AUC")
+    for split, auc in report.by_split.items():
+        grid.add_row(f"{split}, all features", str(auc))
+    for feature, value in report.alone.items():
+        grid.add_row(f"{report.judged_on}, {feature}", f"{value:.3f}")
+    return grid

@@ -16,8 +16,8 @@ from core.images import encode_jpeg
 from core.pdf import FAMILY, Paper
 from core.provenance.evidence import Evidence
 from core.review.rulings import Ruling
-from core.review.wording import TITLES, meaning, not_looked_at, rate, written
 from core.verdict import Verdict
+from core.wording import TITLES, meaning, not_looked_at, rate, written
 
 NAMES: Final = 52
 """Width of the names of facts, in mm."""

@@ -4,7 +4,7 @@ import streamlit as st
 
 from core.errors import VersoError
 from core.provenance.trust import VARIABLE
-from core.review.wording import reach
+from core.wording import reach
 from dashboard.parts.escaping import escaped
 from dashboard.parts.model_figures import lead
 from dashboard.resources import shared_detector

@@ -3,7 +3,7 @@
 import pandas as pd
 import streamlit as st
 
-from core.review.wording import TITLES, written
+from core.wording import TITLES, written
 from dashboard.review_desk import Desk, Item, Reviewed
 
 ROW_HEIGHT = 35

@@ -11,8 +11,8 @@ import streamlit as st
 from core.audit.store.records import Audit, Row
 from core.errors import VersoError
 from core.review.choices import Offer, offers
-from core.review.wording import TITLES, written
 from core.verdict import Label, Thresholds, Verdict
+from core.wording import TITLES, written
 from dashboard.audit_desk import AUDIT, POSITION, of_audit, store, thumbnail
 from dashboard.parts.error_sentence import error_sentence
 from dashboard.parts.escaping import escaped

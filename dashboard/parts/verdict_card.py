@@ -5,8 +5,8 @@ import html
 import streamlit as st
 
 from core.detectors.card import Card
-from core.review.wording import TITLES, meaning, not_looked_at, written
 from core.verdict import Label, Verdict
+from core.wording import TITLES, meaning, not_looked_at, written
 
 # Okabe and Ito's blue and vermilion: told apart by colour-blind readers, and readable on both themes.
 COLOURS = {Label.AI: "#d55e00", Label.HUMAN: "#0a78b8", Label.INCONCLUSIVE: "#8a8a86"}

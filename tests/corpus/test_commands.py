@@ -3,15 +3,10 @@
 import shutil
 from typing import get_args
 
-import numpy as np
 import pytest
-import torch
 from typer.testing import CliRunner
 
-from core import images as door
 from core.corpus import cache, commands, manifest, splits, stats
-from core.detectors import store
-from core.detectors.preprocessing import Preprocessing
 from core.errors import CorpusError
 from tests.corpus.conftest import draw
 
@@ -173,55 +168,6 @@ def test_figures_are_written_as_pages(listed, computer):
     assert corpus("stats", listed.path, "--figures", computer / "figures").exit_code == 0
     pages = {path.stem for path in (computer / "figures").glob("*.html")}
     assert pages == set(stats.FIGURES)
-
-
-class Card:
-    """As much of a model's card as the alarm needs."""
-
-    preprocessing = Preprocessing(short_side=32, window=32, uniform_side=40)
-
-
-def leaking(write_images):
-    rows = []
-    for split in ("train", "val"):
-        for _ in range(40):
-            for label in ("human", "ai"):
-                kind = "PNG" if label == "ai" else "JPEG"
-                data = draw(len(rows), image_format=kind)
-                rows.append((data, {"split": split, "label": label, "original_format": kind}))
-    return write_images(rows)
-
-
-def test_the_alarm_rings_on_the_files_and_is_silent_on_what_the_model_is_fed(write_images, monkeypatch):
-    monkeypatch.setattr(store, "load_card", lambda _: Card())
-    result = corpus("leaks", leaking(write_images).path)
-    assert result.exit_code == 0, result.output
-    assert "The leak alarm rings on the originals" in result.stdout
-    assert "The leak alarm rings on the files as they are" in result.stdout
-    assert "The leak alarm is silent on what the detector is fed" in result.stdout
-
-
-def test_the_exit_code_is_1_when_it_rings_on_what_the_model_is_fed(write_images, monkeypatch):
-    monkeypatch.setattr(store, "load_card", lambda _: Card())
-    monkeypatch.setattr(commands, "_input_of", lambda _: _marked)
-    result = corpus("leaks", leaking(write_images).path)
-    assert result.exit_code == 1
-    assert "The leak alarm rings on what the detector is fed" in result.stdout
-
-
-def _marked(artwork):
-    """One row of pixels more for what came as PNG."""
-    return np.zeros((1, 33 if artwork.format == "PNG" else 32, 32, 3), np.uint8)
-
-
-def test_the_model_is_fed_what_its_transform_gives():
-    preprocessing = Preprocessing(short_side=32, window=32, uniform_side=40)
-    artwork = door.open(draw(1))
-    fed = commands._input_of(preprocessing)(artwork)
-    assert fed.shape == (1, 32, 32, 3)
-    assert fed.dtype == np.uint8
-    again = preprocessing.normalize(torch.from_numpy(fed).permute(0, 3, 1, 2))
-    assert np.allclose(again.numpy(), preprocessing.tensor(artwork.image).numpy(), atol=1e-5)
 
 
 def test_fetching_is_offered_beside_the_other_verbs():

@@ -12,7 +12,7 @@ from core.audit.report.content import EXPECT, FOR_EXPERTS, LIMITS, METHOD, Conte
 from core.audit.shots import RULE, Shots, disagree, tally
 from core.audit.store.records import Audit, ItemState, Row
 from core.provenance.evidence import Says
-from core.review.wording import reach
+from core.wording import reach
 
 if TYPE_CHECKING:
     from core.detectors.card import Interval

@@ -2,8 +2,8 @@
 
 import pytest
 
-from core.review.wording import Written, not_looked_at, reach, written
 from core.verdict import Thresholds, decide
+from core.wording import Written, not_looked_at, reach, written
 from tests.cards import head_card, network_card
 
 
