@@ -92,7 +92,7 @@ def test_an_audit_of_a_zip_from_its_start_to_a_ruling(auditing, page, drawings, 
     assert f"{name}," in table
     assert table.count("override,Ada,") == 1
 
-    page.get_by_role("link", name="All audits").click()
+    page.get_by_role("button", name="All audits").click()
     expect(page.get_by_text("Select an audit to open it.")).to_be_visible(timeout=WAIT)
     page.wait_for_timeout(1000)
     expect_whole(page)
