@@ -67,14 +67,15 @@ def validation_features(
 class FrozenBody:
     """A body that does not learn, what it is shown, and the two folders that remember its features.
 
-    `contents` are the sha256 of the training pictures' files.
+    `train_keys` and `val_keys` say under which keys the features of the pictures are remembered.
     """
 
     body: nn.Module
     recipe: Recipe
     train: list[Example]
-    contents: list[str]
+    train_keys: list[str]
     val: list[Example]
+    val_keys: list[str]
     compute: Compute
     workers: int
     augmented: Path
@@ -100,8 +101,9 @@ class FrozenBody:
             body_of(network),
             recipe,
             train,
-            _contents(train),
+            [f"{each.number}:{_content(each)}" for each in train],
             val,
+            [_content(each) for each in val],
             compute,
             workers,
             augmented=folder / _digest([*seen_by, *steps, str(recipe.seed)]),
@@ -127,10 +129,7 @@ class FrozenBody:
                 with torch.inference_mode():
                     yield pooled(self.body, pictures, self.compute)
 
-        keys = [
-            f"{example.number}:{content}" for example, content in zip(self.train, self.contents, strict=True)
-        ]
-        return _remembered(self.augmented / f"epoch-{epoch}.npz", keys, found, progress)
+        return _remembered(self.augmented / f"epoch-{epoch}.npz", self.train_keys, found, progress)
 
     def of_validation(self) -> Features:
         """Return the features of the validation pictures: float32 `[N, 512]`, in their order.
@@ -143,7 +142,7 @@ class FrozenBody:
             asked = [self.val[row] for row in rows]
             return validation_features(self.body, self.recipe.preprocessing, asked, self.compute)
 
-        return _remembered(self.plain / "plain.npz", _contents(self.val), found)
+        return _remembered(self.plain / "plain.npz", self.val_keys, found)
 
 
 def _remembered(
@@ -187,8 +186,8 @@ def _write(path: Path, known: dict[str, Features]) -> None:
         atomic.write(path, buffer.getvalue())
 
 
-def _contents(examples: list[Example]) -> list[str]:
-    return [hashlib.sha256(example.path.read_bytes()).hexdigest() for example in examples]
+def _content(example: Example) -> str:
+    return hashlib.sha256(example.path.read_bytes()).hexdigest()
 
 
 def _digest(parts: list[str]) -> str:
