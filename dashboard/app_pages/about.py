@@ -5,6 +5,7 @@ import streamlit as st
 from core.errors import VersoError
 from core.provenance.trust import VARIABLE
 from core.wording import reach
+from dashboard.parts.error_sentence import error_sentence
 from dashboard.parts.escaping import escaped
 from dashboard.parts.model_figures import lead
 from dashboard.resources import shared_detector
@@ -12,7 +13,7 @@ from dashboard.resources import shared_detector
 try:
     card = shared_detector().card
 except VersoError as error:
-    st.error(escaped(str(error)), icon=":material/error:")
+    error_sentence(error)
     st.stop()
 
 st.title("About Verso", anchor=False)

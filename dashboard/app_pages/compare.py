@@ -13,6 +13,7 @@ from dashboard.parts.comparison_chooser import KEYS, Asked, comparison_chooser
 from dashboard.parts.comparison_curves import comparison_curves
 from dashboard.parts.confusion_matrices import CELL, WORDS, confusion_matrices
 from dashboard.parts.disagreement_view import EXPLAINED, LIST, disagreement_view
+from dashboard.parts.error_sentence import error_sentence
 from dashboard.parts.escaping import escaped
 from dashboard.parts.figure_download import FORMAT, csv_button
 from dashboard.parts.figure_table import figure_table, pair_tables, sentences_view
@@ -107,7 +108,7 @@ def robustness(asked: Asked, rules: Rules) -> None:
     try:
         robustness_curves(after_conditions(asked.models, asked.selection), rules)
     except VersoError as error:
-        st.error(escaped(str(error)), icon=":material/error:")
+        error_sentence(error)
 
 
 @st.fragment(run_every=1)
@@ -130,7 +131,7 @@ def judged(asked: Asked) -> Held | None:
     try:
         refused = work.outcome().refused
     except VersoError as error:
-        st.error(escaped(str(error)), icon=":material/error:")
+        error_sentence(error)
         st.button("Judge again", icon=":material/refresh:", on_click=forget, args=(work,))
         return None
     except Exception:
@@ -155,7 +156,7 @@ try:
         st.stop()
     shown = judged(wanted) if wanted.own else compared(wanted.models, wanted.selection)
 except VersoError as error:
-    st.error(escaped(str(error)), icon=":material/error:")
+    error_sentence(error)
     st.stop()
 if shown is not None:
     st.markdown(f"**{escaped(shown.joined.title)}**")

@@ -9,6 +9,7 @@ from core.errors import VersoError
 from core.images import FORMATS
 from dashboard.audit_desk import AUDIT
 from dashboard.parts.desk_overview import desk_overview
+from dashboard.parts.error_sentence import error_sentence
 from dashboard.parts.escaping import escaped
 from dashboard.parts.evidence_table import evidence_table
 from dashboard.parts.model_choice import model_choice
@@ -70,7 +71,7 @@ st.html(WRAPPED)
 try:
     detector = shared_detector(model_choice())
 except VersoError as error:
-    st.error(escaped(str(error)), icon=":material/error:")
+    error_sentence(error)
     st.stop()
 
 on_desk = desk()
@@ -84,7 +85,7 @@ if BACK in st.query_params:
 try:
     lay_what_is_asked_for(on_desk, st.query_params, detector.card.name)
 except VersoError as error:
-    st.error(escaped(str(error)), icon=":material/error:")
+    error_sentence(error)
 uploads = st.file_uploader(
     "Drop one or several pictures",
     accept_multiple_files=True,

@@ -18,7 +18,7 @@ from dashboard.audit_desk import (
     store,
     why_not_resumed,
 )
-from dashboard.parts.error_sentence import errors_told
+from dashboard.parts.error_sentence import error_sentence, errors_told
 from dashboard.parts.escaping import escaped
 
 SAYS = {
@@ -73,7 +73,7 @@ def _how_far(audit_id: str, drawn: str) -> None:
         figures(counts)
         _errors(now, counts)
     if now.request and now.request.failure:
-        st.error(escaped(now.request.failure), icon=":material/error:")
+        error_sentence(now.request.failure)
     _buttons(now)
 
 
@@ -151,7 +151,7 @@ def _ask(now: Standing, wish: Wish) -> None:
     try:
         ask(now, wish)
     except VersoError as error:
-        st.error(escaped(str(error)), icon=":material/error:")
+        error_sentence(error)
     else:
         st.rerun()
 

@@ -10,7 +10,7 @@ from core.errors import TrustListError
 from core.provenance.evidence import Evidence, Says, Signer, Trust, strongest
 from core.provenance.trust import VARIABLE, trusted_signers
 from core.verdict import Label
-from dashboard.parts.escaping import escaped
+from dashboard.parts.error_sentence import error_sentence
 from dashboard.parts.verdict_card import COLOURS
 
 SPEAKS_FOR: Final = {Says.AI: "for AI", Says.HUMAN: "for human", Says.NEUTRAL: "for neither"}
@@ -73,7 +73,7 @@ def _how_to_verify() -> None:
     try:
         trusted_signers()
     except TrustListError as error:
-        st.error(escaped(str(error)), icon=":material/error:")
+        error_sentence(error)
     else:
         st.caption(HOW_TO_VERIFY)
 

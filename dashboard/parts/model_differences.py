@@ -10,6 +10,7 @@ import streamlit as st
 from core.detectors.library import Entry
 from core.errors import RecipeError
 from core.training.recipe_difference import Difference, differences
+from dashboard.parts.error_sentence import error_sentence
 from dashboard.parts.escaping import escaped
 from dashboard.parts.figure_download import as_csv
 
@@ -62,7 +63,7 @@ def model_differences(entry: Entry, entries: Sequence[Entry]) -> None:
     try:
         every = differences(entry.card, other.card, only_different=False)
     except RecipeError as error:
-        st.error(escaped(str(error)), icon=":material/error:")
+        error_sentence(error)
         return
     shown = [each for each in every if not only_different or each.first != each.second]
     apart = sum(each.first != each.second for each in every)

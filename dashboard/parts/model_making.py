@@ -10,6 +10,7 @@ from core.detectors.library import Entry
 from core.errors import VersoError
 from core.training.recipe_difference import declared, flat
 from dashboard.corpus_shelf import leak_findings, shown_corpus
+from dashboard.parts.error_sentence import error_sentence
 from dashboard.parts.escaping import escaped
 from dashboard.parts.training_curves import training_curves
 from dashboard.parts.verdict_card import STYLE
@@ -169,7 +170,7 @@ def _recipe(card: Card) -> None:
     try:
         fields = declared(card)
     except VersoError as error:
-        st.error(escaped(str(error)), icon=":material/error:")
+        error_sentence(error)
         return
     if not fields:
         st.caption(

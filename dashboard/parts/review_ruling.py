@@ -10,6 +10,7 @@ import streamlit as st
 from core.errors import VersoError
 from core.review.choices import Offer, offers
 from core.review.rulings import Ruling, as_csv
+from dashboard.parts.error_sentence import error_sentence
 from dashboard.parts.escaping import escaped
 from dashboard.parts.ruling_panel import NAME
 from dashboard.parts.saliency_view import Chosen
@@ -32,7 +33,7 @@ def review_ruling(item: Reviewed, chosen: Chosen) -> None:
     try:
         earlier = kept_rulings().of(item.id)
     except VersoError as error:
-        st.error(escaped(str(error)), icon=":material/error:")
+        error_sentence(error)
         return
     for ruling in earlier:
         st.markdown(_told(ruling, item))
@@ -81,7 +82,7 @@ def _buttons(item: Reviewed, chosen: Chosen) -> None:
         st.caption("Enter your name above the pictures to rule.")
     failed, why = st.session_state.pop(FAILED, ("", ""))
     if failed == item.id:
-        st.error(escaped(why), icon=":material/error:")
+        error_sentence(why)
 
 
 def _told(ruling: Ruling, item: Reviewed) -> str:

@@ -9,6 +9,7 @@ from core.detectors import store
 from core.errors import ModelError, VersoError
 from core.explain import Saliency, overlay
 from core.review.maps import METHOD_NAMES, TARGET_NAMES, shows, worth
+from dashboard.parts.error_sentence import error_sentence
 from dashboard.parts.escaping import escaped
 from dashboard.resources import detector_called
 from dashboard.review_desk import Reviewed, occluded
@@ -90,7 +91,7 @@ def _by_occlusion(item: Reviewed, target: str) -> Saliency | None:
     try:
         return occluded(item, target, detector_called, progress)
     except VersoError as error:
-        st.error(escaped(str(error)), icon=":material/error:")
+        error_sentence(error)
         return None
     finally:
         bar.empty()

@@ -12,6 +12,7 @@ from core.detectors.library import Entry
 from core.errors import TrainingError
 from core.training.history import read_history
 from dashboard.parts.corpus_figures import CONFIG, FONT_SIZE
+from dashboard.parts.error_sentence import error_sentence
 from dashboard.parts.escaping import escaped
 from dashboard.parts.figure_download import as_csv
 
@@ -57,7 +58,7 @@ def training_curves(entry: Entry) -> None:
     try:
         history = read_history(entry.folder)
     except TrainingError as error:
-        st.error(escaped(str(error)), icon=":material/error:")
+        error_sentence(error)
         return
     if entry.card is None or history is None:
         st.caption(
