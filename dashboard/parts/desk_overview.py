@@ -27,10 +27,8 @@ def desk_overview(desk: Desk) -> None:
 
 def _row(item: Item) -> dict[str, str]:
     if isinstance(item, Reviewed):
-        verdict = item.verdict
-        told = TITLES[verdict.label], written(verdict).p_ai, verdict.model
+        told = TITLES[item.verdict.label], written(item.verdict).p_ai, item.verdict.model
     else:
         told = "not readable", "", ""
-    return dict(
-        zip(("picture", "verdict", "probability of AI", "judged by"), (item.name, *told), strict=True)
-    )
+    verdict, p_ai, model = told
+    return {"verdict": verdict, "probability of AI": p_ai, "picture": item.name, "judged by": model}
