@@ -1,4 +1,4 @@
-"""Chooses when a cascade asks its thorough model, from what both models said of `val`."""
+"""Chooses when a cascade asks its thorough model, from what both models' recipes said of works they never saw."""
 
 from __future__ import annotations
 
@@ -10,17 +10,18 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from core.corpus.manifest import Manifest
 from core.detectors.card import CLASSES, Band, Card, Initialisation, Weights, read_card, write_card
 from core.detectors.cascade import AS_THE_STAGE_SAYS, FAMILY, STAGES_FILE, Stages, identity, write_stages
 from core.detectors.store import find_model, is_loadable
 from core.errors import TrainingError
-from core.evaluation.predictions import read_predictions
+from core.training.held_out_margins import read_held_out
 from core.training.provenance import code_commit
 from core.verdict import Label, Thresholds
 
-CHOSEN_ON = "val"
+CHOSEN_ON = "works whose families and sources both models' recipes had not seen"
 MAX_DIFFERENT = 0.01
-"""Largest share of the images of `CHOSEN_ON` whose verdict may differ from the thorough model's."""
+"""Largest share of the works of `CHOSEN_ON` whose verdict may differ from the thorough model's."""
 THOROUGH = "verso"
 FAST = ("verso-fast", "resnet18-finetune")
 """Fast models, the first that can judge on this computer is taken."""
@@ -61,9 +62,7 @@ def choose_cut_offs(
         TrainingError: if there are no images.
     """
     if not len(fast):
-        raise TrainingError(
-            "A cascade needs predictions of val to choose its cut-offs; run `evaluate` first."
-        )
+        raise TrainingError("A cascade needs works to choose its cut-offs on, and there are none.")
     said = np.array([band.label(p_ai) for p_ai in thorough])
     lows = np.unique(np.r_[0.0, fast[fast <= band.human_below], band.human_below])
     highs = np.unique(np.r_[1.0, fast[fast >= band.ai_above], band.ai_above])
@@ -101,21 +100,31 @@ def fast_model() -> str:
     )
 
 
-def fit_cascade(fast: str, thorough: str, output: Path) -> Choice:
-    """Choose the cut-offs from both models' predictions of `val`, and write card and stages into `output`.
+def fit_cascade(fast: str, thorough: str, corpus: Manifest, output: Path) -> Choice:
+    """Choose the cut-offs from both models' `held_out.csv`, and write card and stages into `output`.
+
+    What decides on `val` would flatter: there both models know the sources and agree more than elsewhere.
+
+    Args:
+        fast: the model that judges first.
+        thorough: the model it passes on to.
+        corpus: says which works were generated.
+        output: the cascade's folder, created if it is not there.
 
     Raises:
-        EvaluationError: if a model's predictions cannot be read.
         ModelError: if there is no such model.
-        TrainingError: if the two did not judge the same images.
+        TrainingError: if a model has no such predictions, or the two have none of the same works.
     """
     first, second = find_model(fast), find_model(thorough)
     of_fast, of_thorough = read_card(first), read_card(second)
-    joined = _val(first).merge(_val(second), on=["sha256", "label"], suffixes=("_fast", "_thorough"))
-    if not len(joined) == len(_val(first)) == len(_val(second)):
+    joined = (
+        _unseen(of_fast, first)
+        .merge(_unseen(of_thorough, second), on="sha256", suffixes=("_fast", "_thorough"))
+        .merge(corpus.frame[["sha256", "label"]], on="sha256")
+    )
+    if joined.empty:
         raise TrainingError(
-            f"'{fast}' and '{thorough}' did not judge the same images of {CHOSEN_ON}: run `python -m core evaluate` "
-            "on both."
+            f"'{fast}' and '{thorough}' held out none of the same works of {corpus.path}; train both on it."
         )
     choice = choose_cut_offs(
         joined["p_ai_fast"].to_numpy(),
@@ -137,9 +146,10 @@ def fit_cascade(fast: str, thorough: str, output: Path) -> Choice:
     return choice
 
 
-def _val(folder: Path) -> pd.DataFrame:
-    frame = read_predictions(folder)
-    return frame.loc[frame["split"] == CHOSEN_ON, ["sha256", "label", "p_ai"]]
+def _unseen(card: Card, folder: Path) -> pd.DataFrame:
+    """Return `sha256` and the calibrated `p_ai` of the works that were held out."""
+    frame = read_held_out(folder)
+    return frame[["sha256"]].assign(p_ai=card.calibration(frame["margin"].to_numpy()))
 
 
 def _card(fast: Card, thorough: Card, choice: Choice, weights: Weights, output: Path) -> Card:
@@ -159,7 +169,7 @@ def _card(fast: Card, thorough: Card, choice: Choice, weights: Weights, output: 
         thresholds=Band(
             human_below=thorough.thresholds.human_below,
             ai_above=thorough.thresholds.ai_above,
-            policy=f"those of {thorough.name}. {thorough.name} is asked about as few images of split {CHOSEN_ON} as "
+            policy=f"those of {thorough.name}. {thorough.name} is asked about as few of {choice.images} {CHOSEN_ON} as "
             f"possible such that at most {MAX_DIFFERENT:.0%} get another verdict than its, and no work by a person is "
             f"called ai unless {thorough.name} does: {choice.passed_on:.1%} are passed on, "
             f"{choice.different:.2%} differ",

@@ -21,13 +21,17 @@ def cascade(
         str | None, typer.Option(help="Judges first; by default verso-fast, else resnet18-finetune.")
     ] = None,
     thorough: Annotated[str, typer.Option(help="Judges what the fast one is not sure of.")] = "verso",
+    corpus: Annotated[Path, typer.Option(help="The manifest both were trained on.")] = Path(
+        "data/manifest.csv"
+    ),
 ) -> None:
-    """Make a model of two: choose from their predictions of val when the thorough one is asked."""
+    """Make a model of two: choose from what they said of works held out when the thorough one is asked."""
+    from core.corpus import manifest
     from core.training.cascade import fast_model, fit_cascade
 
-    choice = fit_cascade(fast or fast_model(), thorough, output)
+    choice = fit_cascade(fast or fast_model(), thorough, manifest.read(corpus), output)
     say(
-        f"Wrote {output}. Of {choice.images} images of val, {choice.passed_on:.1%} are passed on (fast p_ai from "
+        f"Wrote {output}. Of {choice.images} works held out, {choice.passed_on:.1%} are passed on (fast p_ai from "
         f"{choice.human_below:.6f} to {choice.ai_above:.6f}); {choice.different:.2%} get another verdict than "
         f"{thorough}'s, {choice.called_ai} of them 'ai'. Next: python -m core evaluate {output}"
     )

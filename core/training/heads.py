@@ -36,6 +36,7 @@ from core.detectors.pixel_models import PixelKNN, PixelSVM, by_columns
 from core.errors import TrainingError
 from core.evaluation.calibration import BandPolicy, choose_band, fit_platt
 from core.training.held_out import Fold, Rows, by_family_and_source
+from core.training.held_out_margins import write_held_out
 from core.training.provenance import code_commit, corpus_of
 from core.training.recipe import SVM, Boosting, Forest, HeadRecipe, LogisticHead, Neighbours, Tree
 from core.training.views import embed_augmented
@@ -211,6 +212,14 @@ def out_of_fold_margins(
     return margins
 
 
+def _parts(folds: Sequence[Fold], rows: int) -> Rows:
+    """Return the number of the fold, counted from 1, that held out each of so many rows."""
+    parts = np.zeros(rows, np.intp)
+    for number, fold in enumerate(folds, start=1):
+        parts[fold.held_out] = number
+    return parts
+
+
 def calibrate(margins: Margins, frame: pd.DataFrame) -> tuple[PlattScaling, Band]:
     """Fit calibration and band on out-of-fold margins of `frame`."""
     calibration = fit_platt(margins, frame["label"], fitted_on=CALIBRATED_ON)
@@ -260,9 +269,11 @@ def write_head(
     """
     frame, clean, views = gathered.frame, gathered.clean, gathered.views
     folds = by_family_and_source(frame, recipe.folds, recipe.seed)
-    calibration, band = calibrate(out_of_fold_margins(recipe, clean, frame, folds, views), frame)
+    margins = out_of_fold_margins(recipe, clean, frame, folds, views)
+    calibration, band = calibrate(margins, frame)
     pipeline = fit_on(recipe, clean, frame, np.flatnonzero(frame["split"] == "train"), views)
     output.mkdir(parents=True, exist_ok=True)
+    write_held_out(frame.assign(part=_parts(folds, len(frame)), margin=margins), output)
     card = Card(
         name=output.resolve().name,
         family=recipe.head.family,

@@ -30,14 +30,12 @@ from core.training.distillation import Targets
 from core.training.fit import Fitted, Progress, Workplace, fit
 from core.training.heads import seen_rows
 from core.training.held_out import Fold, by_family_and_source
+from core.training.held_out_margins import write_held_out
 from core.training.initial import initial_network
 from core.training.provenance import code_commit, corpus_of
 from core.training.recipe import HeldOut, Recipe
 
 HISTORY_FILE = "history.csv"
-HELD_OUT_FILE = "held_out.csv"
-"""What networks said of works whose families and sources they never saw: a row for each."""
-HELD_OUT_COLUMNS = ("sha256", "part", "margin")
 CALIBRATION_SPLIT = "val"
 
 
@@ -83,7 +81,7 @@ def train(
     else:
         found = _held_out(at, seen, parts, output)
         card = _calibrated(card, found["margin"].to_numpy(), found, recipe.held_out.describe())
-        atomic.write(output / HELD_OUT_FILE, found[list(HELD_OUT_COLUMNS)].to_csv(index=False).encode())
+        write_held_out(found, output)
     write_card(card, output)
     for folder in (output, *_part_folders(output, parts)):
         (folder / CHECKPOINT_FILE).unlink(missing_ok=True)

@@ -1,16 +1,21 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.special import logit
 from typer.testing import CliRunner
 
 from core import cli
+from core.corpus.manifest import Manifest
 from core.detectors.card import read_card
 from core.detectors.cascade import read_stages
 from core.errors import TrainingError
 from core.evaluation.predictions import write_predictions
 from core.training.cascade import choose_cut_offs, fit_cascade
+from core.training.held_out_margins import write_held_out
 from core.verdict import Thresholds
 from tests.cards import lay, network_card
 
@@ -52,45 +57,69 @@ def test_the_fast_model_may_call_generated_what_the_thorough_one_leaves_open():
     assert (choice.passed_on, choice.called_ai) == (0, 1)
 
 
-def test_no_predictions_no_cut_offs():
-    with pytest.raises(TrainingError, match="run `evaluate` first"):
+def test_no_works_no_cut_offs():
+    with pytest.raises(TrainingError, match="there are none"):
         choose_cut_offs(np.empty(0), np.empty(0), np.empty(0, bool), BAND)
 
 
-def predictions(val: np.ndarray, test: np.ndarray) -> pd.DataFrame:
-    p_ai = np.r_[val, test]
-    rows = len(p_ai)
-    return pd.DataFrame(
-        {
-            "sha256": [f"{number:064x}" for number in range(rows)],
-            "split": ["val"] * len(val) + ["test"] * len(test),
-            "label": ["ai" if number % COUNT >= COUNT // 2 else "human" for number in range(rows)],
-            "generator": "",
-            "source": "drawn",
-            "p_ai": p_ai,
-        }
-    )
+def numbered(count: int) -> list[str]:
+    return [f"{number:064x}" for number in range(count)]
+
+
+@pytest.fixture
+def corpus():
+    """A manifest of works by persons and as many generated ones."""
+    labels = ["human" if number < COUNT // 2 else "ai" for number in range(COUNT)]
+    frame = pd.DataFrame({"sha256": numbered(COUNT), "label": labels})
+    return Manifest(frame=frame, version="0" * 64, path=Path("works.csv"))
+
+
+def hold_out(folder: Path, p_ai: np.ndarray) -> None:
+    """Lay down that a model gave the first works `p_ai` when it had not seen them."""
+    calibration = read_card(folder).calibration
+    margins = (logit(p_ai) - calibration.intercept) / calibration.slope
+    write_held_out(pd.DataFrame({"sha256": numbered(len(p_ai)), "part": 1, "margin": margins}), folder)
 
 
 @pytest.fixture
 def two(tmp_path, monkeypatch):
-    """Two models that agree on val."""
+    """Two models that agree on works held out."""
     monkeypatch.setenv("VERSO_MODELS", str(tmp_path))
     fast, thorough, _ = agreeing()
     for name, p_ai in (("quick", fast), ("slow", thorough)):
-        write_predictions(predictions(p_ai, p_ai), lay(network_card(name), tmp_path))
+        hold_out(lay(network_card(name), tmp_path), p_ai)
     return tmp_path
 
 
-def test_test_images_choose_nothing(two):
-    before = fit_cascade("quick", "slow", two / "pair")
+def test_cut_offs_are_chosen_by_calibrated_probabilities_of_the_works_both_held_out(two, corpus):
     fast, thorough, _ = agreeing()
-    write_predictions(predictions(thorough, 1 - fast), two / "slow")
-    assert fit_cascade("quick", "slow", two / "pair") == before
+    hold_out(two / "slow", thorough[:-20])
+    choice = fit_cascade("quick", "slow", corpus, two / "pair")
+    assert choice.images == COUNT - 20
+    assert (choice.passed_on, choice.different) == (0, 0)
+    hold_out(two / "slow", 1 - fast)
+    assert fit_cascade("quick", "slow", corpus, two / "pair").passed_on > 0.9
 
 
-def test_the_card_names_both_models_and_has_the_thorough_ones_band(two):
-    fit_cascade("quick", "slow", two / "pair")
+def test_what_a_model_said_of_pictures_it_knew_chooses_nothing(two, corpus):
+    before = fit_cascade("quick", "slow", corpus, two / "pair")
+    _, thorough, _ = agreeing()
+    frame = pd.DataFrame(
+        {
+            "sha256": numbered(COUNT),
+            "split": ["val", "test"] * (COUNT // 2),
+            "label": corpus.frame["label"],
+            "generator": "",
+            "source": "drawn",
+            "p_ai": 1 - thorough,
+        }
+    )
+    write_predictions(frame, two / "slow")
+    assert fit_cascade("quick", "slow", corpus, two / "pair") == before
+
+
+def test_the_card_names_both_models_and_has_the_thorough_ones_band(two, corpus):
+    fit_cascade("quick", "slow", corpus, two / "pair")
     card = read_card(two / "pair")
     stages = read_stages(card, two / "pair")
     assert (stages.fast, stages.thorough) == ("quick", "slow")
@@ -98,15 +127,37 @@ def test_the_card_names_both_models_and_has_the_thorough_ones_band(two):
     assert f"{stages.human_below:.6f} to {stages.ai_above:.6f}" in card.summary
 
 
-def test_models_that_judged_other_images_are_refused(two):
-    fast = agreeing()[0]
-    write_predictions(predictions(fast[:-1], fast), two / "slow")
-    with pytest.raises(TrainingError, match="did not judge the same images of val"):
-        fit_cascade("quick", "slow", two / "pair")
+def test_models_that_held_out_other_works_are_refused(two, corpus):
+    other = pd.DataFrame({"sha256": ["f" * 64], "part": [1], "margin": [0.5]})
+    write_held_out(other, two / "slow")
+    with pytest.raises(TrainingError, match=r"held out none of the same works of works\.csv"):
+        fit_cascade("quick", "slow", corpus, two / "pair")
 
 
-def test_the_command_says_what_is_passed_on(two):
+def test_a_model_calibrated_on_nothing_held_out_is_refused(two, corpus):
+    (two / "quick" / "held_out.csv").unlink()
+    with pytest.raises(TrainingError, match="'quick' was calibrated on nothing held out; train it again"):
+        fit_cascade("quick", "slow", corpus, two / "pair")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "sha256,part\na,1\n",
+        "sha256,part,margin\na,1,low\n",
+        "sha256,part,margin\na,1,0.5\na,2,0.5\n",
+        "",
+    ],
+)
+def test_a_damaged_file_of_works_held_out_is_named(two, corpus, text):
+    (two / "quick" / "held_out.csv").write_text(text)
+    with pytest.raises(TrainingError, match=r"held_out\.csv .*restore it or train again"):
+        fit_cascade("quick", "slow", corpus, two / "pair")
+
+
+def test_the_command_says_what_is_passed_on(two, corpus, monkeypatch):
+    monkeypatch.setattr("core.corpus.manifest.read", lambda _: corpus)
     options = ["cascade", "--fast", "quick", "--thorough", "slow", "--output", str(two / "pair")]
     result = CliRunner().invoke(cli.app, options)
     assert result.exit_code == 0
-    assert "0.0% are passed on" in " ".join(result.output.split())
+    assert "Of 200 works held out, 0.0% are passed on" in " ".join(result.output.split())

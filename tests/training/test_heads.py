@@ -22,11 +22,13 @@ from core.detectors.features import EncoderFeatures, ForensicFeatures
 from core.detectors.judging import judge
 from core.detectors.store import load_detector
 from core.errors import EncoderError, EncoderWarning, ModelError, RecipeError, TrainingError
+from core.evaluation.calibration import fit_platt
 from core.evaluation.predictions import read_predictions
 from core.explain import grad_cam
 from core.training.experiments import cross_validate
 from core.training.heads import fit_head, fit_on, gather, out_of_fold_margins, seen_rows
-from core.training.held_out import Fold
+from core.training.held_out import Fold, by_family_and_source
+from core.training.held_out_margins import read_held_out
 from core.training.recipe import load_recipe
 from tests.commands import invoke, run_cli
 from tests.encoders import FORENSIC, HEAD_RECIPE, HEADS, PIXELS, SIZE, head_recipes, save_tiny_encoder
@@ -65,6 +67,18 @@ def test_every_family_is_trained_and_judges_what_it_never_saw(studio, tmp_path, 
     paths = ImageCache(studio.folder, [studio.folder]).paths(rows["sha256"])
     p_ai = detector.predict([images.open(path) for path in paths])
     assert roc_auc_score(rows["label"] == "ai", p_ai) > 0.9  # pale pictures are easily told apart
+
+
+def test_what_heads_said_of_works_held_out_is_kept(svm, studio):
+    said = read_held_out(svm)
+    seen = seen_rows(manifest.read(studio.manifest))
+    recipe = load_recipe(str(studio.recipes["svm"]))
+    for number, fold in enumerate(by_family_and_source(seen, recipe.folds, recipe.seed), start=1):
+        assert set(said["sha256"][said["part"] == number]) == set(seen["sha256"].iloc[fold.held_out])
+    calibration = read_card(svm).calibration
+    assert fit_platt(
+        said["margin"].to_numpy(), seen.set_index("sha256").loc[said["sha256"], "label"], fitted_on="them"
+    ).slope == pytest.approx(calibration.slope, rel=1e-4)
 
 
 def test_evaluate_puts_figures_on_the_card(svm):
