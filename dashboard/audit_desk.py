@@ -17,7 +17,7 @@ from core.audit.inputs.address import Input
 from core.audit.inputs.listing import Source
 from core.audit.inputs.roots import Roots
 from core.audit.inputs.sources import sources_of
-from core.audit.lifecycle import NOTE, hold_every_ruling, is_run, write_files
+from core.audit.lifecycle import NOTE, are_up_to_date, is_run, write_files
 from core.audit.pictures import input_sources, picture_bytes
 from core.audit.queue import PICTURES, UPLOADS, Queue, Request, Wish
 from core.audit.store.audits import AuditStore
@@ -51,7 +51,17 @@ class Standing:
     audit: Audit | None
 
     @property
+    def name(self) -> str:
+        """What its owner calls it, or ""."""
+        return self.audit.name if self.audit else self.request.name if self.request else ""
+
+    @property
     def title(self) -> str:
+        """What it is called, or else what was put in."""
+        return self.name or self.put_in
+
+    @property
+    def put_in(self) -> str:
         """What was put in, in a few words."""
         inputs = [Path(path) for path in self.request.inputs] if self.request else self.audit_inputs
         names = ["uploaded files" if _is_of_uploads(path) else path.name for path in inputs]
@@ -174,6 +184,34 @@ def ask(what: Standing, wish: Wish) -> None:
         store().set_state(what.id, State.CANCELLED)
 
 
+def rename(what: Standing, name: str) -> None:
+    """Call an audit `name`, or nothing.
+
+    Raises:
+        StoreError: the database does not take it.
+    """
+    if what.request is not None:
+        queue().rename(what.id, name)
+    if what.audit is not None:
+        store().rename(what.id, name)
+
+
+def has_uploads(what: Standing) -> bool:
+    """Whether files lie on this server that were uploaded for an audit."""
+    return what.request is not None and bool(queue().uploads(what.id))
+
+
+def remove_uploads(what: Standing) -> None:
+    """Remove the files that were uploaded for an audit which has ended; everything found about them stays.
+
+    Raises:
+        OutputError: the disk does not let them go.
+    """
+    queue().remove_uploads(what.id)
+    _sources.clear()
+    thumbnail.clear()
+
+
 def results(audit: Audit) -> ResultPages:
     """Return the results of an audit, a page at a time."""
     return store().results(audit)
@@ -197,7 +235,7 @@ def fresh_bytes(audit: Audit, name: str) -> bytes:
     path = kept_file(audit, name)
     path.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(path.parent / ".files.lock"):
-        if not path.is_file() or not hold_every_ruling(store(), audit, path.parent):
+        if not path.is_file() or not are_up_to_date(store(), audit, path.parent):
             write_files(store(), audit, path.parent, _reachable(audit.id))
         return path.read_bytes()
 

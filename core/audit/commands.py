@@ -38,6 +38,7 @@ def audit(
     output: Annotated[Path, typer.Option(help="The folder for the results.", file_okay=False)],
     *,
     model: Annotated[str | None, typer.Option(help="A model's name or folder.")] = None,
+    name: Annotated[str, typer.Option(help="What to call the audit, in its reports and on the page.")] = "",
     resume: Annotated[bool, typer.Option("--resume", help="Go on where an audit stopped.")] = False,
     workers: Annotated[
         int | None,
@@ -62,7 +63,7 @@ def audit(
         from core.audit.store.records import State
 
         named = tuple(input_of(text) for text in inputs)
-        order = Order(named, output, model, resume, workers, engine=engine)
+        order = Order(named, output, model, resume, workers, engine=engine, name=name)
         with interruptible() as check, AuditStore.open() as store, progress_bar() as bar:
             task = bar.add_task("preparing", total=None)
 

@@ -35,8 +35,8 @@ from core.errors import AuditError, OutputError
 
 NOTE = "audit.json"
 LOCK = ".audit.lock"
-RULINGS = ".newest-ruling"
-"""Which ruling was the newest when the files beside it were written."""
+STATE = ".written-of"
+"""What the audit was called and which ruling was the newest when the files beside it were written."""
 WISHES = (State.PAUSING, State.CANCELLING)
 
 
@@ -45,7 +45,8 @@ class Order:
     """What a user asks for: the inputs, the folder for the results, the model (None: the default, or the resumed one's).
 
     `workers` is how many threads, or processes of a Ray cluster, read and judge; None is one a core. `audit_id` is for
-    a new audit; None makes one. An audit may be resumed by another engine than the one it was begun with.
+    a new audit; None makes one. `name` is what to call it, "" leaves its name. An audit may be resumed by another engine
+    than the one it was begun with.
     """
 
     inputs: tuple[Input, ...]
@@ -55,6 +56,7 @@ class Order:
     workers: int | None = None
     audit_id: str | None = None
     engine: Engine = Engine.LOCAL
+    name: str = ""
 
 
 @dataclass(frozen=True)
@@ -101,6 +103,8 @@ def carry_out(
         audit = known or _begun(order, store, audit_id, name, configuration)
         if known:
             _check_same(known, order, configuration)
+            if order.name:
+                store.rename(audit.id, order.name)
         if not _prepare(order, store, audit, sources, watcher) or not _run(
             order, store, audit, sources, detector, watcher
         ):
@@ -155,21 +159,26 @@ def write_files(store: AuditStore, audit: Audit, folder: Path, sources: Sequence
     """
     from core.audit.report.reports import write_reports  # noqa: PLC0415  (its libraries: only at the end)
 
-    newest = store.results(audit).newest_ruling()  # those made from now on may be missing
-    (folder / RULINGS).unlink(missing_ok=True)
+    audit = store.find(audit.id) or audit
+    written = _state(store, audit)  # rulings and names given from now on may be missing
+    (folder / STATE).unlink(missing_ok=True)
     if audit.state is not State.FINISHED:
         store.set_look_alikes(audit.id, groups_of(*store.looks(audit.id)))
     write_results(store, audit, folder)
     write_reports(store, audit, folder, sources)
-    atomic.write(folder / RULINGS, str(newest).encode())
+    atomic.write(folder / STATE, written)
 
 
-def hold_every_ruling(store: AuditStore, audit: Audit, folder: Path) -> bool:
-    """Whether the files that `write_files` left in `folder` are whole and hold every ruling made until now."""
+def are_up_to_date(store: AuditStore, audit: Audit, folder: Path) -> bool:
+    """Whether the files that `write_files` left in `folder` are whole, hold every ruling made until now, and the audit's name."""
     try:
-        return int((folder / RULINGS).read_text("ascii")) == store.results(audit).newest_ruling()
-    except (FileNotFoundError, ValueError):
+        return (folder / STATE).read_bytes() == _state(store, audit)
+    except FileNotFoundError:
         return False
+
+
+def _state(store: AuditStore, audit: Audit) -> bytes:
+    return f"{store.results(audit).newest_ruling()} {audit.name}".encode()
 
 
 def _sources_left(audit: Audit) -> Sequence[Source]:
@@ -281,6 +290,7 @@ def _begun(
         model=model or configuration.model,
         configuration=configuration,
         output=order.output.absolute(),
+        name=order.name,
     )
     note = json.dumps({"audit": audit_id, "database": store.address})
     atomic.write(order.output / NOTE, note.encode())

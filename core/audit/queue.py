@@ -54,7 +54,7 @@ class Request:
     """An audit as it was asked for; `asked` is when (seconds since 1970), `failure` a sentence if it could not go on.
 
     `output` is the folder of an audit begun on the command line, "" for one whose results lie with its request.
-    `deaths` counts how often the worker died with it since `done` files were done.
+    `deaths` counts how often the worker died with it since `done` files were done. `name` is what to call it, or "".
     """
 
     id: str
@@ -66,6 +66,7 @@ class Request:
     output: str = ""
     deaths: int = 0
     done: int = 0
+    name: str = ""
 
 
 @dataclass(frozen=True)
@@ -154,14 +155,30 @@ class Queue:
         if self.find(audit_id) is None:
             shutil.rmtree(self.folder(audit_id), ignore_errors=True)
 
+    def remove_uploads(self, audit_id: str) -> None:
+        """Remove the files that were uploaded for an audit; its request and results stay.
+
+        Raises:
+            OutputError: the disk does not let them go.
+        """
+        folder = self.folder(audit_id) / UPLOADS
+        try:
+            shutil.rmtree(folder)
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise OutputError(
+                f"The uploads in {printable(str(folder))} cannot be removed ({error.strerror}): remove that folder yourself."
+            ) from error
+
     def discard_old(self) -> None:
         """Remove drafts older than `DRAFTS_KEPT`."""
         for folder in self.home.iterdir():
             if ID.fullmatch(folder.name) and time.time() - folder.stat().st_mtime > DRAFTS_KEPT:
                 self.discard(folder.name)
 
-    def ask(self, inputs: tuple[Path, ...], model: str, audit_id: str = "") -> str:
-        """Ask for an audit, of a draft if its id is given, and return its id.
+    def ask(self, inputs: tuple[Path, ...], model: str, audit_id: str = "", name: str = "") -> str:
+        """Ask for an audit, of a draft if its id is given, call it `name`, and return its id.
 
         Raises:
             AuditError: nothing is named, or an audit of this draft was asked for before.
@@ -173,7 +190,8 @@ class Queue:
                 "These files are an audit already: open it from the list of audits, or drop the files again for another."
             )
         audit_id = audit_id or uuid.uuid4().hex
-        self._write(Request(audit_id, tuple(str(path.absolute()) for path in inputs), model, time.time()))
+        paths = tuple(str(path.absolute()) for path in inputs)
+        self._write(Request(audit_id, paths, model, time.time(), name=name))
         return audit_id
 
     def why_not_adopted(self, audit: Audit) -> str:
@@ -234,6 +252,10 @@ class Queue:
         """Ask something else of an audit; asking it to run again takes its failure away."""
         again = {"asked": time.time(), "deaths": 0} if wish is Wish.RUN else {}
         self._change(audit_id, wish=wish, failure="", **again)
+
+    def rename(self, audit_id: str, name: str) -> None:
+        """Call an audit something else, or nothing."""
+        self._change(audit_id, name=name)
 
     def fail(self, audit_id: str, why: str) -> None:
         """Note why an audit cannot go on."""

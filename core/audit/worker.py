@@ -78,6 +78,7 @@ class Worker:
                 request.model,
                 resume=(folder / NOTE).exists(),
                 audit_id=request.id,
+                name=request.name,
             )
             carry_out(order, self._store, input_sources(self._queue, request), turn_of.watch)
         except TurnOverError:

@@ -4,6 +4,7 @@ import pandas as pd
 import streamlit as st
 
 from dashboard.audit_desk import AUDIT, Standing, keep_working, standing, standings, store
+from dashboard.parts.audit_keeping import audit_keeping
 from dashboard.parts.audit_queue import audit_queue
 from dashboard.parts.audit_results import distribution, downloads
 from dashboard.parts.audit_start import audit_start
@@ -38,7 +39,8 @@ def past_audits() -> None:
     frame = pd.DataFrame(
         [
             {
-                "inputs": each.title,
+                "name": each.name,
+                "inputs": each.put_in,
                 "state": each.state,
                 "model": each.model,
                 "files": each.audit.planned if each.audit else None,
@@ -78,10 +80,15 @@ def back_to_all() -> None:
 
 def one_audit(what: Standing) -> None:
     """Draw one audit."""
-    back_to_all()
+    line = st.container(horizontal=True, vertical_alignment="center")
+    with line:
+        back_to_all()
+        st.space("stretch")
+        audit_keeping(what)
     st.title(escaped(what.title), anchor=False)
+    inputs = f"{escaped(what.put_in)} · " if what.name else ""
     size = f" · {what.audit.planned:,} files" if what.audit and what.audit.planned is not None else ""
-    st.caption(f"Model {escaped(what.model)} · asked for {what.begun:%Y-%m-%d %H:%M} UTC{size}")
+    st.caption(f"{inputs}Model {escaped(what.model)} · asked for {what.begun:%Y-%m-%d %H:%M} UTC{size}")
     if what.state == "finished" and what.audit is not None:
         figures(store().counts(what.id))
     else:

@@ -9,6 +9,7 @@ from core.audit.inputs.roots import VARIABLE, Roots
 from core.audit.inputs.sources import sources_of
 from core.audit.worker import TURN
 from dashboard.audit_desk import AUDIT, queue
+from dashboard.parts.audit_keeping import new_name
 from dashboard.parts.model_choice import model_choice
 
 DRAFT: Final = "draft"
@@ -41,11 +42,12 @@ def audit_start() -> None:
     named = _folder()
     if inputs:
         _ready(draft, inputs)
+    name = new_name()
     line = st.container(horizontal=True, vertical_alignment="center")
     chosen = [*inputs, *([Path(named)] if named else [])]
     if line.button("Start the audit", type="primary", icon=":material/play_arrow:", disabled=not chosen):
         sources_of([Path(named)] if named else [], Roots.configured())  # says now what would be refused later
-        started = queue().ask(tuple(chosen), model, draft)
+        started = queue().ask(tuple(chosen), model, draft, name)
         st.query_params.clear()
         st.query_params[AUDIT] = started
         st.rerun()

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from core.audit.lifecycle import is_run
+from core.audit.lifecycle import is_run, write_again
 from core.audit.pictures import input_sources, picture_bytes
 from core.audit.queue import DRAFTS_KEPT, Queue, Wish
+from core.audit.store.audits import LONGEST_NAME
 from core.audit.store.pages import BINS, ODDITIES, QUEUE, RULINGS, Kind, Tally, Wanted
 from core.audit.store.records import Choice, State
 from core.audit.worker import Worker
@@ -307,3 +308,30 @@ def test_a_worker_ends_with_its_parent(queue, tmp_path):
     process = worker_of(queue, tmp_path, idle=600)
     process.stdin.close()
     assert process.wait(60) == 1
+
+
+@pytest.mark.usefixtures("stub")
+def test_a_name_given_while_an_audit_waits_stays_with_it(queue, worker, store, folder):
+    asked = queue.ask((folder,), "stub", name="first")
+    queue.rename(asked, "second")
+    finish(worker)
+    assert store.find(asked).name == "second"
+    store.rename(asked, "third " * 100)
+    assert len(store.find(asked).name) == LONGEST_NAME
+
+
+@pytest.mark.usefixtures("stub")
+def test_uploads_are_removed_and_what_was_found_stays(queue, worker, store, folder):
+    draft = queue.draft()
+    queue.spool(draft, "a.jpg", io.BytesIO((folder / "01.jpg").read_bytes()))
+    asked = queue.ask(tuple(queue.uploads(draft)), "stub", draft)
+    finish(worker)
+    queue.remove_uploads(asked)
+    queue.remove_uploads(asked)
+    assert queue.uploads(asked) == []
+    assert not list(queue.folder(asked).rglob("a.jpg"))
+    store.rule(asked, 0, Choice.UNSURE, name="Ada")
+    write_again(queue.folder(asked), store)
+    said = (queue.folder(asked) / "results.csv").read_bytes()
+    assert b"a.jpg" in said
+    assert b"unsure,Ada" in said

@@ -329,3 +329,34 @@ def test_beside_a_video_stands_how_it_is_judged_and_that_its_shots_disagree(desk
 def test_an_audit_that_is_not_here_is_a_sentence(desk):  # noqa: ARG001
     assert "There is no audit" in text_of(opened(audit="0" * 32))
     assert "no id of an audit" in text_of(opened(audit="../../etc"))
+
+
+def test_an_audit_is_called_as_it_was_named_and_can_be_renamed(finished, desk):
+    app = opened()
+    app.text_input(key="audit-folder").set_value(str(desk.find(finished).inputs[0])).run()
+    app.text_input(key="audit-new-name").set_value("Spring *competition*").run()
+    press(app, "Start the audit")
+    assert app.title[0].value == r"Spring \*competition\*"
+    asked = next(one for one in Queue.of_this_computer().all() if one.id != finished)
+    assert asked.name == "Spring *competition*"
+    app = opened(audit=finished)
+    app.text_input(key=f"audit-name-{finished}").set_value(" Autumn ")
+    press(app, "Save the name")
+    assert app.title[0].value == "Autumn"
+    assert desk.find(finished).name == "Autumn"
+    assert b"Report of the audit Autumn" in audit_desk.fresh_bytes(desk.find(finished), "report.html")
+    assert list(opened().dataframe[0].value["name"]) == ["Spring *competition*", "Autumn"]
+
+
+def test_uploads_of_an_audit_that_ended_are_removed_and_its_verdicts_stay(desk, stub, drawings):  # noqa: ARG001, F811
+    queue = Queue.of_this_computer()
+    draft = queue.draft()
+    queue.spool(draft, "a.png", io.BytesIO(drawings.file(drawings.painting())))
+    asked = queue.ask(tuple(queue.uploads(draft)), "stub", draft)
+    assert "Remove the uploaded files" not in [button.label for button in opened(audit=asked).button]
+    Worker(queue, desk).run(queue.find(asked))
+    app = press(opened(audit=asked), "Remove the uploaded files")
+    assert queue.uploads(asked) == []
+    assert "Remove the uploaded files" not in [button.label for button in app.button]
+    assert "1 of 1 not ruled yet" in text_of(app)
+    assert b"a.png" in audit_desk.fresh_bytes(desk.find(asked), "results.csv")

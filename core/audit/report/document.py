@@ -45,7 +45,7 @@ def write_document(
         thumbnails: JPEGs by the position of their file.
     """
     paper = Paper("landscape", datetime.fromisoformat(audit.created))
-    paper.say(title, 16, bold=True)
+    paper.say(paper.shown(title), 16, bold=True)
     for part in parts:
         paper.part(part.title)
         paper.set_font(FAMILY, size=8)

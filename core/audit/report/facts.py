@@ -53,11 +53,11 @@ class Section:
 
 
 def title_of(content: Content) -> str:
-    """Return the title of the report, which says how far an audit came that was stopped before its end."""
-    counts = content.counts
+    """Return the title of the report: what the audit is called, and how far it came if it was stopped before its end."""
+    counts, of = content.counts, f"the audit {content.audit.name}" if content.audit.name else "an audit"
     if not counts.waiting:
-        return "Report of an audit"
-    return f"Partial report of an audit: {counts.done} of {counts.total} different files examined"
+        return f"Report of {of}"
+    return f"Partial report of {of}: {counts.done} of {counts.total} different files examined"
 
 
 def sections(content: Content) -> tuple[Section, ...]:

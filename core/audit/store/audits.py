@@ -42,9 +42,11 @@ from core.audit.store.records import (
 )
 from core.audit.store.tables import audits, items, rulings
 from core.errors import AuditError
+from core.images import printable
 
 PAGE = 1_000
 """Rows fetched at once; no more are ever in memory."""
+LONGEST_NAME: Final = 120
 PLAN_COLUMNS = tuple(items.c[name] for name in Planned.__dataclass_fields__)
 
 
@@ -89,6 +91,7 @@ class AuditStore:
             "model": audit.model,
             "configuration": audit.configuration.write(),
             "output": _written(audit.output) if audit.output else None,
+            "name": _one_line(audit.name),
         }
         with writing(self._engine) as connection:
             connection.execute(insert(audits).values(row))
@@ -110,6 +113,11 @@ class AuditStore:
         """Note how far an audit is."""
         with writing(self._engine) as connection:
             connection.execute(update(audits).where(audits.c.id == audit_id).values(state=state))
+
+    def rename(self, audit_id: str, name: str) -> None:
+        """Note what an audit is called from now on, on one line of at most `LONGEST_NAME` characters; "" takes its name away."""
+        with writing(self._engine) as connection:
+            connection.execute(update(audits).where(audits.c.id == audit_id).values(name=_one_line(name)))
 
     def ask(self, audit_id: str, wish: Literal[State.PAUSING, State.CANCELLING]) -> None:
         """Ask whoever runs an audit to pause or to cancel it; it does so after what it has at hand.
@@ -363,6 +371,7 @@ class AuditStore:
                     configuration=Configuration.read(row.configuration),
                     planned=row.planned,
                     output=Path(_read(row.output)) if row.output else None,
+                    name=row.name,
                 )
                 for row in connection.execute(found)
             ]
@@ -371,6 +380,10 @@ class AuditStore:
 def now() -> str:
     """Return the time as the store keeps it: ISO 8601 in UTC, to the second."""
     return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def _one_line(name: str) -> str:
+    return printable(" ".join(name.split()))[:LONGEST_NAME]
 
 
 def _written(place: Input) -> str:

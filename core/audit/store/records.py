@@ -47,7 +47,7 @@ class Audit:
     """One audit. `inputs` and `output` are absolute, `model` is what the user called it, `created` ISO 8601 in UTC.
 
     `planned` counts the files of its plan, None until the plan is complete. `output` is the folder of its results, None
-    in audits of an earlier Verso.
+    in audits of an earlier Verso. `name` is what its owner calls it, or "".
     """
 
     id: str
@@ -58,6 +58,7 @@ class Audit:
     configuration: Configuration
     planned: int | None = None
     output: Path | None = None
+    name: str = ""
 
 
 @dataclass(frozen=True)

@@ -37,6 +37,7 @@ audits = Table(
     Column("model", Text, nullable=False),  # as the user named it
     Column("configuration", Text, nullable=False),  # JSON: what decides the results
     Column("planned", Integer),  # files in the plan, once it is complete
+    Column("name", Text, nullable=False, server_default=""),  # what its owner calls it, or ""
     Column("output", Text),  # percent-encoded folder of the results; none in audits of an earlier Verso
 )
 

@@ -24,7 +24,7 @@ from pypdf import PdfReader
 from core import images
 from core.audit.inputs.address import Address
 from core.audit.inputs.files import Files
-from core.audit.lifecycle import write_again
+from core.audit.lifecycle import Order, are_up_to_date, carry_out, write_again
 from core.audit.queue import Queue
 from core.audit.report import content, document, reports, thumbnails
 from core.audit.shots import RULE
@@ -406,3 +406,22 @@ def test_the_pdf_begins_with_the_gravest_and_leaves_out_the_others(
     write_again(out, store)
     assert listed(out) == list("674")
     assert "3 of 8 rows" in text_of(out / "report.pdf")
+
+
+def test_the_reports_carry_the_name_of_the_audit(stub, store, folder, tmp_path):
+    out = tmp_path / "out"
+    named = Order((folder,), out, stub.card.name, name="<b>Spring</b>\u202e\n competition")
+    audit_id = carry_out(named, store).audit_id
+    assert store.find(audit_id).name == "<b>Spring</b>\N{REPLACEMENT CHARACTER} competition"
+    page = (out / "report.html").read_text("utf-8")
+    assert (
+        "<h1>Report of the audit &lt;b&gt;Spring&lt;/b&gt;\N{REPLACEMENT CHARACTER} competition</h1>" in page
+    )
+    before = (out / "results.csv").read_bytes()
+    store.rename(audit_id, "Autumn")
+    assert not are_up_to_date(store, store.find(audit_id), out)
+    write_again(out, store)
+    assert are_up_to_date(store, store.find(audit_id), out)
+    assert "Report of the audit Autumn" in text_of(out / "report.pdf")
+    assert openpyxl.load_workbook(out / "results.xlsx")["report"]["A1"].value == "Report of the audit Autumn"
+    assert (out / "results.csv").read_bytes() == before
