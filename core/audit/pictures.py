@@ -12,7 +12,7 @@ from core.audit.inputs.relative import Relative
 from core.audit.inputs.sources import sources_of
 from core.audit.queue import PICTURES, UPLOADS, Queue, Request
 from core.audit.store.records import Planned
-from core.errors import ImageError
+from core.errors import AuditError, ImageError
 from core.images import DEFAULT_LIMITS, printable
 
 
@@ -20,8 +20,16 @@ def input_sources(queue: Queue, request: Request) -> list[Source]:
     """Return the inputs of a request, held to where its files may lie; uploads under their own names.
 
     Raises:
-        AuditError: an input is gone or lies elsewhere.
+        AuditError: an input is gone or lies elsewhere, or the uploads were removed.
     """
+    removed = not (queue.folder(request.id) / UPLOADS).is_dir()
+    if removed and any(
+        Path(path).is_relative_to(queue.folder(request.id).absolute()) for path in request.inputs
+    ):
+        raise AuditError(
+            "The files uploaded for this audit were removed from the server, and its pictures with them: what was found about "
+            "them stays. To look at them again, audit them anew."
+        )
     uploads = f"{printable(str((queue.folder(request.id) / UPLOADS).absolute()))}{os.sep}"
     prefixes = {
         path: f"{uploads}{PICTURES}{os.sep}" if path.endswith(f"{os.sep}{PICTURES}") else uploads

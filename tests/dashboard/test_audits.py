@@ -359,4 +359,5 @@ def test_uploads_of_an_audit_that_ended_are_removed_and_its_verdicts_stay(desk, 
     assert queue.uploads(asked) == []
     assert "Remove the uploaded files" not in [button.label for button in app.button]
     assert "1 of 1 not ruled yet" in text_of(app)
+    assert "were removed from the server" in text_of(app)
     assert b"a.png" in audit_desk.fresh_bytes(desk.find(asked), "results.csv")
