@@ -20,6 +20,7 @@ from core.corpus import atomic
 from core.corpus.cache import ImageCache
 from core.corpus.manifest import Manifest
 from core.detectors.card import Card, read_card
+from core.detectors.cascade import CascadeDetector
 from core.detectors.classical import ClassicalDetector, pipeline_margins
 from core.detectors.embeddings import EmbeddingMemory
 from core.detectors.features import EncoderFeatures
@@ -35,13 +36,14 @@ from core.evaluation.robustness import (
     current_columns,
     read_probabilities,
 )
+from core.evaluation.stage_robustness import MeasuredStages
 
 LOCK_FILE = ".robustness.lock"
 SAVE_EVERY = 16 * BATCH
 """Images between two saves; whole batches, so that a run that goes on forms the batches of one that never stopped."""
 
-Judge = Callable[[Sequence[str], Condition], NDArray[np.float32]]
-"""Gives `p_ai` of files, named by their sha256, after a condition: float32 `[N]`."""
+Judge = Callable[[Sequence[str], Condition], NDArray[np.floating]]
+"""Gives `p_ai` of files, named by their sha256, after a condition: `[N]`."""
 
 
 def forget_outdated(folder: Path, manifest: Manifest) -> pd.DataFrame:
@@ -85,7 +87,8 @@ def measure_robustness(
 
     Raises:
         CorpusError: if images are not on this computer.
-        EvaluationError: if another process measures this model, or files of an earlier run cannot be read.
+        EvaluationError: if another process measures this model, or files of an earlier run cannot be read. Of a
+            cascade: if a stage was not measured under one of the conditions.
         ImageError: if an image cannot be read.
     """
     hashes = _hashes(manifest)
@@ -113,10 +116,15 @@ def measure_robustness(
 
 @contextmanager
 def _judging(detector: Detector, files: ImageCache) -> Iterator[Judge]:
-    """Give what judges perturbed pictures; embeddings are remembered, for several heads share them."""
+    """Give what judges perturbed pictures; embeddings are remembered, for several heads share them.
+
+    A cascade judges none: its stages have.
+    """
     if isinstance(detector, ClassicalDetector) and isinstance(detector.features, EncoderFeatures):
         with EmbeddingMemory(detector.features.encoder) as memory:
             yield partial(_judge_embeddings, detector, detector.features.taps, memory, files)
+    elif isinstance(detector, CascadeDetector):
+        yield MeasuredStages.of(detector).judge
     else:
         yield partial(_judge_pictures, detector, files)
 

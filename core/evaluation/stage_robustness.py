@@ -1,0 +1,62 @@
+"""The robustness of a cascade, which follows from what was measured of its two stages."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from core.detectors.card import read_card
+from core.detectors.cascade import CascadeDetector, Stages
+from core.detectors.store import find_model
+from core.errors import EvaluationError
+from core.evaluation.perturbations import Condition
+from core.evaluation.robustness import current_columns
+
+
+@dataclass(frozen=True, eq=False)
+class MeasuredStages:
+    """What both stages of a cascade said of perturbed images; `fast` and `thorough` as `current_columns` has them."""
+
+    stages: Stages
+    fast: pd.DataFrame
+    thorough: pd.DataFrame
+
+    @classmethod
+    def of(cls, detector: CascadeDetector) -> MeasuredStages:
+        """Read `robustness.csv` of both stages.
+
+        Raises:
+            EvaluationError: if one cannot be read.
+        """
+        stages = detector.stages
+        fast, thorough = find_model(stages.fast), find_model(stages.thorough)
+        return cls(
+            stages, current_columns(fast, read_card(fast)), current_columns(thorough, read_card(thorough))
+        )
+
+    def judge(self, hashes: Sequence[str], condition: Condition) -> NDArray[np.float64]:
+        """Return `p_ai` of files, named by their sha256, after a condition, by the stage that judges each: `[N]`.
+
+        Raises:
+            EvaluationError: if a stage was not measured under the condition, or not on these files.
+        """
+        fast, thorough = (
+            _known(name, columns, hashes, condition)
+            for name, columns in ((self.stages.fast, self.fast), (self.stages.thorough, self.thorough))
+        )
+        return np.where(self.stages.unsure(fast), thorough, fast)
+
+
+def _known(
+    name: str, columns: pd.DataFrame, hashes: Sequence[str], condition: Condition
+) -> NDArray[np.float64]:
+    if condition.name not in columns or not set(hashes) <= set(columns.index):
+        raise EvaluationError(
+            f"How a cascade holds follows from its stages, and '{name}' was not measured under {condition.name}: run "
+            f"`python -m core evaluate {name} --perturb {condition.name}` first."
+        )
+    return columns.loc[list(hashes), condition.name].to_numpy(np.float64)
