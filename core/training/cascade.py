@@ -1,7 +1,8 @@
-"""Chooses when a cascade asks its thorough model, from what both models' recipes said of works they never saw."""
+"""Chooses when a cascade asks its thorough model, from what both models said of works they knew the sources of or not."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,74 +16,121 @@ from core.detectors.card import CLASSES, Band, Card, Initialisation, Weights, re
 from core.detectors.cascade import AS_THE_STAGE_SAYS, FAMILY, STAGES_FILE, Stages, identity, write_stages
 from core.detectors.store import find_model, is_loadable
 from core.errors import TrainingError
+from core.evaluation.predictions import read_predictions
 from core.training.held_out_margins import read_held_out
 from core.training.provenance import code_commit
 from core.verdict import Label, Thresholds
 
-CHOSEN_ON = "works whose families and sources both models' recipes had not seen"
+SPLIT = "val"
+KNOWN = f"works of {SPLIT}"
+UNSEEN = "works whose families and sources both models' recipes had not seen"
 MAX_DIFFERENT = 0.01
-"""Largest share of the works of `CHOSEN_ON` whose verdict may differ from the thorough model's."""
+"""Largest share of the works of each kind whose verdict may differ from the thorough model's."""
 THOROUGH = "verso"
 FAST = ("verso-fast", "resnet18-finetune")
 """Fast models, the first that can judge on this computer is taken."""
 
 
+@dataclass(frozen=True, eq=False)
+class Works:
+    """What two models said of works of one kind: their `p_ai` `[N]`, and which were generated, bool `[N]`."""
+
+    kind: str
+    fast: NDArray[np.floating]
+    thorough: NDArray[np.floating]
+    is_ai: NDArray[np.bool_]
+
+
 @dataclass(frozen=True)
-class Choice:
-    """Two cut-offs and what they do to the images they were chosen on.
+class Effect:
+    """What cut-offs do to works of one kind.
 
     `passed_on` and `different` are shares in [0, 1]: what the thorough model is asked about, and what gets another
-    verdict than its; `called_ai` counts the images among the latter which the fast model alone calls ai.
+    verdict than its; `called_ai` counts the works among the latter which the fast model alone calls ai.
     """
 
-    human_below: float
-    ai_above: float
-    images: int
+    kind: str
+    works: int
     passed_on: float
     different: float
     called_ai: int
 
 
-def choose_cut_offs(
-    fast: NDArray[np.floating], thorough: NDArray[np.floating], is_ai: NDArray[np.bool_], band: Thresholds
-) -> Choice:
-    """Choose the cut-offs that pass on the fewest images.
+@dataclass(frozen=True)
+class Choice:
+    """Two cut-offs, and what they do to each kind of works they were chosen on."""
 
-    At most `MAX_DIFFERENT` of the verdicts may differ from the thorough model's, and no work by a person may be
-    called ai unless the thorough model does. Of choices that pass on as many, the one with the fewest different
+    human_below: float
+    ai_above: float
+    effects: tuple[Effect, ...]
+
+
+def choose_cut_offs(kinds: Sequence[Works], band: Thresholds) -> Choice:
+    """Choose the cut-offs that pass on the smallest share of works, on the mean of all kinds.
+
+    Of each kind at most `MAX_DIFFERENT` of the verdicts may differ from the thorough model's, and no work by a person
+    may be called ai unless the thorough model does. Of choices that pass on as many, the one with the fewest different
     verdicts is taken.
 
     Args:
-        fast: `p_ai` of the fast model `[N]`.
-        thorough: `p_ai` of the thorough model `[N]`.
-        is_ai: whether each image was generated, bool `[N]`.
+        kinds: works of each kind.
         band: the thorough model's, which is the cascade's too.
 
     Raises:
-        TrainingError: if there are no images.
+        TrainingError: if there are no works of a kind.
     """
-    if not len(fast):
-        raise TrainingError("A cascade needs works to choose its cut-offs on, and there are none.")
-    said = np.array([band.label(p_ai) for p_ai in thorough])
+    for works in kinds:
+        if not len(works.fast):
+            raise TrainingError(
+                f"A cascade needs {works.kind} to choose its cut-offs on, and there are none."
+            )
+    fast = np.concatenate([works.fast for works in kinds])
     lows = np.unique(np.r_[0.0, fast[fast <= band.human_below], band.human_below])
     highs = np.unique(np.r_[1.0, fast[fast >= band.ai_above], band.ai_above])
-    cleared, called = fast < lows[:, None], fast > highs[:, None]
-    wrongly_cleared = (cleared & (said != Label.HUMAN)).sum(1)
-    wrongly_called = (called & (said != Label.AI)).sum(1)
-    accused = (called & (said != Label.AI) & ~is_ai).sum(1)
-    different = wrongly_cleared[:, None] + wrongly_called
-    left = len(fast) - cleared.sum(1)[:, None] - called.sum(1)
-    allowed = (different <= MAX_DIFFERENT * len(fast)) & (accused == 0)
+    tables = [_Table.of(works, lows, highs, band) for works in kinds]
+    allowed = np.logical_and.reduce([table.allowed for table in tables])
+    left = np.mean([table.left for table in tables], axis=0)
+    different = np.mean([table.different for table in tables], axis=0)
     cost = np.where(allowed, left + different / (len(fast) + 1), np.inf)
     low, high = np.unravel_index(int(np.argmin(cost)), cost.shape)
     return Choice(
         float(lows[low]),
         float(highs[high]),
-        len(fast),
-        float(left[low, high] / len(fast)),
-        float(different[low, high] / len(fast)),
-        int(wrongly_called[high]),
+        tuple(
+            Effect(
+                works.kind,
+                len(works.fast),
+                float(table.left[low, high]),
+                float(table.different[low, high]),
+                int(table.called_ai[high]),
+            )
+            for works, table in zip(kinds, tables, strict=True)
+        ),
     )
+
+
+@dataclass(frozen=True, eq=False)
+class _Table:
+    """What every pair of cut-offs does to works of one kind: shares and permissions `[lows, highs]`, counts `[highs]`."""
+
+    left: NDArray[np.floating]
+    different: NDArray[np.floating]
+    allowed: NDArray[np.bool_]
+    called_ai: NDArray[np.intp]
+
+    @classmethod
+    def of(
+        cls, works: Works, lows: NDArray[np.floating], highs: NDArray[np.floating], band: Thresholds
+    ) -> _Table:
+        count = len(works.fast)
+        said = np.array([band.label(p_ai) for p_ai in works.thorough])
+        cleared, called = works.fast < lows[:, None], works.fast > highs[:, None]
+        wrongly_called = (called & (said != Label.AI)).sum(1)
+        accused = (called & (said != Label.AI) & ~works.is_ai).sum(1)
+        different = (cleared & (said != Label.HUMAN)).sum(1)[:, None] + wrongly_called
+        left = count - cleared.sum(1)[:, None] - called.sum(1)
+        allowed = (different <= MAX_DIFFERENT * count) & (accused == 0)
+        return cls(left / count, different / count, allowed, wrongly_called)
 
 
 def fast_model() -> str:
@@ -101,37 +149,38 @@ def fast_model() -> str:
 
 
 def fit_cascade(fast: str, thorough: str, corpus: Manifest, output: Path) -> Choice:
-    """Choose the cut-offs from both models' `held_out.csv`, and write card and stages into `output`.
+    """Choose the cut-offs by both models' `predictions.csv` and `held_out.csv`, and write card and stages into `output`.
 
-    What decides on `val` would flatter: there both models know the sources and agree more than elsewhere.
+    On the works of `val` both models know the sources; on those held out neither recipe did.
 
     Args:
         fast: the model that judges first.
         thorough: the model it passes on to.
-        corpus: says which works were generated.
+        corpus: says which of the works held out were generated.
         output: the cascade's folder, created if it is not there.
 
     Raises:
+        EvaluationError: if a model's predictions cannot be read.
         ModelError: if there is no such model.
-        TrainingError: if a model has no such predictions, or the two have none of the same works.
+        TrainingError: if a model held nothing out, or the two have none of the same works.
     """
     first, second = find_model(fast), find_model(thorough)
     of_fast, of_thorough = read_card(first), read_card(second)
-    joined = (
+    known = _val(first).merge(
+        _val(second).drop(columns="label"), on="sha256", suffixes=("_fast", "_thorough")
+    )
+    unseen = (
         _unseen(of_fast, first)
         .merge(_unseen(of_thorough, second), on="sha256", suffixes=("_fast", "_thorough"))
         .merge(corpus.frame[["sha256", "label"]], on="sha256")
     )
-    if joined.empty:
+    if known.empty or unseen.empty:
         raise TrainingError(
-            f"'{fast}' and '{thorough}' held out none of the same works of {corpus.path}; train both on it."
+            f"'{fast}' and '{thorough}' have judged none of the same works of {corpus.path}, or held out none of the same: "
+            "train and evaluate both on it."
         )
-    choice = choose_cut_offs(
-        joined["p_ai_fast"].to_numpy(),
-        joined["p_ai_thorough"].to_numpy(),
-        (joined["label"] == "ai").to_numpy(),
-        of_thorough.band,
-    )
+    kinds = [_works(KNOWN, known), _works(UNSEEN, unseen)]
+    choice = choose_cut_offs(kinds, of_thorough.band)
     stages = Stages(
         fast=fast,
         fast_is=identity(of_fast),
@@ -146,10 +195,31 @@ def fit_cascade(fast: str, thorough: str, corpus: Manifest, output: Path) -> Cho
     return choice
 
 
+def _val(folder: Path) -> pd.DataFrame:
+    frame = read_predictions(folder)
+    return frame.loc[frame["split"] == SPLIT, ["sha256", "label", "p_ai"]]
+
+
 def _unseen(card: Card, folder: Path) -> pd.DataFrame:
     """Return `sha256` and the calibrated `p_ai` of the works that were held out."""
     frame = read_held_out(folder)
     return frame[["sha256"]].assign(p_ai=card.calibration(frame["margin"].to_numpy()))
+
+
+def _works(kind: str, joined: pd.DataFrame) -> Works:
+    return Works(
+        kind,
+        joined["p_ai_fast"].to_numpy(),
+        joined["p_ai_thorough"].to_numpy(),
+        (joined["label"] == "ai").to_numpy(),
+    )
+
+
+def _told(effects: Sequence[Effect]) -> str:
+    return ", and ".join(
+        f"of {each.works} {each.kind} {each.passed_on:.1%} are passed on and {each.different:.2%} differ"
+        for each in effects
+    )
 
 
 def _card(fast: Card, thorough: Card, choice: Choice, weights: Weights, output: Path) -> Card:
@@ -169,10 +239,9 @@ def _card(fast: Card, thorough: Card, choice: Choice, weights: Weights, output: 
         thresholds=Band(
             human_below=thorough.thresholds.human_below,
             ai_above=thorough.thresholds.ai_above,
-            policy=f"those of {thorough.name}. {thorough.name} is asked about as few of {choice.images} {CHOSEN_ON} as "
-            f"possible such that at most {MAX_DIFFERENT:.0%} get another verdict than its, and no work by a person is "
-            f"called ai unless {thorough.name} does: {choice.passed_on:.1%} are passed on, "
-            f"{choice.different:.2%} differ",
+            policy=f"those of {thorough.name}. {thorough.name} is asked about as few works as possible such that at most "
+            f"{MAX_DIFFERENT:.0%} of each kind get another verdict than its, and no work by a person is called ai unless "
+            f"{thorough.name} does: {_told(choice.effects)}",
         ),
         corpus=thorough.corpus,
         initialisation=Initialisation(

@@ -25,16 +25,20 @@ def cascade(
         "data/manifest.csv"
     ),
 ) -> None:
-    """Make a model of two: choose from what they said of works held out when the thorough one is asked."""
+    """Make a model of two: choose from what they said of val and of works held out when the thorough one is asked."""
     from core.corpus import manifest
     from core.training.cascade import fast_model, fit_cascade
 
     choice = fit_cascade(fast or fast_model(), thorough, manifest.read(corpus), output)
     say(
-        f"Wrote {output}. Of {choice.images} works held out, {choice.passed_on:.1%} are passed on (fast p_ai from "
-        f"{choice.human_below:.6f} to {choice.ai_above:.6f}); {choice.different:.2%} get another verdict than "
-        f"{thorough}'s, {choice.called_ai} of them 'ai'. Next: python -m core evaluate {output}"
+        f"Wrote {output}: {thorough} judges fast p_ai from {choice.human_below:.6f} to {choice.ai_above:.6f}."
     )
+    for effect in choice.effects:
+        say(
+            f"Of {effect.works} {effect.kind}, {effect.passed_on:.1%} are passed on; {effect.different:.2%} get another "
+            f"verdict than {thorough}'s, {effect.called_ai} of them 'ai'."
+        )
+    say(f"Next: python -m core evaluate {output}")
 
 
 def bands(

@@ -14,7 +14,7 @@ from core.detectors.card import read_card
 from core.detectors.cascade import read_stages
 from core.errors import TrainingError
 from core.evaluation.predictions import write_predictions
-from core.training.cascade import choose_cut_offs, fit_cascade
+from core.training.cascade import Choice, Works, choose_cut_offs, fit_cascade
 from core.training.held_out_margins import write_held_out
 from core.verdict import Thresholds
 from tests.cards import lay, network_card
@@ -23,43 +23,57 @@ BAND = Thresholds(0.3, 0.8)
 COUNT = 200
 
 
-def agreeing() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def agreeing(kind: str = "works of val") -> Works:
     """Two models that agree on 100 works by persons and 100 generated ones."""
     fast = np.r_[np.linspace(0.01, 0.2, 100), np.linspace(0.85, 0.99, 100)]
-    return fast, fast.copy(), np.arange(COUNT) >= COUNT // 2
+    return Works(kind, fast, fast.copy(), np.arange(COUNT) >= COUNT // 2)
+
+
+def chosen(*kinds: Works) -> Choice:
+    return choose_cut_offs(kinds, BAND)
 
 
 def test_models_that_agree_pass_nothing_on():
-    choice = choose_cut_offs(*agreeing(), BAND)
-    assert choice.passed_on == choice.different == 0
+    (effect,) = chosen(agreeing()).effects
+    assert effect.passed_on == effect.different == 0
 
 
 def test_at_most_one_in_a_hundred_differs():
-    fast, thorough, is_ai = agreeing()
-    thorough[:5] = 0.9
-    choice = choose_cut_offs(fast, thorough, is_ai, BAND)
-    assert choice.different <= 0.01
-    assert choice.passed_on == pytest.approx(98 / COUNT)
+    works = agreeing()
+    works.thorough[:5] = 0.9
+    (effect,) = chosen(works).effects
+    assert effect.different <= 0.01
+    assert effect.passed_on == pytest.approx(98 / COUNT)
+
+
+def test_the_promise_holds_for_each_kind_of_works():
+    known, unseen = agreeing("known"), agreeing("unseen")
+    unseen.thorough[:5] = 0.9
+    choice = chosen(known, unseen)
+    assert [effect.kind for effect in choice.effects] == ["known", "unseen"]
+    assert all(effect.different <= 0.01 for effect in choice.effects)
+    assert choice.human_below == chosen(unseen).human_below < chosen(known).human_below
 
 
 def test_nobody_is_accused_whom_the_thorough_model_does_not_accuse():
-    fast, thorough, is_ai = agreeing()
-    fast[0], thorough[0] = 0.95, 0.1
-    choice = choose_cut_offs(fast, thorough, is_ai, BAND)
+    works = agreeing()
+    works.fast[0], works.thorough[0] = 0.95, 0.1
+    choice = chosen(works)
     assert choice.ai_above >= 0.95
-    assert choice.called_ai == 0
+    assert choice.effects[0].called_ai == 0
 
 
 def test_the_fast_model_may_call_generated_what_the_thorough_one_leaves_open():
-    fast, thorough, is_ai = agreeing()
-    thorough[-1] = 0.5
-    choice = choose_cut_offs(fast, thorough, is_ai, BAND)
-    assert (choice.passed_on, choice.called_ai) == (0, 1)
+    works = agreeing()
+    works.thorough[-1] = 0.5
+    (effect,) = chosen(works).effects
+    assert (effect.passed_on, effect.called_ai) == (0, 1)
 
 
 def test_no_works_no_cut_offs():
-    with pytest.raises(TrainingError, match="there are none"):
-        choose_cut_offs(np.empty(0), np.empty(0), np.empty(0, bool), BAND)
+    nothing = Works("works of val", np.empty(0), np.empty(0), np.empty(0, bool))
+    with pytest.raises(TrainingError, match=r"needs works of val .* there are none"):
+        chosen(nothing)
 
 
 def numbered(count: int) -> list[str]:
@@ -81,41 +95,51 @@ def hold_out(folder: Path, p_ai: np.ndarray) -> None:
     write_held_out(pd.DataFrame({"sha256": numbered(len(p_ai)), "part": 1, "margin": margins}), folder)
 
 
+def say_of(split: str, folder: Path, p_ai: np.ndarray) -> None:
+    """Lay down what a model said of the works of a split."""
+    frame = pd.DataFrame(
+        {
+            "sha256": numbered(COUNT),
+            "split": split,
+            "label": ["human" if number < COUNT // 2 else "ai" for number in range(COUNT)],
+            "generator": "",
+            "source": "drawn",
+            "p_ai": p_ai,
+        }
+    )
+    write_predictions(frame, folder)
+
+
 @pytest.fixture
 def two(tmp_path, monkeypatch):
-    """Two models that agree on works held out."""
+    """Two models that agree on works of val and on works held out."""
     monkeypatch.setenv("VERSO_MODELS", str(tmp_path))
-    fast, thorough, _ = agreeing()
-    for name, p_ai in (("quick", fast), ("slow", thorough)):
-        hold_out(lay(network_card(name), tmp_path), p_ai)
+    works = agreeing()
+    for name, p_ai in (("quick", works.fast), ("slow", works.thorough)):
+        folder = lay(network_card(name), tmp_path)
+        hold_out(folder, p_ai)
+        say_of("val", folder, p_ai)
     return tmp_path
 
 
 def test_cut_offs_are_chosen_by_calibrated_probabilities_of_the_works_both_held_out(two, corpus):
-    fast, thorough, _ = agreeing()
+    thorough = agreeing().thorough
     hold_out(two / "slow", thorough[:-20])
-    choice = fit_cascade("quick", "slow", corpus, two / "pair")
-    assert choice.images == COUNT - 20
-    assert (choice.passed_on, choice.different) == (0, 0)
-    hold_out(two / "slow", 1 - fast)
-    assert fit_cascade("quick", "slow", corpus, two / "pair").passed_on > 0.9
+    _, unseen = fit_cascade("quick", "slow", corpus, two / "pair").effects
+    assert unseen.works == COUNT - 20
+    assert (unseen.passed_on, unseen.different) == (0, 0)
+    hold_out(two / "slow", 1 - thorough)
+    assert fit_cascade("quick", "slow", corpus, two / "pair").effects[1].passed_on > 0.9
 
 
-def test_what_a_model_said_of_pictures_it_knew_chooses_nothing(two, corpus):
+def test_works_of_val_have_a_say_and_test_images_have_none(two, corpus):
     before = fit_cascade("quick", "slow", corpus, two / "pair")
-    _, thorough, _ = agreeing()
-    frame = pd.DataFrame(
-        {
-            "sha256": numbered(COUNT),
-            "split": ["val", "test"] * (COUNT // 2),
-            "label": corpus.frame["label"],
-            "generator": "",
-            "source": "drawn",
-            "p_ai": 1 - thorough,
-        }
-    )
-    write_predictions(frame, two / "slow")
-    assert fit_cascade("quick", "slow", corpus, two / "pair") == before
+    say_of("val", two / "slow", 1 - agreeing().thorough)
+    assert fit_cascade("quick", "slow", corpus, two / "pair").effects[0].passed_on > 0.9
+    say_of("test", two / "slow", agreeing().thorough)
+    with pytest.raises(TrainingError, match="judged none of the same works"):
+        fit_cascade("quick", "slow", corpus, two / "pair")
+    assert before.effects[0].passed_on == 0
 
 
 def test_the_card_names_both_models_and_has_the_thorough_ones_band(two, corpus):
@@ -130,7 +154,7 @@ def test_the_card_names_both_models_and_has_the_thorough_ones_band(two, corpus):
 def test_models_that_held_out_other_works_are_refused(two, corpus):
     other = pd.DataFrame({"sha256": ["f" * 64], "part": [1], "margin": [0.5]})
     write_held_out(other, two / "slow")
-    with pytest.raises(TrainingError, match=r"held out none of the same works of works\.csv"):
+    with pytest.raises(TrainingError, match=r"none of the same works of works\.csv, or held out none"):
         fit_cascade("quick", "slow", corpus, two / "pair")
 
 
@@ -160,4 +184,4 @@ def test_the_command_says_what_is_passed_on(two, corpus, monkeypatch):
     options = ["cascade", "--fast", "quick", "--thorough", "slow", "--output", str(two / "pair")]
     result = CliRunner().invoke(cli.app, options)
     assert result.exit_code == 0
-    assert "Of 200 works held out, 0.0% are passed on" in " ".join(result.output.split())
+    assert "Of 200 works of val, 0.0% are passed on" in " ".join(result.output.split())
