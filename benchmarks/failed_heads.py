@@ -26,14 +26,14 @@ from core.corpus.stats import Table, markdown
 from core.detectors.classical import pipeline_margins
 from core.detectors.features import Matrix, load_features
 from core.detectors.store import find_model
-from core.evaluation.calibration import fit_platt
 from core.evaluation.metrics import EVEN_ODDS, expected_calibration_error, tpr_at_fpr
 from core.evaluation.metrics import FIGURES as KNOWN
 from core.training.experiments import put_between
-from core.training.heads import Gathered, Margins, fit_on, gather, seen_rows
+from core.training.heads import Gathered, Margins, calibrate, fit_on, gather, seen_rows
 from core.training.held_out import Fold, Rows, by_family_and_source
 from core.training.held_out_margins import read_held_out
 from core.training.recipe import HeadRecipe, load_recipe
+from core.verdict import Thresholds
 
 MANIFEST = Path("data/manifest.csv")
 BEGIN = "<!-- failed heads: begin -->"
@@ -130,13 +130,16 @@ def of_half_the_groups(desk: Desk, rows: Rows) -> Judge:
     return lambda features: np.mean([judge(features) for judge in judges], axis=0)
 
 
-def polynomial(desk: Desk, rows: Rows) -> Judge:
-    """Fit a support vector machine with a polynomial kernel of degree 2."""
-    features, is_ai = desk.stacked(rows)
-    scaler = StandardScaler().fit(features)
-    machine = SVC(C=1.0, kernel="poly", degree=2, coef0=1.0, class_weight="balanced")
-    machine.fit(scaler.transform(features), is_ai)
-    return lambda seen: machine.decision_function(scaler.transform(seen))
+def support_vectors(**kernel: object) -> Fit:
+    """Return a fit of a support vector machine with a kernel."""
+
+    def fit(desk: Desk, rows: Rows) -> Judge:
+        features, is_ai = desk.stacked(rows)
+        scaler = StandardScaler().fit(features)
+        machine = SVC(class_weight="balanced", **kernel).fit(scaler.transform(features), is_ai)
+        return lambda seen: machine.decision_function(scaler.transform(seen))
+
+    return fit
 
 
 TRIALS: dict[str, Fit] = {
@@ -145,21 +148,27 @@ TRIALS: dict[str, Fit] = {
     "media of a class weigh alike": alike(lambda desk: desk.works.frame["medium"]),
     **{f"directions between groups penalised, {by:g}": penalised(by) for by in STRENGTHS},
     f"mean of {HEADS} heads, each of half the families and sources": of_half_the_groups,
-    "support vector machine, polynomial of degree 2": polynomial,
+    "support vector machine, polynomial of degree 2": support_vectors(
+        kernel="poly", degree=2, coef0=3.0, C=1.0
+    ),
+    "support vector machine, wide radial kernel": support_vectors(kernel="rbf", gamma=5e-5, C=10.0),
 }
 
 
 def measure(margins: Margins, frame: pd.DataFrame) -> dict[str, str]:
     """Return the figures of one trial, as they are shown; `margins` `[N]` are out of fold."""
-    calibration = fit_platt(margins, frame["label"], fitted_on="works held out")
+    calibration, band = calibrate(margins, frame)
     p_ai = calibration(margins).astype(np.float64)
+    thresholds = Thresholds(band.human_below, band.ai_above)
     truth = (frame["label"] == "ai").to_numpy()
     above = pd.Series(p_ai > EVEN_ODDS.at, index=frame.index)[~truth]
     medium = frame["medium"][~truth]
     found = {
-        "AUC": KNOWN["auc"].compute(truth, p_ai, EVEN_ODDS),
+        "AUC": KNOWN["auc"].compute(truth, p_ai, thresholds),
         "TPR at 5 % FPR": tpr_at_fpr(truth, p_ai, 0.05),
         "calibration error": expected_calibration_error(truth, p_ai),
+        "share decided": KNOWN["coverage"].compute(truth, p_ai, thresholds),
+        "accuracy where decided": KNOWN["decided_accuracy"].compute(truth, p_ai, thresholds),
         "human works above 0.5": float(above.mean()),
         **{f"{name} above 0.5": float(above[medium == name].mean()) for name in ("oil", "digital")},
     }
