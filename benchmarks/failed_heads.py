@@ -16,7 +16,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from sklearn.decomposition import PCA
 from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
@@ -42,6 +44,8 @@ STRENGTHS = (1.0, 10.0)
 """How strongly directions are penalised in which groups of a class differ."""
 HEADS = 10
 """Heads fitted on half of the groups each, and averaged."""
+POLYNOMIAL = {"kernel": "poly", "degree": 2, "coef0": 3.0, "C": 1.0}
+COMPONENTS = 512
 WEIGHTS = (0.1, 0.3, 0.5)
 """What share of a joint margin another model gets beside `verso`."""
 
@@ -130,27 +134,29 @@ def of_half_the_groups(desk: Desk, rows: Rows) -> Judge:
     return lambda features: np.mean([judge(features) for judge in judges], axis=0)
 
 
-def support_vectors(**kernel: object) -> Fit:
-    """Return a fit of a support vector machine with a kernel."""
+def support_vectors(components: int | None = None, **kernel: object) -> Fit:
+    """Return a fit of a support vector machine with a kernel, on principal components if so many are asked for."""
 
     def fit(desk: Desk, rows: Rows) -> Judge:
         features, is_ai = desk.stacked(rows)
-        scaler = StandardScaler().fit(features)
-        machine = SVC(class_weight="balanced", **kernel).fit(scaler.transform(features), is_ai)
-        return lambda seen: machine.decision_function(scaler.transform(seen))
+        fewer = (
+            [PCA(components, svd_solver="randomized", random_state=desk.recipe.seed)] if components else []
+        )
+        machine = make_pipeline(StandardScaler(), *fewer, SVC(class_weight="balanced", **kernel))
+        return machine.fit(features, is_ai).decision_function
 
     return fit
 
 
+CURVED = "support vector machine, polynomial of degree 2"
 TRIALS: dict[str, Fit] = {
     "verso": as_it_is,
     "families and sources of a class weigh alike": alike(lambda desk: desk.groups),
     "media of a class weigh alike": alike(lambda desk: desk.works.frame["medium"]),
     **{f"directions between groups penalised, {by:g}": penalised(by) for by in STRENGTHS},
     f"mean of {HEADS} heads, each of half the families and sources": of_half_the_groups,
-    "support vector machine, polynomial of degree 2": support_vectors(
-        kernel="poly", degree=2, coef0=3.0, C=1.0
-    ),
+    CURVED: support_vectors(**POLYNOMIAL),
+    f"the same on {COMPONENTS} principal components": support_vectors(COMPONENTS, **POLYNOMIAL),
     "support vector machine, wide radial kernel": support_vectors(kernel="rbf", gamma=5e-5, C=10.0),
 }
 
@@ -178,12 +184,14 @@ def measure(margins: Margins, frame: pd.DataFrame) -> dict[str, str]:
 def tried(desk: Desk) -> pd.DataFrame:
     """Fit each of `TRIALS` on every fold and return a row of figures each."""
     frame, rows = desk.works.frame, {}
+    known: dict[str, Margins] = {}
     for name, fit in TRIALS.items():
         margins = np.full(len(frame), np.nan, np.float32)
         for fold in desk.folds:
             margins[fold.held_out] = fit(desk, fold.fitted)(desk.works.clean[fold.held_out])
-        rows[name] = measure(margins, frame)
+        known[name], rows[name] = margins, measure(margins, frame)
         print(name, rows[name], flush=True)
+    rows |= mixed(CURVED, known["verso"], known[CURVED], frame)
     return pd.DataFrame.from_dict(rows, orient="index")
 
 
@@ -193,13 +201,18 @@ def beside(other: str, frame: pd.DataFrame) -> pd.DataFrame:
     joined = frame.join(
         pd.concat(known, axis=1, keys=["verso", "other"], join="inner"), on="sha256", how="inner"
     )
-    spread = joined[["verso", "other"]].std()
-    rows = {}
-    for share in (0.0, *WEIGHTS):
-        name = f"{other} beside verso, {share:.0%} ({len(joined)} works)"
-        mixed = (1 - share) * joined["verso"] / spread["verso"] + share * joined["other"] / spread["other"]
-        rows[name] = measure(mixed.to_numpy(np.float32), joined)
-    return pd.DataFrame.from_dict(rows, orient="index")
+    margins = (joined[name].to_numpy(np.float32) for name in ("verso", "other"))
+    return pd.DataFrame.from_dict(mixed(other, *margins, joined), orient="index")
+
+
+def mixed(name: str, verso: Margins, other: Margins, frame: pd.DataFrame) -> dict[str, dict[str, str]]:
+    """Return the figures of joint margins, the other's share from none to half; margins `[N]` weigh by their spread."""
+    return {
+        f"{name} beside verso, {share:.0%} ({len(frame)} works)": measure(
+            (1 - share) * verso / verso.std() + share * other / other.std(), frame
+        )
+        for share in (0.0, *WEIGHTS)
+    }
 
 
 def main() -> None:
