@@ -32,7 +32,7 @@ from core.evaluation.metrics import EVEN_ODDS, expected_calibration_error, tpr_a
 from core.evaluation.metrics import FIGURES as KNOWN
 from core.training.experiments import put_between
 from core.training.heads import Gathered, Margins, calibrate, fit_on, gather, seen_rows
-from core.training.held_out import Fold, Rows, by_family_and_source
+from core.training.held_out import Fold, Rows, by_family_and_source, groups_of
 from core.training.held_out_margins import read_held_out
 from core.training.recipe import HeadRecipe, load_recipe
 from core.verdict import Thresholds
@@ -63,9 +63,8 @@ class Desk:
 
     @property
     def groups(self) -> pd.Series:
-        """What is held out together: the family of a generated work, the source of another."""
-        frame = self.works.frame
-        return frame["family"].where(frame["label"] == "ai", frame["source"])
+        """What is held out together."""
+        return groups_of(self.works.frame)
 
     def stacked(self, rows: Rows) -> tuple[Matrix, NDArray[np.bool_]]:
         """Return pictures and altered views `[n, size]`, and which were generated `[n]`."""

@@ -101,7 +101,7 @@ def files_of(entry: Entry) -> list[ModelFile]:
         "robustness.csv": "what it said of every test and ood image after each perturbation",
         "faithfulness.csv": "how well its maps show what it judges by, image by image",
         "history.csv": "its training, epoch by epoch",
-        "held_out.csv": "what networks that had not seen an image's source or family said of it",
+        "held_out.csv": "what copies of it that had not seen an image's source or family said of it",
     }
     weights = entry.card.weights if entry.card else None
     if weights is not None:

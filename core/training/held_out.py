@@ -40,8 +40,12 @@ def by_family_and_source(frame: pd.DataFrame, folds: int, seed: int) -> list[Fol
     Raises:
         TrainingError: if there are fewer families, or fewer human sources, than folds.
     """
-    groups = frame["family"].where(frame["label"] == "ai", frame["source"])
-    return [_without_shared_sources(frame, fold) for fold in _folds(frame, groups, folds, seed)]
+    return [_without_shared_sources(frame, fold) for fold in _folds(frame, groups_of(frame), folds, seed)]
+
+
+def groups_of(frame: pd.DataFrame) -> pd.Series:
+    """Return what each work is held out with: the family of a generated one, the source of another."""
+    return frame["family"].where(frame["label"] == "ai", frame["source"])
 
 
 def one_family(frame: pd.DataFrame, family: str) -> Fold:
