@@ -15,6 +15,7 @@ from core.corpus.cache import ImageCache
 from core.corpus.manifest import Manifest
 from core.detectors.classical import ClassicalDetector, pipeline_margins
 from core.detectors.features import EncoderFeatures, features_of_files
+from core.detectors.pixels import Pixels
 from core.detectors.protocol import Detector
 from core.errors import CorpusError, EvaluationError
 
@@ -23,6 +24,14 @@ COLUMNS = ("sha256", "split", "label", "generator", "source", "p_ai")
 REPORTED_SPLITS = ("val", "test", "ood")
 DECIMALS = 6
 BATCH = 16
+PIXEL_BATCH = 128
+"""A model on pixels goes through all pictures it remembers once for each batch, however small."""
+
+
+def batch_size(detector: Detector) -> int:
+    """Return how many pictures of the corpus a model is best given at once."""
+    on_pixels = isinstance(detector, ClassicalDetector) and isinstance(detector.features, Pixels)
+    return PIXEL_BATCH if on_pixels else BATCH
 
 
 def margins(
@@ -56,11 +65,12 @@ def margins(
 def _margins(
     detector: Detector, hashes: list[str], cache: ImageCache, progress: Callable[[int, int], None]
 ) -> NDArray[np.float32]:
+    size = batch_size(detector)
     found: list[NDArray[np.float32]] = []
-    for start in range(0, len(hashes), BATCH):
-        paths = [cache.find(sha256) for sha256 in hashes[start : start + BATCH]]
+    for start in range(0, len(hashes), size):
+        paths = [cache.find(sha256) for sha256 in hashes[start : start + size]]
         found.append(detector.raw_margins([images.open(path) for path in paths if path is not None]))
-        progress(min(start + BATCH, len(hashes)), len(hashes))
+        progress(min(start + size, len(hashes)), len(hashes))
     return np.concatenate(found)
 
 

@@ -28,7 +28,7 @@ from core.detectors.protocol import Detector
 from core.errors import EvaluationError
 from core.evaluation.measured import fingerprint, record
 from core.evaluation.perturbations import CONDITIONS, Condition, perturb, perturbed_key
-from core.evaluation.predictions import BATCH, DECIMALS
+from core.evaluation.predictions import DECIMALS, PIXEL_BATCH, batch_size
 from core.evaluation.robustness import (
     KEY,
     PERTURBED_SPLITS,
@@ -39,7 +39,7 @@ from core.evaluation.robustness import (
 from core.evaluation.stage_robustness import MeasuredStages
 
 LOCK_FILE = ".robustness.lock"
-SAVE_EVERY = 16 * BATCH
+SAVE_EVERY = 2 * PIXEL_BATCH
 """Images between two saves; whole batches, so that a run that goes on forms the batches of one that never stopped."""
 
 Judge = Callable[[Sequence[str], Condition], NDArray[np.floating]]
@@ -105,7 +105,7 @@ def measure_robustness(
         done = 0
         for column in columns:
             progress(column.condition.title, done, total)
-            for judged in column.judge(judge):
+            for judged in column.judge(judge, batch_size(detector)):
                 done += judged
                 progress(column.condition.title, done, total)
             measured[column.condition.name] = [column.p_ai[sha256] for sha256 in hashes]
@@ -173,14 +173,14 @@ class _Column:
             self.p_ai = dict(zip(known[KEY], known[condition.name], strict=True))
         self.left = [sha256 for sha256 in hashes if sha256 not in self.p_ai]
 
-    def judge(self, judge: Judge) -> Iterator[int]:
-        """Judge the images that are left; give the size of each batch once it is judged."""
-        for start in range(0, len(self.left), BATCH):
-            batch = self.left[start : start + BATCH]
+    def judge(self, judge: Judge, size: int) -> Iterator[int]:
+        """Judge the images that are left, `size` at once; give the size of each batch once it is judged."""
+        for start in range(0, len(self.left), size):
+            batch = self.left[start : start + size]
             p_ai = np.round(judge(batch, self.condition).astype(np.float64), DECIMALS)
             self.p_ai.update(zip(batch, p_ai.tolist(), strict=True))
-            at_end = start + BATCH >= len(self.left)
-            if at_end or (start + BATCH) % SAVE_EVERY == 0:
+            at_end = start + size >= len(self.left)
+            if at_end or (start + size) % SAVE_EVERY == 0:
                 atomic.write(self.part, _csv(pd.DataFrame({self.condition.name: self.p_ai})))
             yield len(batch)
 

@@ -25,7 +25,7 @@ THREE = chosen(["jpeg-50", "noise-5", "crop-80"])
 @pytest.fixture
 def small_batches(monkeypatch):
     """Lets a corpus of 16 images be interrupted between batches and between saves."""
-    monkeypatch.setattr(robustness_run, "BATCH", 2)
+    monkeypatch.setattr(robustness_run, "batch_size", lambda _: 2)
     monkeypatch.setattr(robustness_run, "SAVE_EVERY", 4)
 
 
