@@ -23,6 +23,7 @@ from core.verdict import Thresholds
 
 CLASSES = ("human", "ai")
 CARD_FILE = "card.toml"
+FIGURE_DECIMALS = 6
 LINE = 100
 """Characters; a list of the card that is longer takes a line for each of its items."""
 
@@ -42,6 +43,10 @@ class Interval(_Table):
     value: float
     low: float
     high: float
+
+    def rounded(self) -> Interval:
+        """Return it as a card keeps it: three digits more than are shown, which a second rounding would blur."""
+        return Interval(**{name: round(exact, FIGURE_DECIMALS) for name, exact in self.model_dump().items()})
 
 
 class Group(_Table):

@@ -249,7 +249,7 @@ def interval(value: float, drawn: Values) -> Interval:
 def figures_with_intervals(
     frame: pd.DataFrame, band: Rule, *, rounds: int = 1000, seed: int = 0
 ) -> dict[str, Interval]:
-    """Compute every figure of `FIGURES` that these images define, with a 95 % interval, rounded to 4 places.
+    """Compute every figure of `FIGURES` that these images define, with a 95 % interval, as a card keeps it.
 
     The interval is a percentile bootstrap over sources within each class (`core.evaluation.bootstrap`).
     Draws that do not define a figure do not count for it.
@@ -270,10 +270,7 @@ def figures_with_intervals(
         value = value_of(figure, truth, p_ai, band)
         if isinstance(value, NotDefined):
             continue
-        exact = interval(value, figure.draw(draws, truth, p_ai, band))
-        result[name] = Interval(
-            value=round(exact.value, 4), low=round(exact.low, 4), high=round(exact.high, 4)
-        )
+        result[name] = interval(value, figure.draw(draws, truth, p_ai, band)).rounded()
     return result
 
 

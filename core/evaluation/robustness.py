@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from core.detectors.card import Card, Interval, Perturbed
+from core.detectors.card import Card, Perturbed
 from core.errors import EvaluationError
 from core.evaluation.bootstrap import ROUNDS, Draws
 from core.evaluation.measured import is_current
@@ -129,11 +129,7 @@ def robustness_figures(
             for figure in KEPT_FIGURES
         }
         found[str(name)] = Perturbed(
-            auc_lost=_rounded(interval(lost, drawn_lost)),
-            **{figure: _rounded(exact) for figure, exact in kept.items()},
+            auc_lost=interval(lost, drawn_lost).rounded(),
+            **{figure: exact.rounded() for figure, exact in kept.items()},
         )
     return found
-
-
-def _rounded(exact: Interval) -> Interval:
-    return Interval(value=round(exact.value, 4), low=round(exact.low, 4), high=round(exact.high, 4))

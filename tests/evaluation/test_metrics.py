@@ -5,6 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
+from core.detectors.card import Interval
 from core.errors import EvaluationError
 from core.evaluation.metrics import (
     FIGURES,
@@ -12,6 +13,7 @@ from core.evaluation.metrics import (
     figures_with_intervals,
     tpr_at_fpr,
 )
+from core.evaluation.tables import cell
 from core.verdict import Thresholds
 
 BAND = Thresholds(0.3, 0.7)
@@ -92,6 +94,11 @@ def test_intervals_hold_the_value_and_depend_on_the_seed_alone():
     for interval in first.values():
         assert interval.low <= interval.value <= interval.high
     assert first["auc"].value == pytest.approx(roc_auc_score(frame["label"] == "ai", frame["p_ai"]), abs=5e-5)
+
+
+def test_a_figure_reads_the_same_from_a_card_as_from_the_predictions():
+    exact = Interval(value=0.97245904, low=0.92645003, high=0.99449)
+    assert cell(exact.rounded()) == cell(exact) == "0.972 (0.926 to 0.994)"
 
 
 def test_images_that_stand_or_fall_together_give_wider_intervals():
