@@ -50,7 +50,7 @@ def main() -> None:
             for p, q in zip(one, other, strict=True)
         )
         print(
-            f"{model}, {len(paths)} works of val, {here.dtype} and float32: p_ai differs by {np.median(moved):.4f} in the "
+            f"{model}, {len(paths)} works of val, {here} and {exact}: p_ai differs by {np.median(moved):.4f} in the "
             f"median, {np.quantile(moved, 0.99):.4f} at the 99th percentile, {moved.max():.4f} at most; "
             f"{np.sum(moved > BF16_TOLERANCE)} works beyond {BF16_TOLERANCE}, {changed} other verdicts",
             flush=True,

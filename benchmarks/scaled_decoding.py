@@ -4,7 +4,7 @@ Usage: PYTHONPATH=. python benchmarks/scaled_decoding.py [--model resnet18-finet
 
 Two kinds of picture of each side: works enlarged to it, which hold no detail of their own, and mosaics of works of one
 label at their own size, which are as full of detail as a picture can be. The decoder may go down to twice the uniform
-side, or to the side itself. Times are CPU time of the door and the uniform copy.
+side, to the side that the model's card allows, or to the uniform side itself. Times are CPU time of the door and the uniform copy.
 """
 
 from __future__ import annotations
@@ -75,8 +75,9 @@ def opened(detector: Detector, data: bytes, enough: int | None) -> tuple[images.
 
 def measure(detector: Detector, kind: str, side: int, count: int) -> None:
     """Print what one kind of picture shows."""
-    uniform = detector.card.preprocessing.uniform_side
-    ways = {"whole": None, f"at least {2 * uniform} px": 2 * uniform, f"at least {uniform} px": uniform}
+    uniform, own = detector.card.preprocessing.uniform_side, detector.card.preprocessing.enough
+    sides = sorted({2 * uniform, own, uniform}, reverse=True)
+    ways: dict[str, int | None] = {"whole": None, **{f"at least {each} px": each for each in sides}}
     found: dict[str, list[float]] = {name: [] for name in ways}
     taken: dict[str, list[float]] = {name: [] for name in ways}
     for data in pictures(kind, side, count):

@@ -19,7 +19,7 @@ from core.errors import OutputError, VersoError
 from core.evaluation.commands import faithfulness, leaks
 from core.provenance.commands import evidence
 from core.terminal import progress_bar, say, write_json
-from core.training.commands import bands, cascade, refit
+from core.training.commands import bands, cascade, quantise, refit
 from core.visible_text import utf8_path, visible
 
 if TYPE_CHECKING:
@@ -36,6 +36,7 @@ app.command()(audit)
 app.command()(report)
 app.command()(bands)
 app.command()(cascade)
+app.command()(quantise)
 app.command()(evidence)
 app.command()(faithfulness)
 corpus.command()(leaks)

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from core.detectors.card import Card
     from core.detectors.precision import Compute
 
-METHOD = 4
+METHOD = 5
 """Version of how an audit examines: raised whenever the same files and model would give other results."""
 
 FIGURES = ("splits", "measured")
@@ -23,7 +23,7 @@ class Configuration:
     """One model with its thresholds, and the arithmetic it runs in.
 
     `card` is the sha256 of all the model's card says but its measured figures. `compute` names device and number
-    format: another one gives slightly other probabilities. `signers` is the sha256 of the analyst's list of trusted
+    formats: others give slightly other probabilities. `signers` is the sha256 of the analyst's list of trusted
     signers, "" without one.
     """
 
@@ -45,7 +45,7 @@ class Configuration:
             weights=card.weights.sha256,
             human_below=card.band.human_below,
             ai_above=card.band.ai_above,
-            compute=f"{compute.device.type} {str(compute.dtype).removeprefix('torch.')}",
+            compute=str(compute),
             signers=signers,
         )
 

@@ -105,8 +105,9 @@ def _judge(detector: Detector, held: Sequence[Opened]) -> list[Finding]:
 
 
 def look(artwork: Artwork) -> int:
-    """Return the 64-bit perceptual hash of a picture's preview."""
-    return int(perceptual_hash(dataclasses.replace(artwork, image=artwork.preview(LOOK_SIDE))))
+    """Return the 64-bit perceptual hash of a picture's preview, which needs no colours."""
+    grey = dataclasses.replace(artwork, image=artwork.image.convert("L"))
+    return int(perceptual_hash(dataclasses.replace(grey, image=grey.preview(LOOK_SIDE))))
 
 
 def _judged(detector: Detector, p_ai: float, model: str, finding: Finding) -> Finding:

@@ -24,6 +24,7 @@ from core.verdict import Thresholds
 CLASSES = ("human", "ai")
 CARD_FILE = "card.toml"
 FIGURE_DECIMALS = 6
+FILE_NAME = r"^\w[\w.-]*$"
 LINE = 100
 """Characters; a list of the card that is longer takes a line for each of its items."""
 
@@ -101,14 +102,22 @@ class Corpus(_Table):
     val_ai: int
 
 
+class Int8Weights(_Table):
+    """The file of a network's body in 8-bit integers, which judges on CPUs that multiply them natively."""
+
+    file: str = Field(pattern=FILE_NAME)
+    sha256: str
+
+
 class Weights(_Table):
     """The file of weights that belongs to this card; it lies beside it, unless it is not shipped."""
 
-    file: str = Field(pattern=r"^\w[\w.-]*$")
+    file: str = Field(pattern=FILE_NAME)
     sha256: str
     body: str | None = Field(
         default=None, description="digest of the body that is needed beside a file that holds only a head"
     )
+    int8: Int8Weights | None = Field(default=None, exclude_if=lambda given: given is None)
 
 
 class Initialisation(_Table):
@@ -257,19 +266,41 @@ def read_weights(card: Card, folder: Path) -> bytes:
         ModelError: if it is missing, or is not the file the card describes.
     """
     path = folder / card.weights.file
-    try:
-        data = path.read_bytes()
-    except FileNotFoundError as error:
+    if not path.exists():
         raise ModelError(
             f"Model '{card.name}' cannot judge: its weights are not shipped, {path} is missing; make them with "
             f"`python -m core train {card.recipe} --corpus data/manifest.csv --output {folder}`."
-        ) from error
+        )
+    return _read(card, path, card.weights.sha256)
+
+
+def read_int8(card: Card, folder: Path) -> bytes:
+    """Read the file of 8-bit weights that belongs to `card`, which names one.
+
+    Raises:
+        ModelError: if it is missing, or is not the file the card describes.
+    """
+    if card.weights.int8 is None:
+        msg = f"model '{card.name}' has no 8-bit weights"
+        raise ValueError(msg)
+    path = folder / card.weights.int8.file
+    if not path.exists():
+        raise ModelError(
+            f"Model '{card.name}' cannot judge: its 8-bit weights {path} are missing; restore them from the repository, or "
+            f"make them with `python -m core quantise {folder}`."
+        )
+    return _read(card, path, card.weights.int8.sha256)
+
+
+def _read(card: Card, path: Path, sha256: str) -> bytes:
+    try:
+        data = path.read_bytes()
     except OSError as error:
         raise ModelError(f"Model '{card.name}': {path} cannot be read ({error.strerror}).") from error
     found = hashlib.sha256(data).hexdigest()
-    if found != card.weights.sha256:
+    if found != sha256:
         raise ModelError(
             f"Model '{card.name}': {path.name} does not belong to its card (sha256 {found[:12]}… instead of "
-            f"{card.weights.sha256[:12]}…); restore the folder from the repository."
+            f"{sha256[:12]}…); restore the folder from the repository."
         )
     return data

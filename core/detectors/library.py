@@ -106,6 +106,10 @@ def files_of(entry: Entry) -> list[ModelFile]:
     weights = entry.card.weights if entry.card else None
     if weights is not None:
         holds[weights.file] = "the weights"
+        if weights.int8 is not None:
+            holds[weights.int8.file] = (
+                "its body in 8 bits, which judges where the processor multiplies bytes natively"
+            )
     files = [
         ModelFile(path.name, path.stat().st_size, holds.get(path.name, ""))
         for path in entry.folder.iterdir()

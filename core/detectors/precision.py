@@ -17,18 +17,26 @@ BF16_TOLERANCE = 0.03
 
 Networks keep within it; `verso` goes beyond it on about one work in 700 (`benchmarks/number_formats.py`).
 """
-
-
+INT8_TOLERANCE = 0.06
+"""Accepted difference in `p_ai` between 8-bit integers and float32 (absolute); `verso-fast` keeps within it on `val`."""
 NATIVE_BF16 = ("amx_bf16", "avx512_bf16")
 """Instruction sets that multiply bfloat16 without turning it into float32 first, as torch names them."""
+NATIVE_INT8 = ("amx_int8", "avx512_vnni", "avx_vnni")
+"""Those that multiply bytes and add the products up in 32 bits; others would saturate."""
 
 
 @dataclass(frozen=True)
 class Compute:
-    """Where and in which precision to run."""
+    """Where and in which precision to run; with `int8`, networks that have 8-bit weights run in these."""
 
     device: torch.device
     dtype: torch.dtype
+    int8: bool = False
+
+    def __str__(self) -> str:
+        """Name device and number formats, as in "cpu bfloat16 int8"."""
+        dtype = str(self.dtype).removeprefix("torch.")
+        return f"{self.device.type} {dtype}{' int8' if self.int8 else ''}"
 
     @property
     def autocast(self) -> torch.autocast:
@@ -59,10 +67,12 @@ def one_core_a_pass() -> Iterator[None]:
 
 
 def best_compute() -> Compute:
-    """Choose a CUDA GPU if there is one, else the CPU; bfloat16 where the hardware multiplies it natively."""
+    """Choose a CUDA GPU if there is one, else the CPU; bfloat16 and 8 bits where the hardware multiplies them natively."""
     if torch.cuda.is_available():
         dtype = torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float32
         return Compute(torch.device("cuda"), dtype)
     capabilities = torch.cpu.get_capabilities()
-    native = any(capabilities.get(name, False) for name in NATIVE_BF16)
-    return Compute(torch.device("cpu"), torch.bfloat16 if native else torch.float32)
+    bf16, int8 = (
+        any(capabilities.get(name, False) for name in names) for names in (NATIVE_BF16, NATIVE_INT8)
+    )
+    return Compute(torch.device("cpu"), torch.bfloat16 if bf16 else torch.float32, int8)

@@ -35,7 +35,8 @@ class Preprocessing(BaseModel):
     """How an artwork becomes network input.
 
     `uniform_side`, `uniform_quality` and `uniform_aspect` describe the copies of the corpus: short side in
-    pixels, JPEG quality, and the largest ratio of long to short side.
+    pixels, JPEG quality, and the largest ratio of long to short side. `decoded_side` is what audits may decode a JPEG
+    down to, see `enough`.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -48,15 +49,17 @@ class Preprocessing(BaseModel):
     windows: int = Field(default=1, ge=1, le=5)
     mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
     std: tuple[float, float, float] = (0.229, 0.224, 0.225)
+    decoded_side: int | None = Field(default=None, ge=32, exclude_if=lambda given: given is None)
 
     @property
     def enough(self) -> int:
         """Pixels of each side that an audit lets a JPEG be decoded down to, see `images.open`.
 
-        Twice what the uniform copy keeps: what the decoder leaves out, the copy would lose anyway. On `val` it moves
-        `p_ai` of resnet18-finetune less than bfloat16 may (`benchmarks/scaled_decoding.py`, models/EXPERIMENTS.md).
+        Unless a model was measured with fewer (`decoded_side`), twice what the uniform copy keeps: what the decoder
+        leaves out, the copy would lose anyway. Either moves `p_ai` on `val` less than bfloat16 may
+        (`benchmarks/scaled_decoding.py`, models/EXPERIMENTS.md).
         """
-        return 2 * self.uniform_side
+        return self.decoded_side or 2 * self.uniform_side
 
     def uniform(self, image: Image.Image) -> Image.Image:
         """Make the uniform copy of an RGB image: the form in which every artwork is judged."""

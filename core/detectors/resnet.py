@@ -16,7 +16,8 @@ from torch.fx.experimental.optimization import fuse
 from torchvision.models import ResNet, resnet18
 
 from core.detectors.bodies import VARIABLE, body_digest, chosen_file, put_body, read_body
-from core.detectors.card import CLASSES, Card, Weights, read_weights
+from core.detectors.card import CLASSES, Card, Weights, read_int8, read_weights
+from core.detectors.int8 import Int8Body
 from core.detectors.precision import Compute, best_compute
 from core.errors import ModelError
 from core.images import Artwork
@@ -39,41 +40,52 @@ def body_of(network: ResNet) -> nn.Module:
     return nn.Sequential(*layers, nn.Flatten())
 
 
+def folded(network: ResNet) -> nn.Module:
+    """Return a copy of the body of `network` with its batch norms folded into the convolutions."""
+    return fuse(body_of(network))
+
+
 class ResNetDetector:
     """A loaded ResNet-18, safe to share between threads.
 
-    `network` is the network as it was trained, in float32, for explanations. Artworks are judged by a copy with its
-    batch norms folded into the convolutions, in the number format of `compute`.
+    `network` is the network as it was trained, in float32, for explanations. Artworks are judged by `int8`, a copy of
+    its body in 8-bit integers, or without one by a copy with its batch norms folded into the convolutions, in the
+    number format of `compute`.
     """
 
-    def __init__(self, card: Card, network: ResNet, compute: Compute | None = None) -> None:
+    def __init__(
+        self, card: Card, network: ResNet, compute: Compute | None = None, int8: Int8Body | None = None
+    ) -> None:
         self.card = card
         self.compute = compute or best_compute()
         self.network = network.eval().to(memory_format=torch.channels_last).to(self.compute.device)
         self.network.requires_grad_(requires_grad=False)
-        self._body = fuse(body_of(self.network)).to(self.compute.dtype)
+        self._body = int8 or folded(self.network).to(self.compute.dtype)
 
     def windows(self, artwork: Artwork) -> Tensor:
         """Return an artwork as network input: float32 `[n, 3, window, window]`, on the device."""
         tensor = self.card.preprocessing.tensor(artwork.image)
         return tensor.to(self.compute.device, memory_format=torch.channels_last)
 
-    def margins(self, batch: Tensor) -> Tensor:
-        """Return score(`ai`) - score(`human`) of each window: float32 `[N]` for input `[N, 3, H, W]`."""
-        scores = self.network.fc(self._body(batch.to(self.compute.dtype)).float())
-        margins: Tensor = scores[:, CLASSES.index("ai")] - scores[:, CLASSES.index("human")]
-        return margins
-
     def raw_margins(self, artworks: Sequence[Artwork]) -> NDArray[np.float32]:
-        """Return the margin of each artwork, averaged over its windows, uncalibrated: float32 `[N]`."""
+        """Return score(`ai`) - score(`human`) of each artwork, averaged over its windows: float32 `[N]`."""
         if not artworks:
             return np.empty(0, np.float32)
-        windows = [self.windows(artwork) for artwork in artworks]
         with torch.inference_mode():
-            margins = self.margins(torch.cat(windows))
-        of_each = torch.split(margins, [len(each) for each in windows])
-        averaged: NDArray[np.float32] = torch.stack([each.mean() for each in of_each]).cpu().numpy()
-        return averaged
+            features, counts = self._features(artworks)
+            scores = self.network.fc(features)
+            margins = scores[:, CLASSES.index("ai")] - scores[:, CLASSES.index("human")]
+            averaged = torch.stack([each.mean() for each in torch.split(margins, counts)])
+        found: NDArray[np.float32] = averaged.cpu().numpy()
+        return found
+
+    def _features(self, artworks: Sequence[Artwork]) -> tuple[Tensor, list[int]]:
+        """Return what the body makes of all windows, float32 `[N, 512]`, and how many each artwork has."""
+        if isinstance(self._body, Int8Body):
+            crops = [self.card.preprocessing.crops(artwork.image) for artwork in artworks]
+            return self._body(torch.cat(crops)), list(map(len, crops))
+        windows = [self.windows(artwork) for artwork in artworks]
+        return self._body(torch.cat(windows).to(self.compute.dtype)).float(), list(map(len, windows))
 
     def predict(self, artworks: Sequence[Artwork]) -> NDArray[np.float32]:
         """Return `p_ai` of each artwork: float32 `[N]` in [0, 1], calibrated."""
@@ -128,7 +140,10 @@ def load_resnet(
         raise ModelError(
             f"Model '{card.name}': {card.weights.file} holds no two-way ResNet-18 ({error})."
         ) from error
-    return ResNetDetector(card, network, compute)
+    compute = compute or best_compute()
+    judges_in_int8 = compute.int8 and card.weights.int8 is not None
+    int8 = Int8Body(read_int8(card, folder)) if judges_in_int8 else None
+    return ResNetDetector(card, network, compute, int8)
 
 
 def _put_needed_body(card: Card, network: ResNet, file: Path | None) -> None:

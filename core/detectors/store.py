@@ -44,6 +44,9 @@ def what_is_missing(card: Card, folder: Path) -> str:
             f"its weights {weights.name} are not shipped with Verso. Where the images of the corpus are, they are made anew "
             f"with `{_how_to_make(card, folder)}`"
         )
+    int8 = card.weights.int8
+    if int8 is not None and not (folder / int8.file).is_file():
+        return f"its 8-bit weights {int8.file} are not there; restore them from the repository"
     if card.weights.body is not None and not bodies.is_on_this_computer():
         return (
             f"the ResNet-18 body it was trained on ({card.initialisation.origin}) is not on this computer; start "

@@ -1,4 +1,4 @@
-"""`python -m core cascade`, `bands` and `train --own`: thin layers over `core.training`."""
+"""`python -m core cascade`, `quantise`, `bands` and `train --own`: thin layers over `core.training`."""
 
 from __future__ import annotations
 
@@ -39,6 +39,28 @@ def cascade(
             f"verdict than {thorough}'s, {effect.called_ai} of them 'ai'."
         )
     say(f"Next: python -m core evaluate {output}")
+
+
+def quantise(
+    model: Annotated[str, typer.Argument(help="A ResNet-18, by its name or folder.")],
+    corpus: Annotated[Path, typer.Option(help="The manifest it was trained on.")] = Path("data/manifest.csv"),
+) -> None:
+    """Round a network to 8 bits, in which it judges twice as fast on CPUs that multiply bytes natively."""
+    from core.corpus import manifest
+    from core.corpus.cache import ImageCache
+    from core.detectors.store import find_model
+    from core.training.quantise import quantise as round_to_8_bits
+
+    folder = find_model(model)
+    with progress_bar() as bar:
+        task = bar.add_task("reading pictures", total=None)
+        round_to_8_bits(
+            folder,
+            manifest.read(corpus),
+            ImageCache.default(corpus),
+            lambda done, total: bar.update(task, completed=done, total=total),
+        )
+    say(f"Wrote the 8-bit weights of {folder}. Next: python -m core evaluate {model}")
 
 
 def bands(

@@ -40,6 +40,7 @@ NUMBERS: Final = {
     "bfloat16": "numbers of 16 bits",
     "float16": "numbers of 16 bits",
     "float32": "numbers of 32 bits",
+    "int8": "of 8 bits where a network has such weights",
 }
 LIMITS: Final = (
     "A verdict is a statistical judgement about one picture. Alone it proves nothing about a person.",
@@ -124,10 +125,11 @@ def _why_not(card: Card | None, counts: Counts, rates: Rates | None) -> str:
 
 def arithmetic_of(compute: str) -> str:
     """Say in words what `Configuration.compute` says, and that in brackets."""
-    device, _, number = compute.partition(" ")
-    if device not in DEVICES or number not in NUMBERS:
+    device, _, formats = compute.partition(" ")
+    numbers = [NUMBERS.get(each) for each in formats.split()]
+    if device not in DEVICES or not numbers or None in numbers:
         return compute
-    return f"on {DEVICES[device]}, in {NUMBERS[number]} ({compute})"
+    return f"on {DEVICES[device]}, in {', '.join(map(str, numbers))} ({compute})"
 
 
 def _hashes(configuration: Configuration, card: Card | None, folder: Path) -> dict[str, str]:

@@ -173,6 +173,8 @@ def test_the_workbook_can_be_filtered_and_its_times_are_dates(audit, store, fold
 def test_the_arithmetic_is_told_in_words():
     said = content.arithmetic_of("cpu bfloat16")
     assert said == "on the computer's processor, in numbers of 16 bits (cpu bfloat16)"
+    said = content.arithmetic_of("cpu bfloat16 int8")
+    assert "in numbers of 16 bits, of 8 bits where a network has such weights (cpu bfloat16 int8)" in said
     assert content.arithmetic_of("none") == "none"
 
 
