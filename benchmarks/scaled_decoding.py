@@ -75,8 +75,8 @@ def opened(detector: Detector, data: bytes, enough: int | None) -> tuple[images.
 
 def measure(detector: Detector, kind: str, side: int, count: int) -> None:
     """Print what one kind of picture shows."""
-    uniform, own = detector.card.preprocessing.uniform_side, detector.card.preprocessing.enough
-    sides = sorted({2 * uniform, own, uniform}, reverse=True)
+    prepares = detector.card.preprocessing
+    sides = sorted({prepares.ample, prepares.enough, prepares.uniform_side}, reverse=True)
     ways: dict[str, int | None] = {"whole": None, **{f"at least {each} px": each for each in sides}}
     found: dict[str, list[float]] = {name: [] for name in ways}
     taken: dict[str, list[float]] = {name: [] for name in ways}

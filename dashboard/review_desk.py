@@ -166,14 +166,14 @@ def _examined(detector: Detector, data: bytes, name: str) -> Item:
         saliency=saliency,
         evidence=evidence_of(artwork, _signers()),
         unexplained=unexplained,
-        reduced=_reduced(artwork.image, detector.card.preprocessing.enough),
+        reduced=_reduced(artwork.image, detector.card.preprocessing.ample),
     )
 
 
-def _reduced(picture: Image.Image, enough: int) -> Image.Image | None:
-    """Return a copy with a short side of `enough` pixels, or a smaller picture itself; None if that is too large."""
-    scale = min(1.0, enough / min(picture.size))
-    width, height = (max(enough if scale < 1 else 1, round(side * scale)) for side in picture.size)
+def _reduced(picture: Image.Image, ample: int) -> Image.Image | None:
+    """Return a copy with a short side of `ample` pixels, or a smaller picture itself; None if that is too large."""
+    scale = min(1.0, ample / min(picture.size))
+    width, height = (max(ample if scale < 1 else 1, round(side * scale)) for side in picture.size)
     if width * height > MOST_PIXELS:
         return None
     return picture if scale == 1 else picture.resize((width, height), Image.Resampling.LANCZOS)
@@ -181,7 +181,7 @@ def _reduced(picture: Image.Image, enough: int) -> Image.Image | None:
 
 def _suffices(item: Reviewed, card: Card) -> bool:
     whole = min(item.artwork.width, item.artwork.height)
-    return item.reduced is not None and min(item.reduced.size) >= min(card.preprocessing.enough, whole)
+    return item.reduced is not None and min(item.reduced.size) >= min(card.preprocessing.ample, whole)
 
 
 def _judged_again(detector: Detector, item: Reviewed) -> Reviewed:

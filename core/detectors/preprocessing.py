@@ -52,14 +52,19 @@ class Preprocessing(BaseModel):
     decoded_side: int | None = Field(default=None, ge=32, exclude_if=lambda given: given is None)
 
     @property
+    def ample(self) -> int:
+        """Pixels of each side with which a copy is as good as the picture: twice what the uniform copy keeps."""
+        return 2 * self.uniform_side
+
+    @property
     def enough(self) -> int:
         """Pixels of each side that an audit lets a JPEG be decoded down to, see `images.open`.
 
-        Unless a model was measured with fewer (`decoded_side`), twice what the uniform copy keeps: what the decoder
-        leaves out, the copy would lose anyway. Either moves `p_ai` on `val` less than bfloat16 may
+        `ample`, unless the model was measured with fewer (`decoded_side`): what the decoder leaves out, the uniform
+        copy would lose anyway. On `val` either moves `p_ai` no further than another number format does
         (`benchmarks/scaled_decoding.py`, models/EXPERIMENTS.md).
         """
-        return self.decoded_side or 2 * self.uniform_side
+        return self.decoded_side or self.ample
 
     def uniform(self, image: Image.Image) -> Image.Image:
         """Make the uniform copy of an RGB image: the form in which every artwork is judged."""

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from core.detectors import bodies, cascade
 from core.detectors.card import CARD_FILE, Card, read_card
-from core.detectors.classical import load_classical
 from core.detectors.encoder_weights import HOW_TO_GET, chosen_weights
 from core.detectors.precision import Compute
 from core.detectors.protocol import Detector
@@ -130,4 +129,6 @@ def load_detector(name: str | None = None, compute: Compute | None = None) -> De
         return load_resnet(card, folder, compute)
     if card.family == cascade.FAMILY:
         return cascade.load_cascade(card, folder, lambda stage: load_detector(stage, compute))
+    from core.detectors.classical import load_classical  # noqa: PLC0415  (scikit-learn takes seconds)
+
     return load_classical(card, folder, compute)

@@ -113,7 +113,9 @@ def _alike(models: list[str]) -> dict[Preprocessing, list[str]]:
     groups: dict[Preprocessing, list[str]] = {}
     for name in sorted(models, key=lambda name: (name != DEFAULT_MODEL, name)):
         fed = load_card(name).preprocessing
-        as_levels = fed.model_copy(update={"mean": (0.0, 0.0, 0.0), "std": (1.0, 1.0, 1.0)})
+        as_levels = fed.model_copy(
+            update={"mean": (0.0, 0.0, 0.0), "std": (1.0, 1.0, 1.0), "decoded_side": None}
+        )
         groups.setdefault(as_levels, []).append(Path(name).name)
     return groups
 

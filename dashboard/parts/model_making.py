@@ -77,6 +77,11 @@ def _origin(card: Card) -> list[str]:
         said.append(f"judges embeddings of the frozen encoder with weights `{card.encoder[:12]}`")
     if card.best_epoch is not None and card.epochs is not None:
         said.append(f"kept the weights of epoch {card.best_epoch + 1} of {card.epochs}")
+    if card.weights.int8 is not None:
+        said.append(
+            "judges in 8-bit integers where the processor multiplies bytes natively, and in 16 or 32 bits elsewhere, which "
+            "gives slightly other probabilities; maps are always drawn in 32 bits"
+        )
     clean = card.commit.removesuffix("-dirty")
     altered = "" if clean == card.commit else ", with changes that were never committed"
     said.append(
@@ -109,6 +114,7 @@ def _fed(card: Card) -> list[str]:
             "format and size tell it nothing; what only the full resolution shows, it cannot see"
         ),
         f"of that, scaled to {fed.short_side} pixels on the short side, {seen}",
+        f"audits decode JPEGs at half their scale, a quarter or an eighth, as long as {fed.enough} pixels of each side are left",
     ]
     if card.features is None or card.encoder:
         said.append(f"red, green and blue (0 to 1) less {_numbers(fed.mean)}, divided by {_numbers(fed.std)}")

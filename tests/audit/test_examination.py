@@ -39,6 +39,25 @@ def test_large_pictures_are_not_all_held_at_once(folder, monkeypatch):
     assert [finding.position for finding in findings] == list(range(7))
 
 
+@pytest.mark.parametrize(("decoded_side", "side"), [(None, 512), (200, 256)])
+def test_a_jpeg_is_decoded_down_to_what_the_card_allows(drawings, tmp_path, decoded_side, side):
+    path = tmp_path / "large.jpg"
+    path.write_bytes(drawings.file(drawings.painting((512, 512)), "JPEG"))
+    described = card()
+    fed = described.preprocessing.model_copy(update={"decoded_side": decoded_side})
+
+    class Sized(Stub):
+        def predict(self, artworks):
+            sizes.extend(artwork.image.size for artwork in artworks)
+            return super().predict(artworks)
+
+    sizes: list[tuple[int, int]] = []
+    detector = Sized(described.model_copy(update={"preprocessing": fed}))
+    (finding,) = examine(detector, sources_of([path]), [planned(path)])
+    assert sizes == [(side, side)]
+    assert (finding.width, finding.height) == (512, 512)
+
+
 def watched(path, detector):
     sources = sources_of([path])
     (entry,) = sources[0].entries()

@@ -325,8 +325,11 @@ def test_another_model_judges_what_is_dropped_from_then_on(drawings):
     assert len(app.info) == 0
 
 
-@pytest.mark.usefixtures("shelf")
-def test_the_desk_is_judged_again_by_another_model_when_asked(drawings):
+@pytest.mark.parametrize("decoded_side", [None, 48])
+def test_the_desk_is_judged_again_by_another_model_when_asked(shelf, drawings, decoded_side):
+    card = read_card(shelf / "tiny")
+    fed = card.preprocessing.model_copy(update={"decoded_side": decoded_side})
+    write_card(card.model_copy(update={"preprocessing": fed}), shelf / "tiny")
     app = opened()
     small, large = (
         drawings.file(drawings.painting((80, 60), 1)),

@@ -1,5 +1,7 @@
 import re
 import shlex
+import subprocess
+import sys
 
 import pytest
 
@@ -33,9 +35,18 @@ def test_where_the_encoder_is_at_hand_the_default_model_judges(monkeypatch, tmp_
 
 
 def test_all_weights_shipped_are_at_most_80_megabytes():
-    folders = [find_model(name) for name in model_names()]
-    weights = [folder / load_card(folder.name).weights.file for folder in folders]
-    assert sum(path.stat().st_size for path in weights if path.is_file()) <= 80e6
+    files = []
+    for name in model_names():
+        weights = load_card(name).weights
+        names = [weights.file, *([weights.int8.file] if weights.int8 else [])]
+        files += [find_model(name) / each for each in names]
+    assert sum(path.stat().st_size for path in files if path.is_file()) <= 80e6
+
+
+def test_a_network_does_not_wait_for_the_libraries_of_other_models():
+    loads = f"import sys; from core.audit.model import load_model; load_model({FALLBACK_MODEL!r}); print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", loads], check=True, capture_output=True, text=True)
+    assert not {"sklearn", "skops", "transformers"} & set(loaded.stdout.split())
 
 
 def test_the_fallback_needs_nothing_that_is_not_shipped():
