@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from core import images
 from core.corpus import manifest
 from core.corpus.cache import ImageCache
-from core.detectors.precision import BF16_TOLERANCE, Compute, best_compute, one_core_a_pass
-from core.detectors.store import load_detector
+from core.detectors.precision import BF16_TOLERANCE, INT8_TOLERANCE, Compute, best_compute, one_core_a_pass
+from core.detectors.store import load_card, load_detector
 from core.verdict import decide
 
 MANIFEST = Path("data/manifest.csv")
@@ -48,7 +48,9 @@ def main() -> None:
     here = best_compute()
     exact = Compute(here.device, torch.float32)
     for model in given.model:
-        band = load_detector(model, here).card.band
+        card = load_card(model)
+        band = card.band
+        accepted = INT8_TOLERANCE if here.int8 and card.weights.int8 else BF16_TOLERANCE
         with one_core_a_pass():
             (one, fast), (other, slow) = judged(model, here, paths), judged(model, exact, paths)
         moved = np.abs(one - other)
@@ -59,7 +61,7 @@ def main() -> None:
         print(
             f"{model}, {len(paths)} works of val, {here} and {exact}: p_ai differs by {np.median(moved):.4f} in the "
             f"median, {np.quantile(moved, 0.99):.4f} at the 99th percentile, {moved.max():.4f} at most; "
-            f"{np.sum(moved > BF16_TOLERANCE)} works beyond {BF16_TOLERANCE}, {changed} other verdicts; a work takes "
+            f"{np.sum(moved > accepted)} works beyond {accepted}, {changed} other verdicts; a work takes "
             f"{1000 * fast:.1f} ms instead of {1000 * slow:.1f} on one core",
             flush=True,
         )

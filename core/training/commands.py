@@ -45,7 +45,7 @@ def quantise(
     model: Annotated[str, typer.Argument(help="A ResNet-18, by its name or folder.")],
     corpus: Annotated[Path, typer.Option(help="The manifest it was trained on.")] = Path("data/manifest.csv"),
 ) -> None:
-    """Round a network to 8 bits, in which it judges twice as fast on CPUs that multiply bytes natively."""
+    """Round a network to 8 bits, in which it judges faster on CPUs that multiply bytes natively."""
     from core.corpus import manifest
     from core.corpus.cache import ImageCache
     from core.detectors.store import find_model
