@@ -265,13 +265,11 @@ def read_weights(card: Card, folder: Path) -> bytes:
     Raises:
         ModelError: if it is missing, or is not the file the card describes.
     """
-    path = folder / card.weights.file
-    if not path.exists():
-        raise ModelError(
-            f"Model '{card.name}' cannot judge: its weights are not shipped, {path} is missing; make them with "
-            f"`python -m core train {card.recipe} --corpus data/manifest.csv --output {folder}`."
-        )
-    return _read(card, path, card.weights.sha256)
+    missing = (
+        f"Model '{card.name}' cannot judge: its weights are not shipped, {folder / card.weights.file} is missing; make them "
+        f"with `python -m core train {card.recipe} --corpus data/manifest.csv --output {folder}`."
+    )
+    return _read(card, folder / card.weights.file, card.weights.sha256, missing)
 
 
 def read_int8(card: Card, folder: Path) -> bytes:
@@ -284,17 +282,18 @@ def read_int8(card: Card, folder: Path) -> bytes:
         msg = f"model '{card.name}' has no 8-bit weights"
         raise ValueError(msg)
     path = folder / card.weights.int8.file
-    if not path.exists():
-        raise ModelError(
-            f"Model '{card.name}' cannot judge: its 8-bit weights {path} are missing; restore them from the repository, or "
-            f"make them with `python -m core quantise {folder}`."
-        )
-    return _read(card, path, card.weights.int8.sha256)
+    missing = (
+        f"Model '{card.name}' cannot judge: its 8-bit weights {path} are missing; restore them from the repository, or "
+        f"make them with `python -m core quantise {folder}`."
+    )
+    return _read(card, path, card.weights.int8.sha256, missing)
 
 
-def _read(card: Card, path: Path, sha256: str) -> bytes:
+def _read(card: Card, path: Path, sha256: str, missing: str) -> bytes:
     try:
         data = path.read_bytes()
+    except FileNotFoundError as error:
+        raise ModelError(missing) from error
     except OSError as error:
         raise ModelError(f"Model '{card.name}': {path} cannot be read ({error.strerror}).") from error
     found = hashlib.sha256(data).hexdigest()

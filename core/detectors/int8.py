@@ -28,5 +28,5 @@ class Int8Body:
 
     def __call__(self, crops: Tensor) -> Tensor:
         """Return pooled features of windows as grey levels: float32 `[N, 512]` for uint8 `[N, 3, H, W]`."""
-        features = self._session.run([FEATURES], {CROPS: crops.contiguous().numpy()})[0]
+        features = self._session.run([FEATURES], {CROPS: crops.numpy()})[0]
         return torch.from_numpy(features)

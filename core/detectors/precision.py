@@ -71,8 +71,10 @@ def best_compute() -> Compute:
     if torch.cuda.is_available():
         dtype = torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float32
         return Compute(torch.device("cuda"), dtype)
+    dtype = torch.bfloat16 if _has_one_of(NATIVE_BF16) else torch.float32
+    return Compute(torch.device("cpu"), dtype, _has_one_of(NATIVE_INT8))
+
+
+def _has_one_of(instructions: tuple[str, ...]) -> bool:
     capabilities = torch.cpu.get_capabilities()
-    bf16, int8 = (
-        any(capabilities.get(name, False) for name in names) for names in (NATIVE_BF16, NATIVE_INT8)
-    )
-    return Compute(torch.device("cpu"), torch.bfloat16 if bf16 else torch.float32, int8)
+    return any(capabilities.get(name, False) for name in instructions)

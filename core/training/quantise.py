@@ -11,7 +11,6 @@ import io
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import redirect_stdout
-from copy import deepcopy
 from pathlib import Path
 
 import numpy as np
@@ -97,7 +96,7 @@ def quantise(
         raise TrainingError(f"{corpus.path} lists no pictures of split train to find the ranges on.")
     chosen = hashes.sample(min(WORKS, len(hashes)), random_state=card.seed)
     detector = load_resnet(card, folder, Compute(torch.device("cpu"), torch.float32))
-    body = folded(deepcopy(detector.network).to(memory_format=torch.contiguous_format))
+    body = folded(detector.network.to(memory_format=torch.contiguous_format))
     inputs = _inputs(card, list(cache.paths(chosen)), progress)
     graph = _rounded(_FromCrops(card.preprocessing, body), card.preprocessing.window, inputs)
     atomic.write(folder / INT8_FILE, graph)
