@@ -55,11 +55,11 @@ def write_json(line: Mapping[str, object]) -> None:
 
 
 class RateColumn(ProgressColumn):
-    """How many are done a second, over the last half minute."""
+    """How many are done a second, over the last half minute; or the task's field `rate`, where it measures its own."""
 
     def render(self, task: Task) -> Text:
         """Return the rate, or nothing before there is one."""
-        rate = task.finished_speed or task.speed
+        rate: float | None = task.fields.get("rate", task.finished_speed or task.speed)
         return Text("" if rate is None else f"{rate:.1f}/s", style="progress.data.speed")
 
 

@@ -23,6 +23,8 @@ def test_the_rate_is_how_many_are_done_a_second():
     shown = RateColumn().render(task).plain
     assert shown.endswith("/s")
     assert 0 < float(shown.removesuffix("/s")) <= 10
+    bar.update(number, rate=2.5)
+    assert RateColumn().render(task).plain == "2.5/s"
 
 
 @pytest.mark.parametrize("title", ["", "Error:"])

@@ -70,8 +70,16 @@ def audit(
             def show(progress: Progress) -> None:
                 check()
                 counts = progress.counts
-                done, total = (counts.done, counts.total) if counts else (progress.planned, None)
-                bar.update(task, description=_described(progress), completed=done, total=total)
+                if counts is None:
+                    bar.update(task, description="listing files", completed=progress.planned)
+                    return
+                bar.update(
+                    task,
+                    description=f"auditing, {counts.refused} errors",
+                    completed=counts.done,
+                    total=counts.total,
+                    rate=progress.rate,
+                )
 
             outcome = carry_out(order, store, watcher=show)
     except KeyboardInterrupt as error:
@@ -103,9 +111,3 @@ def report(
     with AuditStore.open() as store:
         write_again(folder, store)
     say(f"Wrote {folder / HTML_FILE}, {PDF_FILE}, {XLSX_FILE} and the results again.")
-
-
-def _described(progress: Progress) -> str:
-    if progress.counts is None:
-        return "listing files"
-    return f"auditing, {progress.rate:.1f} files/s, {progress.counts.refused} errors"
