@@ -5,6 +5,8 @@ Pure functions over hostile bytes: at worst they answer wrongly, they never rais
 
 import re
 import struct
+from collections.abc import Iterator
+from itertools import islice
 from typing import Final
 
 _SIGNATURES: Final[dict[str, re.Pattern[bytes]]] = {
@@ -39,6 +41,7 @@ MAX_PARTS: Final = {"JPEG": 1_000, "PNG": 1_000, "TIFF": 200_000}
 
 _JPEG_MARKER: Final = re.compile(rb"\xff([^\x00\x01\xd0-\xd8\xff])", re.DOTALL)
 _JPEG_END: Final = b"\xd9"
+_JPEG_SCAN: Final = b"\xda"
 _PNG_HEADER: Final = 33  # signature and IHDR
 _PNG_TEXTS: Final = {b"tEXt", b"zTXt", b"iTXt", b"eXIf"}
 _WEBP_HEADER: Final = 30
@@ -82,11 +85,25 @@ def count_parts(data: bytes, kind: str) -> int:
     return counter(data) if counter else 0
 
 
-def png_texts_first(data: bytes) -> bytes:
-    """A PNG's signature, header and every chunk of text and EXIF, wherever it stands; and a place for pixels.
+def without_pixels(data: bytes, kind: str) -> bytes:
+    """A JPEG or PNG cut down to what a reader of its metadata needs; other files as they are.
 
-    A reader then finds them all without decoding the picture.
+    JPEG: all that stands before its first scan. PNG: signature, header and every chunk of text and EXIF, wherever it
+    stands, and a place for pixels, so that a reader finds them all without decoding the picture.
     """
+    cutters = {"JPEG": _before_the_scans, "PNG": _texts_first}
+    cutter = cutters.get(kind)
+    return cutter(data) if cutter else data
+
+
+def _before_the_scans(data: bytes) -> bytes:
+    for marker, end in _jpeg_parts(data):
+        if marker == _JPEG_SCAN:
+            return data[:end]
+    return data
+
+
+def _texts_first(data: bytes) -> bytes:
     chunks, at = [data[:_PNG_HEADER]], _PNG_HEADER
     while (name := data[at + 4 : at + 8]) not in {b"", b"IEND"}:
         end = at + 12 + int.from_bytes(data[at : at + 4], "big")
@@ -96,12 +113,16 @@ def png_texts_first(data: bytes) -> bytes:
     return b"".join([*chunks, b"\0\0\0\0IDAT"])
 
 
-def _jpeg_segments(data: bytes) -> int:
-    count, at = 0, 2
-    while (marker := _JPEG_MARKER.search(data, at)) and marker[1] != _JPEG_END and count <= MAX_PARTS["JPEG"]:
-        count += 1
+def _jpeg_parts(data: bytes) -> Iterator[tuple[bytes, int]]:
+    """The markers of segments and scans up to the end of the picture, and where the segment after each ends."""
+    at = 2
+    while (marker := _JPEG_MARKER.search(data, at)) and marker[1] != _JPEG_END:
         at = marker.end() + int.from_bytes(data[marker.end() : marker.end() + 2], "big")
-    return count
+        yield marker[1], at
+
+
+def _jpeg_segments(data: bytes) -> int:
+    return sum(1 for _ in islice(_jpeg_parts(data), MAX_PARTS["JPEG"] + 1))
 
 
 def _png_chunks(data: bytes) -> int:

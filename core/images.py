@@ -193,8 +193,8 @@ def metadata(data: bytes, *, limits: Limits = DEFAULT_LIMITS) -> Metadata:
     Raises:
         ImageError: as `open`, save for damage that only decoding would show.
     """
-    texts_first = image_headers.png_texts_first(data) if image_headers.recognise(data) == "PNG" else data
-    with _opened(texts_first, "", limits) as (file, kind):
+    needed = image_headers.without_pixels(data, image_headers.recognise(data) or "")
+    with _opened(needed, "", limits) as (file, kind):
         texts = {
             key: text for key, text in file.info.items() if isinstance(key, str) and isinstance(text, str)
         }

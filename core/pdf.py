@@ -105,14 +105,17 @@ class Paper(FPDF):
                 foot = 0
             self.set_x(self.get_x() + indent)
             for width, lines in zip(inside, wrapped, strict=True):
-                self.cell(width, height, lines[number] if number < len(lines) else "")
+                if text := lines[number] if number < len(lines) else "":
+                    self.cell(width, height, text)
+                else:
+                    self.set_x(self.get_x() + width)
             self.ln(height)
         self.set_y(max(self.get_y(), foot))
         self.line(self.l_margin, self.get_y(), self.w - self.r_margin - 1, self.get_y())
         self.ln(0.6)
 
     def _lines(self, text: str, width: float) -> list[str]:
-        if self.get_string_width(text) <= width - 3:
+        if not text or self.get_string_width(text) <= width - 3:
             return [text]
         found = self.multi_cell(width, LINE, text, dry_run=True, output="LINES", wrapmode=_wrap(text))
         return cast("list[str]", found)

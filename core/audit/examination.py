@@ -106,8 +106,9 @@ def _judge(detector: Detector, held: Sequence[Opened]) -> list[Finding]:
 
 def look(artwork: Artwork) -> int:
     """Return the 64-bit perceptual hash of a picture's preview, which needs no colours."""
-    grey = dataclasses.replace(artwork, image=artwork.image.convert("L"))
-    return int(perceptual_hash(dataclasses.replace(grey, image=grey.preview(LOOK_SIDE))))
+    grey = artwork.image.convert("L")
+    grey.thumbnail((LOOK_SIDE, LOOK_SIDE), reducing_gap=1.0)
+    return int(perceptual_hash(dataclasses.replace(artwork, image=grey)))
 
 
 def _judged(detector: Detector, p_ai: float, model: str, finding: Finding) -> Finding:

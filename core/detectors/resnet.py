@@ -142,7 +142,7 @@ def load_resnet(
         ) from error
     compute = compute or best_compute()
     judges_in_int8 = compute.int8 and card.weights.int8 is not None
-    int8 = Int8Body(read_int8(card, folder)) if judges_in_int8 else None
+    int8 = Int8Body(read_int8(card, folder), card.preprocessing.mean) if judges_in_int8 else None
     return ResNetDetector(card, network, compute, int8)
 
 

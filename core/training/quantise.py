@@ -11,7 +11,9 @@ import io
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import redirect_stdout
+from itertools import chain
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 import onnx
@@ -20,13 +22,14 @@ from numpy.typing import NDArray
 from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod, QuantType, quantize_static
 from onnxruntime.quantization.preprocess import quant_pre_process
 from torch import Tensor, nn
+from torch.nn import functional as F  # noqa: N812  (torch's own convention)
 
 from core import images
 from core.corpus import atomic
 from core.corpus.cache import ImageCache
 from core.corpus.manifest import Manifest
 from core.detectors.card import Card, Int8Weights, read_card, write_card
-from core.detectors.int8 import CROPS, FEATURES, INT8_FILE
+from core.detectors.int8 import BORDERED, FEATURES, INT8_FILE, bordered
 from core.detectors.precision import Compute
 from core.detectors.preprocessing import Preprocessing
 from core.detectors.resnet import folded, load_resnet
@@ -36,12 +39,29 @@ WORKS = 96
 """Training pictures whose activations are looked at; all are held in memory, some 40 MB each."""
 PERCENTILE = 99.999
 """Of each layer's activations that stay within its range; those beyond are cut off."""
+SQUARE: Final = 2
+"""Side in pixels of the squares into which windows are cut."""
+SQUARES: Final = "squares"
+LEVELS: Final = 127
+"""Of a weight in 8 bits, beside 0, on either side."""
+SMALLEST: Final = 1e-12
+"""That the largest weight of a channel counts for at least: some channels have none."""
+AS_THEY_ARE: Final = {
+    SQUARES: [
+        {
+            "scale": np.array(1, np.float32),
+            "zero_point": np.array(0, np.uint8),
+            "quant_type": QuantType.QUInt8,
+        }
+    ]
+}
+"""Grey levels are bytes before they are rounded."""
 
-Input = dict[str, NDArray[np.uint8]]
+Input = dict[str, NDArray[np.float32]]
 
 
-class _Crops(CalibrationDataReader):  # type: ignore[misc]
-    """Gives the crops of pictures as ONNX Runtime asks for them."""
+class _Windows(CalibrationDataReader):  # type: ignore[misc]
+    """Gives the windows of pictures as ONNX Runtime asks for them."""
 
     def __init__(self, inputs: Iterator[Input]) -> None:
         self._inputs = inputs
@@ -50,19 +70,31 @@ class _Crops(CalibrationDataReader):  # type: ignore[misc]
         return next(self._inputs, None)
 
 
-class _FromCrops(nn.Module):
-    """A body that is given windows as grey levels, and normalises them itself."""
+def _of_squares(body: nn.Module, preprocessing: Preprocessing) -> nn.Module:
+    """Return `body` with another first layer, which takes bordered windows as they are, cut into squares of 2 x 2 pixels.
 
-    def __init__(self, preprocessing: Preprocessing, body: nn.Module) -> None:
-        super().__init__()
-        self.preprocessing = preprocessing
-        self.body = body
-        self.eval()
+    The layer's 7 x 7 weights, with a row and a column of zeros, are cut as the pixels are, so that a processor reads longer
+    runs of bytes. What normalisation takes from a pixel and divides it by goes into its bias and its weights; these are
+    rounded first, for what rounding does to a weight counts as often as the mean colour has grey levels.
+    """
+    name, first = next((name, layer) for name, layer in body.named_modules() if isinstance(layer, nn.Conv2d))
+    mean, std = (torch.tensor(each)[None, :, None, None] for each in (preprocessing.mean, preprocessing.std))
+    weight = F.pad(first.weight.detach() / (255 * std), (0, 1, 0, 1))
+    step = weight.abs().amax(dim=(1, 2, 3), keepdim=True).clamp(min=SMALLEST) / LEVELS
+    weight = (weight / step).round() * step
+    layer = nn.Conv2d(first.in_channels * SQUARE**2, first.out_channels, weight.shape[-1] // SQUARE)
+    bias = first.state_dict()["bias"] - (weight * 255 * mean).sum(dim=(1, 2, 3))
+    layer.load_state_dict({"weight": _cut(weight), "bias": bias})
+    body.set_submodule(name, layer)
+    return body.eval()
 
-    def forward(self, crops: Tensor) -> Tensor:
-        """Return features `[N, 512]` for uint8 `[N, 3, H, W]`."""
-        features: Tensor = self.body(self.preprocessing.normalize(crops))
-        return features
+
+def _cut(pixels: Tensor) -> Tensor:
+    """Make each square of `[N, C, H, W]` one place with all its pixels as channels, as the graph does (SpaceToDepth)."""
+    count, channels, height, width = pixels.shape
+    rows, columns = height // SQUARE, width // SQUARE
+    parts = pixels.reshape(count, channels, rows, SQUARE, columns, SQUARE).permute(0, 3, 5, 1, 2, 4)
+    return parts.reshape(count, channels * SQUARE**2, rows, columns)
 
 
 def quantise(
@@ -98,7 +130,7 @@ def quantise(
     detector = load_resnet(card, folder, Compute(torch.device("cpu"), torch.float32))
     body = folded(detector.network.to(memory_format=torch.contiguous_format))
     inputs = _inputs(card, list(cache.paths(chosen)), progress)
-    graph = _rounded(_FromCrops(card.preprocessing, body), card.preprocessing.window, inputs)
+    graph = _rounded(_of_squares(body, card.preprocessing), inputs)
     atomic.write(folder / INT8_FILE, graph)
     int8 = Int8Weights(file=INT8_FILE, sha256=hashlib.sha256(graph).hexdigest())
     card = card.model_copy(update={"weights": card.weights.model_copy(update={"int8": int8})})
@@ -107,24 +139,26 @@ def quantise(
 
 
 def _inputs(card: Card, paths: Sequence[Path], progress: Callable[[int, int], None]) -> Iterator[Input]:
-    """Give one crop at a time: ONNX Runtime wants them all in equal numbers, and pictures differ in how many they have."""
+    """Give one window at a time: ONNX Runtime wants them all in equal numbers, and pictures differ in how many they have."""
     for done, path in enumerate(paths, start=1):
         crops = card.preprocessing.crops(images.open(path).image)
-        yield from ({CROPS: crop[None].numpy()} for crop in crops)
+        windows = _cut(bordered(crops, card.preprocessing.mean)).float()
+        yield from ({SQUARES: window[None].numpy()} for window in windows)
         progress(done, len(paths))
 
 
-def _rounded(network: nn.Module, side: int, inputs: Iterator[Input]) -> bytes:
-    """Return the graph of `network` in 8 bits; it takes any number of crops of `side` pixels."""
+def _rounded(network: nn.Module, inputs: Iterator[Input]) -> bytes:
+    """Return the graph of `network` in 8 bits; it takes any number of windows of the size of those in `inputs`."""
+    first = next(inputs)
     with tempfile.TemporaryDirectory() as place:
         exact, prepared, rounded = (
             Path(place) / name for name in ("exact.onnx", "prepared.onnx", "rounded.onnx")
         )
         torch.onnx.export(
             network,
-            (torch.zeros(2, 3, side, side, dtype=torch.uint8),),
+            (torch.from_numpy(first[SQUARES]).expand(2, -1, -1, -1),),
             exact,
-            input_names=[CROPS],
+            input_names=[SQUARES],
             output_names=[FEATURES],
             dynamic_shapes=({0: torch.export.Dim("n")},),
             dynamo=True,
@@ -136,14 +170,29 @@ def _rounded(network: nn.Module, side: int, inputs: Iterator[Input]) -> bytes:
             quantize_static(
                 prepared,
                 rounded,
-                _Crops(inputs),
+                _Windows(chain([first], inputs)),
                 per_channel=True,
                 activation_type=QuantType.QUInt8,
                 weight_type=QuantType.QInt8,
                 calibrate_method=CalibrationMethod.Percentile,
-                extra_options={"CalibPercentile": PERCENTILE},
+                extra_options={"CalibPercentile": PERCENTILE, "TensorQuantOverrides": AS_THEY_ARE},
             )
-        return _plain(onnx.load(rounded))
+        return _plain(_of_bytes(onnx.load(rounded)))
+
+
+def _of_bytes(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Let a graph take whole windows as bytes, where it takes squares as float and turns them into bytes."""
+    graph = model.graph
+    rounding = next(node for node in graph.node if node.input[0] == SQUARES)
+    cutting = onnx.helper.make_node("SpaceToDepth", [BORDERED], [rounding.output[0]], blocksize=SQUARE)
+    graph.node.insert(list(graph.node).index(rounding), cutting)
+    graph.node.remove(rounding)
+    graph.input[0].CopyFrom(
+        onnx.helper.make_tensor_value_info(
+            BORDERED, onnx.TensorProto.UINT8, ["n", "channels", "rows", "columns"]
+        )
+    )
+    return model
 
 
 def _plain(model: onnx.ModelProto) -> bytes:

@@ -12,7 +12,7 @@ from core.audit.inputs.listing import Source
 from core.audit.pictures import picture_bytes
 from core.audit.pipeline import in_order
 from core.audit.store.pages import Kind, ResultPages, Wanted
-from core.audit.store.records import Row
+from core.audit.store.records import Planned
 from core.errors import AuditError, ImageError
 from core.verdict import Label
 
@@ -39,24 +39,21 @@ def thumbnails_of(pages: ResultPages, sources: Sequence[Source]) -> dict[int, by
     Raises:
         StoreError: the database of audits cannot be read.
     """
-    rows = {row.position: row for wanted in GRAVEST_FIRST for row in pages.page(wanted, 0, MOST)}
-    chosen = islice(rows.values(), MOST)
+    rows = (row.position for wanted in GRAVEST_FIRST for row in pages.page(wanted, 0, MOST))
+    chosen = pages.all_planned(list(islice(dict.fromkeys(rows), MOST))).values()
     silent: set[int] = set()
-    made = in_order(
-        lambda row: (row.position, _made(pages, sources, row, silent)), chosen, os.cpu_count() or 1
-    )
+    made = in_order(lambda item: (item.position, _made(sources, item, silent)), chosen, os.cpu_count() or 1)
     return {position: data for position, data in made if data is not None}
 
 
-def _made(pages: ResultPages, sources: Sequence[Source], row: Row, silent: set[int]) -> bytes | None:
-    item = pages.planned(row.position)
-    if item is None or item.source >= len(sources) or item.source in silent:
+def _made(sources: Sequence[Source], item: Planned, silent: set[int]) -> bytes | None:
+    if item.source >= len(sources) or item.source in silent:
         return None
     try:
-        artwork = images.open(picture_bytes(sources, item), name=item.path, enough=2 * SIDE)
+        artwork = images.open(picture_bytes(sources, item), name=item.path, enough=SIDE)
     except (ImageError, OSError):  # `WHICH` says that it has no picture
         return None
     except AuditError:
         silent.add(item.source)
         return None
-    return images.encode_jpeg(artwork.preview(SIDE), QUALITY) if artwork.sha256 == row.sha256 else None
+    return images.encode_jpeg(artwork.preview(SIDE), QUALITY)

@@ -152,12 +152,16 @@ class ResultPages:
 
     def planned(self, position: int) -> Planned | None:
         """Return a file as it was planned, if there is such."""
+        return self.all_planned([position]).get(position)
+
+    def all_planned(self, positions: Collection[int]) -> dict[int, Planned]:
+        """Return files as they were planned, by their position; those there are."""
         found = select(*(items.c[name] for name in Planned.__dataclass_fields__)).where(
-            items.c.audit_id == self._audit_id, items.c.position == position, items.c.part == 0
+            items.c.audit_id == self._audit_id, items.c.position.in_(positions), items.c.part == 0
         )
         with reading(self._engine) as connection:
-            row = connection.execute(found).one_or_none()
-        return None if row is None else Planned(*row)
+            files = [Planned(*row) for row in connection.execute(found)]
+        return {file.position: file for file in files}
 
     def histogram(self) -> dict[str, list[int]]:
         """Count the judged files, exact duplicates aside, by verdict in `BINS` equal bins of `p_ai` from 0 to 1."""
