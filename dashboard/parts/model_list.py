@@ -8,7 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from core.detectors.card import Card
-from core.detectors.library import Entry, ModelFile, files_of, places_of
+from core.detectors.library import Entry, files_of, places_of
 from core.evaluation.tables import cell
 from dashboard.parts.escaping import escaped
 from dashboard.parts.model_figures import decides_nothing
@@ -81,9 +81,13 @@ def model_list(entries: Sequence[Entry], chosen: str) -> None:
         )
 
 
-def weights_size(files: Sequence[ModelFile]) -> int | None:
-    """Return the size of the weights in bytes, or None if they are not there."""
-    return next((file.size for file in files if file.holds == "the weights"), None)
+def weights_size(entry: Entry) -> int | None:
+    """Return the size of all a model's weights in bytes, or None if they are not there."""
+    weights = entry.card.weights if entry.card else None
+    sizes = {file.name: file.size for file in files_of(entry)}
+    if weights is None or weights.file not in sizes:
+        return None
+    return sizes[weights.file] + (sizes.get(weights.int8.file, 0) if weights.int8 else 0)
 
 
 def megabytes(size: int) -> str:
@@ -109,7 +113,7 @@ def _table(shown: Sequence[tuple[Entry, list[str]]], chosen: str, *, searched: b
         selection_mode="single-row",
         height=ROW_HEIGHT * (min(len(rows), MOST_ROWS) + 1) + 2,
         column_config={
-            "weights": st.column_config.NumberColumn(format="bytes", help="Size of its file of weights."),
+            "weights": st.column_config.NumberColumn(format="bytes", help="Size of its files of weights."),
             "found in": st.column_config.TextColumn(
                 width="medium", help="Where on the card your words stand."
             ),
@@ -131,13 +135,12 @@ def _open(names: Sequence[str]) -> None:
 
 def _row(entry: Entry, places: Sequence[str]) -> dict[str, object]:
     card = entry.card
-    size = weights_size(files_of(entry))
     return {
         "model": entry.name,
         "found in": ", ".join(places),
         "kind": card.family if card else "",
         **{title: _figure(card, split, name) for title, (split, name, _) in FIGURES.items()},
-        "weights": size,
+        "weights": weights_size(entry),
         "trained": card.trained if card else "",
     }
 

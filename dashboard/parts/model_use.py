@@ -29,7 +29,7 @@ def on_the_command_line(name: str, picture: str) -> str:
 def model_use(entry: Entry, card: Card) -> None:
     """Draw how to load and run a model, what that needs, and its files with their sizes."""
     files = files_of(entry)
-    if weights_size(files) is None:
+    if weights_size(entry) is None:
         st.warning(
             "Its weights are not in its folder, so it cannot judge here. Make them, with the images of the corpus on "
             f"this machine: `python -m core train {card.recipe} --corpus data/manifest.csv --output "
