@@ -42,6 +42,7 @@ MAX_PARTS: Final = {"JPEG": 1_000, "PNG": 1_000, "TIFF": 200_000}
 _JPEG_MARKER: Final = re.compile(rb"\xff([^\x00\x01\xd0-\xd8\xff])", re.DOTALL)
 _JPEG_END: Final = b"\xd9"
 _JPEG_SCAN: Final = b"\xda"
+_JPEG_SEQUENTIAL: Final = {b"\xc0", b"\xc1", b"\xc9"}  # frames that may be one scan
 _PNG_HEADER: Final = 33  # signature and IHDR
 _PNG_TEXTS: Final = {b"tEXt", b"zTXt", b"iTXt", b"eXIf"}
 _WEBP_HEADER: Final = 30
@@ -80,7 +81,7 @@ def count_parts(data: bytes, kind: str) -> int:
     JPEG: segments and scans up to the end of the picture (ITU-T T.81, B.1). PNG: chunks that are neither
     pixels nor animation frames. TIFF: the longest table of numbers in the first directory (strips, tiles).
     """
-    counters = {"JPEG": _jpeg_segments, "PNG": _png_chunks, "TIFF": _tiff_longest_table}
+    counters = {"JPEG": _count_jpeg_segments, "PNG": _png_chunks, "TIFF": _tiff_longest_table}
     counter = counters.get(kind)
     return counter(data) if counter else 0
 
@@ -96,11 +97,24 @@ def without_pixels(data: bytes, kind: str) -> bytes:
     return cutter(data) if cutter else data
 
 
+def jpeg_segments(data: bytes) -> Iterator[tuple[bytes, int, int]]:
+    """The segments of a JPEG up to the end of its picture: marker, and where its length stands and where it ends.
+
+    After the only scan of a picture nothing follows (ITU-T T.81, B.2.1), so that its pixels are not searched for more.
+    """
+    at, components = 2, b""
+    while (found := _JPEG_MARKER.search(data, at)) and found[1] != _JPEG_END:
+        marker, start = found[1], found.end()
+        at = start + int.from_bytes(data[start : start + 2], "big")
+        yield marker, start, at
+        if marker in _JPEG_SEQUENTIAL:
+            components = data[start + 7 : start + 8]
+        elif marker == _JPEG_SCAN and components and components == data[start + 2 : start + 3]:
+            return
+
+
 def _before_the_scans(data: bytes) -> bytes:
-    for marker, end in _jpeg_parts(data):
-        if marker == _JPEG_SCAN:
-            return data[:end]
-    return data
+    return next((data[:end] for marker, _, end in jpeg_segments(data) if marker == _JPEG_SCAN), data)
 
 
 def _texts_first(data: bytes) -> bytes:
@@ -113,16 +127,8 @@ def _texts_first(data: bytes) -> bytes:
     return b"".join([*chunks, b"\0\0\0\0IDAT"])
 
 
-def _jpeg_parts(data: bytes) -> Iterator[tuple[bytes, int]]:
-    """The markers of segments and scans up to the end of the picture, and where the segment after each ends."""
-    at = 2
-    while (marker := _JPEG_MARKER.search(data, at)) and marker[1] != _JPEG_END:
-        at = marker.end() + int.from_bytes(data[marker.end() : marker.end() + 2], "big")
-        yield marker[1], at
-
-
-def _jpeg_segments(data: bytes) -> int:
-    return sum(1 for _ in islice(_jpeg_parts(data), MAX_PARTS["JPEG"] + 1))
+def _count_jpeg_segments(data: bytes) -> int:
+    return sum(1 for _ in islice(jpeg_segments(data), MAX_PARTS["JPEG"] + 1))
 
 
 def _png_chunks(data: bytes) -> int:

@@ -103,12 +103,14 @@ class Paper(FPDF):
                 self.add_page()
                 on_new_page()
                 foot = 0
-            self.set_x(self.get_x() + indent)
+            left = self.get_x() + indent + self.c_margin
+            baseline = (
+                self.get_y() + height / 2 + 0.3 * self.font_size
+            )  # as a `cell` has it, in a fifth of the time
             for width, lines in zip(inside, wrapped, strict=True):
-                if text := lines[number] if number < len(lines) else "":
-                    self.cell(width, height, text)
-                else:
-                    self.set_x(self.get_x() + width)
+                if number < len(lines) and lines[number]:
+                    self.text(left, baseline, lines[number])
+                left += width
             self.ln(height)
         self.set_y(max(self.get_y(), foot))
         self.line(self.l_margin, self.get_y(), self.w - self.r_margin - 1, self.get_y())

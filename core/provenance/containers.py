@@ -5,13 +5,12 @@ Pure functions over hostile bytes: at worst they answer wrongly, they never rais
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from io import BytesIO
 from typing import IO, Final
 
-_JPEG_MARKER: Final = re.compile(rb"\xff([^\x00\x01\xd0-\xd8\xff])", re.DOTALL)
-_JPEG_END: Final = b"\xd9"
+from core.image_headers import jpeg_segments
+
 _JPEG_APP11: Final = b"\xeb"
 _C2PA_BOX: Final = bytes.fromhex("d8fec3d61b0e483c92975828877ec481")
 _BOX_HEADER: Final = 8
@@ -32,7 +31,7 @@ def credentials_size(data: bytes, kind: str) -> int:
     """
     match kind:
         case "JPEG":
-            return sum(size for marker, size in _jpeg_segments(data) if marker == _JPEG_APP11)
+            return sum(end - start for marker, start, end in jpeg_segments(data) if marker == _JPEG_APP11)
         case "PNG":
             return sum(size for name, size in _png_chunks(data) if name == b"caBX")
         case "WEBP":
@@ -89,14 +88,6 @@ def _avi_credentials(file: IO[bytes]) -> Iterator[int]:
         if header[:4] == b"C2PA":
             yield size
         at += _BOX_HEADER + size + size % 2
-
-
-def _jpeg_segments(data: bytes) -> Iterator[tuple[bytes, int]]:
-    at = 2
-    while (marker := _JPEG_MARKER.search(data, at)) and marker[1] != _JPEG_END:
-        size = int.from_bytes(data[marker.end() : marker.end() + 2], "big")
-        yield marker[1], size
-        at = marker.end() + size
 
 
 def _png_chunks(data: bytes) -> Iterator[tuple[bytes, int]]:

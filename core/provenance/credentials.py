@@ -17,6 +17,7 @@ from typing import IO, Any, Final
 
 import c2pa
 
+from core.image_headers import without_pixels
 from core.images import Artwork
 from core.provenance.containers import credentials_size, video_credentials_size
 from core.provenance.evidence import Evidence, Kind, Says, Signer, Trust
@@ -57,10 +58,15 @@ def read_credentials(artwork: Artwork, signers: TrustedSigners = NOBODY) -> list
     Raises:
         Exception: whatever the library raises on damaged ones.
     """
-    if artwork.format not in MIME or MARK not in artwork.file:
+    if artwork.format not in MIME or MARK not in _where_they_stand(artwork):
         return []
     size = credentials_size(artwork.file, artwork.format)
     return _read(io.BytesIO(artwork.file), MIME[artwork.format], size, signers)
+
+
+def _where_they_stand(artwork: Artwork) -> bytes:
+    """Return the part of a file that holds its credentials or says where they are: a JPEG's stand before its pixels."""
+    return without_pixels(artwork.file, "JPEG") if artwork.format == "JPEG" else artwork.file
 
 
 def read_video_credentials(
