@@ -33,6 +33,14 @@ class TestStallingFiles:
         data = drawings.file(drawings.painting(), "JPEG")
         self.refused(data[:2] + b"\xff\xe2\0\x04ab" * 2000 + data[2:])
 
+    def test_what_follows_the_only_scan_of_a_jpeg_stalls_nobody(self, drawings):
+        data = drawings.file(drawings.painting(), "JPEG")
+        scan = data[data.rindex(b"\xff\xda") : -2]
+        segments = images.open(data[:-2] + b"\xff\xe2\0\x04ab" * 2000 + data[-2:])
+        assert segments.image.tobytes() == images.open(data).image.tobytes()
+        with pytest.raises(CorruptImageError):
+            images.open(data[:-2] + scan * 2000 + data[-2:])
+
     @pytest.mark.parametrize("name", [b"iCCP", b"tEXt", b"prVt"])
     @pytest.mark.parametrize("at", [33, -12])
     def test_a_png_of_thousands_of_chunks(self, drawings, name, at):

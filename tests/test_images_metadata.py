@@ -36,6 +36,17 @@ def test_damaged_pixels_hide_no_text(drawings):
     assert images.metadata(bytes(data)).texts == {"plain": "one"}
 
 
+def test_a_jpeg_cut_off_before_its_pixels_keeps_its_metadata(drawings):
+    exif = Image.Exif()
+    exif[Base.Software] = "Brush"
+    data = drawings.file(drawings.painting(), "JPEG", exif=exif, progressive=True)
+    cut = data[: data.index(b"\xff\xda") + 14]
+    with pytest.raises(CorruptImageError):
+        images.open(cut)
+    assert images.metadata(cut).exif == images.metadata(data).exif
+    assert images.metadata(data).exif[Base.Software] == "Brush"
+
+
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "AVIF"])
 def test_exif_of_both_directories_is_given(drawings, kind):
     exif = Image.Exif()

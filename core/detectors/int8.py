@@ -2,7 +2,7 @@
 
 Weights and activations were rounded to 8 bits beforehand (`core.training.quantise`; Jacob et al., Quantization and
 Training of Neural Networks for Efficient Integer-Arithmetic-Only Inference, 2018). On CPUs that multiply bytes natively
-a work takes a quarter of the time it takes in float32 (`benchmarks/number_formats.py`).
+a work takes a third of the time it takes in float32 (`benchmarks/number_formats.py`).
 """
 
 from __future__ import annotations

@@ -42,6 +42,7 @@ PERCENTILE = 99.999
 SQUARE: Final = 2
 """Side in pixels of the squares into which windows are cut."""
 SQUARES: Final = "squares"
+"""Name of the input of the graph before it is rounded."""
 LEVELS: Final = 127
 """Of a weight in 8 bits, beside 0, on either side."""
 SMALLEST: Final = 1e-12
