@@ -9,7 +9,7 @@ from core.evaluation.confusion import cell_images
 from core.evaluation.rules import Rules
 from dashboard.comparison_shelf import Held, after_conditions, comparable, compared, own_bands
 from dashboard.own_images import Scoring, forget, scoring
-from dashboard.parts.comparison_chooser import KEYS, Asked, comparison_chooser
+from dashboard.parts.comparison_chooser import CONDITION, CONDITION_TITLES, KEYS, Asked, comparison_chooser
 from dashboard.parts.comparison_curves import comparison_curves
 from dashboard.parts.confusion_matrices import CELL, WORDS, confusion_matrices
 from dashboard.parts.disagreement_view import EXPLAINED, LIST, disagreement_view
@@ -25,6 +25,7 @@ from dashboard.parts.threshold_control import threshold_control
 
 VIEW = "view"
 FEW = 20
+AS_IN_ADDRESS = {FIGURE: TITLES, CONDITION: CONDITION_TITLES}
 TABS = ["Figures and tests", "Curves", "Groups", "Robustness", "Disagreements"]
 
 
@@ -36,7 +37,7 @@ def address(models: Sequence[str]) -> list[tuple[str, str]]:
     for key in (*KEYS, *threshold_keys(models), CELL, *lists, *pages, VIEW, FIGURE, EXPLAINED, FORMAT):
         # Once a widget is drawn, Streamlit keeps what it is bound to in the session's state, and no more in `query_params`.
         value = st.session_state.get(key, st.query_params.get(key))
-        value = TITLES.get(str(value), value) if key == FIGURE else value
+        value = AS_IN_ADDRESS.get(key, {}).get(str(value), value)
         values = value if isinstance(value, list) else [value]
         found += [(key, _written(one)) for one in values if one not in (None, "", False)]
     return found

@@ -10,6 +10,7 @@ import streamlit as st
 from core.audit.inputs.roots import VARIABLE, Roots
 from core.detectors.library import Entry
 from core.detectors.store import DEFAULT_MODEL, FALLBACK_MODEL
+from core.evaluation.perturbations import CONDITIONS
 from core.evaluation.selection import Selection
 from dashboard.comparison_shelf import offered
 from dashboard.own_images import keep_upload
@@ -20,6 +21,7 @@ SPLIT: Final = "images"
 PLACE: Final = "place"
 UPLOAD: Final = "upload"
 OWN: Final = "your images"
+CONDITION: Final = "condition"
 SPLITS: Final = ("ood", "test", "val", OWN)
 NARROWING: Final = {
     "family": (
@@ -31,12 +33,14 @@ NARROWING: Final = {
         "Source",
         "Keeps the images of one source: mostly one class, so many figures are not defined.",
     ),
-    "condition": (
+    CONDITION: (
         "After",
         "What was done to every picture before it was judged; offered where all chosen models were measured so.",
     ),
 }
 KEYS: Final = (MODELS, SPLIT, PLACE, UPLOAD, *NARROWING)
+CONDITION_TITLES: Final = {name: condition.title for name, condition in CONDITIONS.items()}
+"""As the address names the conditions."""
 MOST_AT_FIRST: Final = 3
 LARGEST_MB: Final = 2000
 
@@ -76,7 +80,7 @@ def comparison_chooser(entries: Sequence[Entry]) -> Asked | None:
         "family": known.families,
         "medium": known.media,
         "source": known.sources,
-        "condition": known.conditions,
+        CONDITION: known.conditions,
     }
     with line:
         chosen = {name: _narrowed(name, options[name]) for name in NARROWING}
@@ -119,11 +123,12 @@ def _narrowed(name: str, options: Sequence[str]) -> str:
         title,
         options,
         index=None,
+        format_func=lambda option: CONDITION_TITLES.get(option, option),
         key=name,
         bind="query-params",
-        placeholder="all" if name != "condition" else "nothing",
+        placeholder="all" if name != CONDITION else "nothing",
         help=meaning,
-        width=250 if name == "source" else 180,
+        width=250 if name in {"source", CONDITION} else 180,
         disabled=not options,
     )
     return chosen or ""

@@ -158,6 +158,21 @@ def test_a_labelled_zip_is_judged_on_the_spot_and_its_link_shows_it_again(compar
     expect_whole(page)
 
 
+def test_a_condition_is_chosen_by_its_title_and_a_link_shows_it_again(compared, page):
+    title = "resize × 0.5 and back"
+    go_to_compare(compared, page)
+    page.get_by_role("combobox", name="After").first.click()
+    page.get_by_role("option", name=title, exact=True).click()
+    page.wait_for_url(re.compile("condition=resize"), timeout=WAIT)
+    settled(page)
+    address = page.url
+    page.goto("about:blank")
+    page.goto(address)
+    expect(page.locator(".js-plotly-plot").first).to_be_visible(timeout=WAIT)
+    expect(page.get_by_role("combobox", name="After").first).to_have_value(title)
+    expect(page.get_by_text(f"after {title} (")).to_be_visible()
+
+
 def test_saved_figures_hold_what_is_drawn(compared, page):
     go_to_compare(compared, page)
     choose(page, "Images", "val")
