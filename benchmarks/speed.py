@@ -24,7 +24,7 @@ from peers import PEERS, started
 from PIL import Image
 from sqlalchemy import URL
 from torchvision import transforms
-from torchvision.models import resnet18
+from torchvision.models import ResNet, resnet18
 
 from core.audit import lifecycle
 from core.audit.lifecycle import Order, carry_out
@@ -52,9 +52,8 @@ def draw_files(folder: Path, count: int, side: int) -> None:
         Image.fromarray(noisy).save(folder / f"{number:05}.jpg", quality=90)
 
 
-def naive_loop(paths: list[Path]) -> Work:
-    """Return the loop of BENCHMARK: PIL, Resize, CenterCrop, ToTensor, Normalize, float32 ResNet-18."""
-    network = resnet18().eval()
+def naive_network() -> tuple[ResNet, transforms.Compose]:
+    """Return what most tutorials show: a float32 ResNet-18, and what prepares a picture for it."""
     prepare = transforms.Compose(
         [
             transforms.Resize(256),
@@ -63,6 +62,12 @@ def naive_loop(paths: list[Path]) -> Work:
             transforms.Normalize([0.485, 0.456, 0.406], [0.229, 0.224, 0.225]),
         ]
     )
+    return resnet18().eval(), prepare
+
+
+def naive_loop(paths: list[Path]) -> Work:
+    """Return the loop of BENCHMARK: PIL, Resize, CenterCrop, ToTensor, Normalize, float32 ResNet-18."""
+    network, prepare = naive_network()
 
     def run() -> None:
         with torch.no_grad():
