@@ -176,6 +176,8 @@ def occlusion(
     artwork: Artwork,
     target: str,
     progress: Callable[[int, int], None] = lambda done, total: None,  # noqa: ARG005
+    *,
+    known: list[Tensor] | None = None,
 ) -> Saliency:
     """Attribute a class to the parts of an artwork by hiding them one after the other, whatever the model is.
 
@@ -190,27 +192,35 @@ def occlusion(
         artwork: what to explain.
         target: `human` or `ai`: the class to speak for.
         progress: told (copies judged, copies in all).
+        known: the margins of each pass of a call with the same arguments that was interrupted; grows, so that another
+            call goes on from there.
 
     Raises:
         ValueError: if `target` is no class of the detector.
     """
     wanted = detector.card.classes.index(target)
     if isinstance(detector, CascadeDetector):
-        return occlusion(detector.judge_of(artwork), artwork, target, progress)
+        return occlusion(detector.judge_of(artwork), artwork, target, progress, known=known)
     sign = 1 if wanted == CLASSES.index("ai") else -1
     uniform = detector.card.preprocessing.uniform(artwork.image)
     side = min(uniform.size) // HIDDEN
     total = 1 + prod(ceil((length - side) / (side // 2)) + 1 for length in uniform.size)
-    done = 0
+    margins_of = [] if known is None else known
+    done = passes = 0
 
     def score(batch: Tensor) -> Tensor:
-        nonlocal done
-        shown = batch.round().to(torch.uint8).permute(0, 2, 3, 1).numpy()
-        artworks = [dataclasses.replace(artwork, image=Image.fromarray(pixels)) for pixels in shown]
-        margins = torch.from_numpy(detector.raw_margins(artworks))
+        nonlocal done, passes
+        if passes == len(margins_of):
+            margins_of.append(judged(batch))
+        passes += 1
         done += len(batch)
         progress(done, total)
-        return sign * margins
+        return sign * margins_of[passes - 1]
+
+    def judged(batch: Tensor) -> Tensor:
+        shown = batch.round().to(torch.uint8).permute(0, 2, 3, 1).numpy()
+        artworks = [dataclasses.replace(artwork, image=Image.fromarray(pixels)) for pixels in shown]
+        return torch.from_numpy(detector.raw_margins(artworks))
 
     attributed: Tensor = Occlusion(score).attribute(
         _levels(uniform),

@@ -189,6 +189,29 @@ def test_occlusion_marks_what_the_score_falls_without_whatever_the_model(drawing
     assert [done for done, _ in told] == sorted({done for done, _ in told})
 
 
+def test_an_interrupted_occlusion_goes_on_where_it_was(drawings):
+    class Interrupted(Redness):
+        passes = 0
+
+        def raw_margins(self, artworks):
+            self.passes += 1
+            return super().raw_margins(artworks)
+
+    def stop(done, total):
+        if done > total / 2:
+            raise KeyboardInterrupt
+
+    artwork, detector, known = red_in_the_corner(drawings, (96, 64)), Interrupted(), []
+    with pytest.raises(KeyboardInterrupt):
+        occlusion(detector, artwork, "ai", stop, known=known)
+    begun = detector.passes
+    assert begun == len(known) > 0
+    found = occlusion(detector, artwork, "ai", known=known)
+    whole = Interrupted()
+    assert np.array_equal(found.heat, occlusion(whole, artwork, "ai").heat)
+    assert detector.passes == whole.passes
+
+
 def test_occlusion_marks_nothing_outside_what_the_model_keeps_of_a_panorama(drawings):
     artwork = red_in_the_corner(drawings, (640, 64))
     saliency = occlusion(Redness(), artwork, "ai")
