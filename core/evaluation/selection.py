@@ -17,7 +17,7 @@ from core.errors import EvaluationError
 from core.evaluation.bootstrap import Truth
 from core.evaluation.perturbations import CONDITIONS
 from core.evaluation.predictions import REPORTED_SPLITS, read_predictions
-from core.evaluation.robustness import current_columns
+from core.evaluation.robustness import PERTURBED_SPLITS, current_columns
 from core.evaluation.tables import SPLIT_TITLES
 
 FACTS = ("sha256", "label", "generator", "family", "medium", "source")
@@ -104,7 +104,11 @@ def choices(models: Sequence[str], corpus: Path | Manifest, split: str) -> Choic
         families=_names(rows["family"][rows["label"] == "ai"]),
         media=_names(rows["medium"][rows["label"] == "human"]),
         sources=_names(rows["source"]),
-        conditions=tuple(name for name in CONDITIONS if measured and all(name in has for has in measured)),
+        conditions=tuple(
+            name
+            for name in CONDITIONS
+            if split in PERTURBED_SPLITS and measured and all(name in has for has in measured)
+        ),
     )
 
 
@@ -162,6 +166,11 @@ def _opened(corpus: Path | Manifest) -> Manifest:
 
 def _said(folder: Path, card: Card, selection: Selection) -> pd.DataFrame:
     frame = read_predictions(folder)
+    if selection.condition and selection.split not in PERTURBED_SPLITS:
+        raise EvaluationError(
+            f"What models say after '{selection.condition}' is measured on {' and '.join(PERTURBED_SPLITS)} alone: choose one "
+            f"of these instead of {selection.split}."
+        )
     if not selection.condition:
         return frame
     measured = current_columns(folder, card)

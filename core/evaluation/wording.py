@@ -23,7 +23,7 @@ def _overall(pair: Pair, images: str) -> str:
     difference = pair.auc
     if isinstance(difference, AucDifference):
         if difference.better is None:
-            return f"{pair.first} and {pair.second} cannot be told apart on {images} ({_auc(difference, 1)})"
+            return _even(pair, difference, images)
         better, worse = _ordered(pair, difference.better)
         sign = 1 if difference.better == "first" else -1
         return f"{better} is better than {worse} on {images} ({_auc(difference, sign)})"
@@ -40,10 +40,25 @@ def _overall(pair: Pair, images: str) -> str:
     )
 
 
-def _at_thresholds(pair: Pair) -> list[str]:
-    """Say who is right more often where the AUC alone does not tell it."""
+def _even(pair: Pair, difference: AucDifference, images: str) -> str:
+    """Say that two models rank alike, and after it who is right more often, if one is."""
     side = pair.mcnemar.better
-    if side is None or not isinstance(pair.auc, AucDifference) or pair.auc.better == side:
+    if side is None:
+        return f"{pair.first} and {pair.second} cannot be told apart on {images} ({_auc(difference, 1)})"
+    return (
+        f"At these thresholds {pair.named(side)} is right more often than {pair.named(_other(side))} on {images}; by how they "
+        f"rank the images the two cannot be told apart ({_auc(difference, 1)})"
+    )
+
+
+def _other(side: Side) -> Side:
+    return "second" if side == "first" else "first"
+
+
+def _at_thresholds(pair: Pair) -> list[str]:
+    """Say who is right more often where the AUC tells the other to be better."""
+    side = pair.mcnemar.better
+    if side is None or not isinstance(pair.auc, AucDifference) or pair.auc.better in {None, side}:
         return []
     return [f"at these thresholds {pair.named(side)} is right more often"]
 
@@ -73,7 +88,7 @@ def _ordered(pair: Pair, better: Side) -> tuple[str, str]:
 
 def _auc(difference: AucDifference, sign: int) -> str:
     low, high = sorted((sign * difference.low, sign * difference.high))
-    return f"ΔAUC {sign * difference.value:.3f}, {low:.3f} to {high:.3f}"
+    return f"ΔAUC {sign * difference.value:z.3f}, {low:z.3f} to {high:z.3f}"
 
 
 def _listed(parts: Sequence[Part]) -> str:

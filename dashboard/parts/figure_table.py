@@ -77,7 +77,8 @@ def figure_table(rows: Sequence[FigureRow]) -> None:
     )
     st.caption(
         "In small type 95 % bootstrap intervals over sources. **Bold**: better than every other model here by the paired "
-        "bootstrap test of that figure, corrected for the number of pairs (Holm, p < 0.05)."
+        "bootstrap test of that figure, corrected for the number of pairs (Holm, p < 0.05); the sentences above ask about ranking and right verdicts alone. An "
+        "interval of a single value says only that no resample held an error, not that there are none."
         + (f" *Not defined here*: {escaped(' '.join(reasons))}" if reasons else "")
     )
 

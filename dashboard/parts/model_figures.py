@@ -50,7 +50,8 @@ def model_figures(card: Card, name: str) -> None:
         st.markdown(lead(card))
         st.table(_headline(card), hide_index=True, border="horizontal")
         st.caption(
-            f"{_splits(card)} In brackets 95 % bootstrap intervals over sources. Remake the figures with "
+            f"{_splits(card)} In brackets 95 % bootstrap intervals over sources; one of a single value says only that no resample "
+            f"held an error. Remake the figures with "
             f"`python -m core evaluate {name}`."
         )
         _by_split(card)

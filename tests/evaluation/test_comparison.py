@@ -7,6 +7,7 @@ from core.evaluation.comparison import Comparison, figure_frame, pair_frame, par
 from core.evaluation.comparison_report import as_csv, as_json, as_markdown
 from core.evaluation.confusion import cell_images
 from core.evaluation.disagreements import disagreements
+from core.evaluation.paired import AucDifference, McNemar, Pair
 from core.evaluation.rules import Cut, the_same
 from core.evaluation.wording import sentence
 from core.verdict import Thresholds
@@ -37,6 +38,15 @@ def test_the_order_of_the_models_does_not_change_who_is_better(unequal):
     )
     assert turned.sentences(RULES)[0].startswith("m0 is better than m1 on ood (ΔAUC 0.")
     assert turned.pairs(RULES)[0].auc.value == pytest.approx(-unequal.pairs(RULES)[0].auc.value)
+
+
+def test_who_is_right_more_often_is_told_where_the_ranking_tells_nothing():
+    even = AucDifference(0.0001, -0.0002, 0.01, 0.8, 0.8)
+    pair = Pair("m0", "m1", even, McNemar(40, 4, exact=False, p=1e-6, p_holm=1e-6), ())
+    said = sentence(pair, "ood")
+    assert said.startswith("At these thresholds m0 is right more often than m1 on ood; by how they rank")
+    assert "ΔAUC 0.000, 0.000 to 0.010" in said
+    assert "cannot be told apart on ood" not in said
 
 
 def test_models_of_equal_skill_cannot_be_told_apart():
