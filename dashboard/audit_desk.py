@@ -18,13 +18,15 @@ from core.audit.inputs.listing import Source
 from core.audit.inputs.roots import Roots
 from core.audit.inputs.sources import sources_of
 from core.audit.lifecycle import NOTE, are_up_to_date, is_run, write_files
+from core.audit.model import load_card
 from core.audit.pictures import input_sources, picture_bytes
 from core.audit.queue import PICTURES, UPLOADS, Queue, Request, Wish
 from core.audit.store.audits import AuditStore
 from core.audit.store.database import open_database
 from core.audit.store.pages import ResultPages
 from core.audit.store.records import Audit, State
-from core.errors import AuditError
+from core.detectors.card import Card
+from core.errors import AuditError, ModelError
 from dashboard.corpus_shelf import JPEG_QUALITY
 
 AUDIT: Final = "audit"
@@ -215,6 +217,14 @@ def remove_uploads(what: Standing) -> None:
 def results(audit: Audit) -> ResultPages:
     """Return the results of an audit, a page at a time."""
     return store().results(audit)
+
+
+def card_of(audit: Audit) -> Card | None:
+    """Return the card of the model that judged, or None where it is gone."""
+    try:
+        return load_card(audit.model)
+    except ModelError:  # what it would say of a file is then left out
+        return None
 
 
 def kept_file(audit: Audit, name: str) -> Path:

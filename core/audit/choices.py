@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from core.audit.store.records import Choice
+from core.audit.store.records import WORDS, Choice
 from core.verdict import Label
 
 
@@ -27,18 +27,20 @@ _UNSURE = Offer("Unsure", "U", "You cannot tell either.", Choice.UNSURE)
 _OPEN = "The model cannot tell, you can: {}. The note of the ruling begins with that."
 _OFFERS = {
     Label.HUMAN: (
-        Offer("Agree", "A", "The verdict is right: human-made.", Choice.AGREE),
-        Offer("Override", "O", "The verdict is wrong: generated.", Choice.OVERRIDE),
+        Offer("Agree", "A", f"The verdict is right: {WORDS[Label.HUMAN]}.", Choice.AGREE),
+        Offer("Override", "O", f"The verdict is wrong: {WORDS[Label.AI]}.", Choice.OVERRIDE),
         _UNSURE,
     ),
     Label.AI: (
-        Offer("Agree", "A", "The verdict is right: generated.", Choice.AGREE),
-        Offer("Override", "O", "The verdict is wrong: human-made.", Choice.OVERRIDE),
+        Offer("Agree", "A", f"The verdict is right: {WORDS[Label.AI]}.", Choice.AGREE),
+        Offer("Override", "O", f"The verdict is wrong: {WORDS[Label.HUMAN]}.", Choice.OVERRIDE),
         _UNSURE,
     ),
     Label.INCONCLUSIVE: (
-        Offer("Override: human-made", "H", _OPEN.format("human-made"), Choice.OVERRIDE, "human-made"),
-        Offer("Override: generated", "G", _OPEN.format("generated"), Choice.OVERRIDE, "generated"),
+        *(
+            Offer(f"Override: {WORDS[label]}", key, _OPEN.format(WORDS[label]), Choice.OVERRIDE, WORDS[label])
+            for label, key in ((Label.HUMAN, "H"), (Label.AI, "G"))
+        ),
         _UNSURE,
     ),
 }
@@ -50,3 +52,20 @@ def offers(verdict: Label) -> tuple[Offer, ...]:
     Where the model cannot tell, there is nothing to agree with: the analyst decides for a class, or is unsure too.
     """
     return _OFFERS[verdict]
+
+
+def outcome(verdict: str, ruling: str, note: str) -> str:
+    """Return what a ruling on a verdict decided, one of `WORDS`; "" if nothing, as of one who is unsure."""
+    match (ruling, verdict):
+        case (Choice.AGREE, Label.AI) | (Choice.OVERRIDE, Label.HUMAN):
+            return WORDS[Label.AI]
+        case (Choice.AGREE, Label.HUMAN) | (Choice.OVERRIDE, Label.AI):
+            return WORDS[Label.HUMAN]
+        case (Choice.OVERRIDE, Label.INCONCLUSIVE):
+            return next((word for word in WORDS.values() if note.startswith(word)), "")
+    return ""
+
+
+def told(verdict: str, ruling: str, note: str) -> str:
+    """Say a ruling in a few words, with what it decided: "override: generated"."""
+    return ": ".join(filter(None, (ruling, outcome(verdict, ruling, note))))

@@ -134,16 +134,16 @@ def _rates(card: Card) -> list[tuple[str, str]]:
     if unseen is None:
         return []
     names = {
-        "human_called_ai": "Works by people called ai",
-        "ai_called_human": "Generated works called human",
+        "human_called_ai": ("Works by people called ai", "sources"),
+        "ai_called_human": ("Generated works called human", "families"),
     }
-    figures = {title: unseen.figures[name] for name, title in names.items()}
+    figures = {named: unseen.figures[name] for name, named in names.items()}
     return [
         (
             title,
-            f"{rate(found.value)} ({rate(found.low)} to {rate(found.high)}) of those from sources new to the model",
+            f"{rate(found.value)} ({rate(found.low)} to {rate(found.high)}) of those from {new} new to the model",
         )
-        for title, found in figures.items()
+        for (title, new), found in figures.items()
     ]
 
 

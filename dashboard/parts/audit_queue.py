@@ -62,10 +62,12 @@ def _last(audit: Audit) -> None:
     last = st.session_state.get(of_audit(LAST, audit))
     if not last:
         return
-    position, part, name, choice = last
+    position, part, name, ruling, meanwhile = last
     line = st.container(horizontal=True, vertical_alignment="center", gap="small")
-    line.markdown(f"Ruled **{choice}**: {escaped(name)}", width="content")
+    line.markdown(f"Ruled **{escaped(ruling)}**: {escaped(name)}", width="content")
     line.button(
         "Look again", key="queue-again-button", icon=":material/undo:", type="tertiary", shortcut="Z",
         on_click=st.session_state.update, args=({of_audit(AGAIN, audit): (position, part)},),
     )  # fmt: skip
+    if meanwhile:
+        st.warning(escaped(meanwhile), icon=":material/groups:")

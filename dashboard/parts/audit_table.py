@@ -9,9 +9,10 @@ from zlib import crc32
 import pandas as pd
 import streamlit as st
 
+from core.audit.choices import told
 from core.audit.places import called, place_of
 from core.audit.shots import RULE, Shots, tally
-from core.audit.store.pages import EVIDENCE, ODDITIES, RULINGS, Kind, Tally, Wanted
+from core.audit.store.pages import EVIDENCE, ODDITIES, RULINGS, Kind, Sorting, Tally, Wanted
 from core.audit.store.records import Audit, ItemState, Row
 from core.errors import VersoError
 from core.verdict import Label
@@ -81,7 +82,10 @@ def _page_of_files(audit: Audit) -> None:
     )
     selected = chosen["selection"]["rows"]
     if not selected:
-        st.caption("Select a row to see the file and to rule on it.")
+        st.caption(
+            "Tick the box of a row to see the file and to rule on it. A click on a heading sorts the rows of this page only; "
+            "*Order* sorts all."
+        )
         return
     analyst_name()
     here = rows[selected[0]]
@@ -104,14 +108,21 @@ def _filters(judges: Sequence[str]) -> Wanted:
     text = line.text_input(
         "Find", key="audit-find", bind="query-params", placeholder="in the path, or a sha256", width=240
     )
-    order = line.toggle(
-        "Most uncertain first",
-        key="audit-uncertain",
+    order = line.selectbox(
+        "Order",
+        list(Sorting),
+        key="audit-order",
         bind="query-params",
-        help="Exact duplicates and shots of videos are left out then.",
+        width=210,
+        help="Of all files, not of this page alone. But for *as in the results*, exact duplicates and shots of videos are "
+        "left out.",
     )
     return Wanted(
-        tuple(map(Label, verdicts)), tuple(map(Kind, kinds)), tuple(models), (text or "").strip(), order
+        tuple(map(Label, verdicts)),
+        tuple(map(Kind, kinds)),
+        tuple(models),
+        (text or "").strip(),
+        Sorting(order or Sorting.PLANNED),
     )
 
 
@@ -139,7 +150,7 @@ def _cells(audit: Audit, row: Row, shots: Shots) -> dict[str, object]:
         "judged by": row.model or "",
         "folder": folder,
         "evidence": row.evidence or "",
-        "ruling": row.ruling or "",
+        "ruling": told(row.verdict or "", row.ruling, row.note or "") if row.ruling else "",
         "ruled by": row.ruled_by or "",
         "size": f"{row.width} × {row.height}" if row.width else "",
         "same bytes as": _beside(audit, row.duplicate_of) if row.duplicate_of else "",

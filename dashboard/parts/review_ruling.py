@@ -7,8 +7,8 @@ from typing import Final
 import pandas as pd
 import streamlit as st
 
+from core.audit.choices import Offer, offers, told
 from core.errors import VersoError
-from core.review.choices import Offer, offers
 from core.review.rulings import Ruling, as_csv
 from dashboard.parts.error_sentence import error_sentence
 from dashboard.parts.escaping import escaped
@@ -93,7 +93,8 @@ def _told(ruling: Ruling, item: Reviewed) -> str:
         else f" on the verdict *{ruling.verdict}* of {escaped(ruling.model)}"
     )
     note = f": {escaped(ruling.note)}" if ruling.note else ""
-    return f"**{ruling.ruling.capitalize()}**{about}, {escaped(ruling.ruled_by)}, {when} UTC{note}"
+    said = told(ruling.verdict, ruling.ruling, ruling.note).capitalize()
+    return f"**{said}**{about}, {escaped(ruling.ruled_by)}, {when} UTC{note}"
 
 
 def all_rulings() -> None:

@@ -8,12 +8,12 @@ from urllib.parse import urlencode
 
 import streamlit as st
 
+from core.audit.choices import Offer, offers, told
 from core.audit.store.records import Audit, Row
 from core.errors import VersoError
-from core.review.choices import Offer, offers
 from core.verdict import Label, Thresholds, Verdict
-from core.wording import TITLES, written
-from dashboard.audit_desk import AUDIT, POSITION, of_audit, store, thumbnail
+from core.wording import TITLES, not_looked_at, written
+from dashboard.audit_desk import AUDIT, POSITION, card_of, of_audit, results, store, thumbnail
 from dashboard.parts.error_sentence import error_sentence
 from dashboard.parts.escaping import escaped
 from dashboard.parts.verdict_card import COLOURS
@@ -23,9 +23,12 @@ from dashboard.review_by_address import BACK, IMAGE
 NAME: Final = "analyst"
 SIDE: Final = 900
 LAST: Final = "last-ruled"
+DRAFT: Final = "note-draft"
 FAILED: Final = "ruling-failed"
 DRAWN: Final = "ruling-drawn"
 TOO_EARLY: Final = "Not ruled: that key came before this picture could be looked at. Press it again."
+NAMED: Final = 3
+"""Files named that look like the one shown."""
 LOOK: Final = 0.5
 """Seconds a picture is on the screen before a ruling on it counts; a key held down starts them anew each time."""
 
@@ -106,24 +109,66 @@ def _verdict(audit: Audit, row: Row) -> None:
         st.caption(
             f"{html.escape(audit.model)} says human below {shown.human_below} and AI above {shown.ai_above}.{stage}"
         )
+    card = card_of(audit)
+    if card and row.verdict and row.width and row.height and not row.part:
+        unseen = not_looked_at(card, row.width, row.height)
+        if unseen:
+            st.markdown(f":material/crop_free: **Not looked at:** {unseen}.")
     if row.evidence:
         st.caption(f"The file says of itself: {escaped(row.evidence)}.")
     if row.duplicate_of:
         st.caption(f"Same bytes as {escaped(row.duplicate_of)}: a ruling holds for both.")
     elif row.look_alike is not None:
-        st.caption("Looks like other files of this audit: see near_duplicates.csv.")
+        st.caption(f"Looks like {_alike(audit, row)}.")
     if row.width:
         st.caption(f"{row.format}, {row.width} × {row.height} px, sha256 {row.sha256[:12]}")
 
 
-def _ruling(audit: Audit, row: Row, key: str, ruled: Callable[[], None]) -> None:
-    if row.ruling:
-        note = f": {escaped(row.note)}" if row.note else ""
+def _alike(audit: Audit, row: Row) -> str:
+    """Name some of the other files that look like this one."""
+    paths, count = results(audit).alike(row, NAMED)
+    more = f" and {count - len(paths):,} more (near_duplicates.csv lists all)" if count > len(paths) else ""
+    return ", ".join(escaped(path) for path in paths) + more
+
+
+def _earlier(audit: Audit, row: Row) -> None:
+    """Draw every ruling made on a file, the newest first."""
+    for number, each in enumerate(results(audit).rulings_on(row) if row.ruling else ()):
+        note = f": {escaped(each.note)}" if each.note else ""
+        before = "before " if number else ""
         st.markdown(
-            f"Ruled **{row.ruling}** by {escaped(row.ruled_by or '')}, {(row.ruled_at or '')[:16].replace('T', ' ')}{note}"
+            f"Ruled {before}**{escaped(told(row.verdict or '', each.ruling, each.note))}** by {escaped(each.ruled_by)}, "
+            f"{each.ruled_at[:16].replace('T', ' ')} UTC{note}"
         )
-    note_key = f"note-{key}-{row.position}-{row.part}"
-    st.text_input("Note", key=note_key, placeholder="why, if it is worth saying")
+
+
+def _meanwhile(audit: Audit, row: Row) -> str:
+    """Say who else ruled on a file while the analyst looked at it as `row`; "" if nobody did."""
+    now = results(audit).row(row.position, row.part)
+    if now is None or not now.ruling or now.ruled_at == row.ruled_at:
+        return ""
+    said = told(now.verdict or "", now.ruling, now.note or "")
+    return f"{now.ruled_by} had ruled {said} on it while you looked. Both rulings are kept, and yours is the newest: Look again."
+
+
+def _draft(audit: Audit, row: Row, key: str) -> tuple[str, str]:
+    """Draw the field for a note, with what was typed before and not ruled with; return its key, and that of the draft."""
+    note_key, draft = (
+        f"note-{key}-{row.position}-{row.part}",
+        of_audit(f"{DRAFT}-{row.position}-{row.part}", audit),
+    )
+
+    def keep() -> None:
+        st.session_state[draft] = st.session_state[note_key]
+
+    st.session_state.setdefault(note_key, st.session_state.get(draft, ""))
+    st.text_input("Note", key=note_key, placeholder="why, if it is worth saying", on_change=keep)
+    return note_key, draft
+
+
+def _ruling(audit: Audit, row: Row, key: str, ruled: Callable[[], None]) -> None:
+    _earlier(audit, row)
+    note_key, draft = _draft(audit, row, key)
     named = bool((st.session_state.get(NAME) or "").strip())
 
     drawn = (audit.id, row.position, row.part)
@@ -136,20 +181,25 @@ def _ruling(audit: Audit, row: Row, key: str, ruled: Callable[[], None]) -> None
             st.session_state[DRAWN] = (drawn, time.monotonic())
             st.session_state[FAILED] = (drawn, TOO_EARLY)
             return
+        note = offer.note(st.session_state.get(note_key) or "")
         try:
+            meanwhile = _meanwhile(audit, row)
             store().rule(
-                audit.id,
-                row.position,
-                offer.choice,
-                name=st.session_state[NAME],
-                note=offer.note(st.session_state.get(note_key) or ""),
-                part=row.part,
+                audit.id, row.position, offer.choice, name=st.session_state[NAME], note=note, part=row.part
             )
         except VersoError as error:
             st.session_state[FAILED] = (drawn, str(error))
             return
-        last = (row.position, row.part, row.path.rsplit("/", 1)[-1], str(offer.choice))
-        st.session_state[of_audit(LAST, audit)] = last
+        said = told(row.verdict or "", offer.choice, note)
+        st.session_state[of_audit(LAST, audit)] = (
+            row.position,
+            row.part,
+            row.path.rsplit("/", 1)[-1],
+            said,
+            meanwhile,
+        )
+        st.session_state.pop(draft, None)
+        st.session_state.pop(note_key, None)
         ruled()
 
     line = st.container(horizontal=True, gap="small")

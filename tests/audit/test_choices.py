@@ -1,7 +1,7 @@
 import pytest
 
+from core.audit.choices import offers, outcome, told
 from core.audit.store.records import Choice
-from core.review.choices import offers
 from core.verdict import Label
 
 
@@ -25,3 +25,14 @@ def test_where_the_model_cannot_tell_the_ruling_says_what_was_decided():
     assert human.note("seen the sketch") == "human-made: seen the sketch"
     assert generated.note("") == "generated"
     assert unsure.note("too small") == "too small"
+
+
+@pytest.mark.parametrize("label", Label)
+def test_what_was_decided_is_told_of_every_ruling_that_decides(label):
+    for offer in offers(label):
+        decided = outcome(label, offer.choice, offer.note("seen the sketch"))
+        assert (decided == "") == (offer.choice is Choice.UNSURE)
+        assert decided in offer.meaning
+        assert told(label, offer.choice, offer.note("")) == (
+            f"{offer.choice}: {decided}" if decided else offer.choice
+        )

@@ -8,12 +8,13 @@ import time
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from core.audit.lifecycle import is_run, write_again
 from core.audit.pictures import input_sources, picture_bytes
 from core.audit.queue import DRAFTS_KEPT, Queue, Wish
 from core.audit.store.audits import LONGEST_NAME
-from core.audit.store.pages import BINS, ODDITIES, QUEUE, RULINGS, Kind, Tally, Wanted
+from core.audit.store.pages import BINS, ODDITIES, QUEUE, RULINGS, Kind, Sorting, Tally, Wanted
 from core.audit.store.records import Choice, State
 from core.audit.worker import Worker
 from core.errors import AuditError
@@ -335,3 +336,42 @@ def test_uploads_are_removed_and_what_was_found_stays(queue, worker, store, fold
     said = (queue.folder(asked) / "results.csv").read_bytes()
     assert b"a.jpg" in said
     assert b"unsure,Ada" in said
+
+
+def test_all_files_can_be_put_in_the_order_of_their_probability(audit, store, folder):
+    pages = store.results(store.find(audit(folder).audit_id))
+    for order, sign in ((Sorting.AI, -1), (Sorting.HUMAN, 1)):
+        found = [row.p_ai for row in pages.page(Wanted(sorting=order), 0, 100)]
+        judged = [sign * p_ai for p_ai in found if p_ai is not None]
+        assert judged == sorted(judged)
+        assert found[: len(judged)] == [sign * p_ai for p_ai in judged]
+        assert len(judged) == 41
+
+
+def test_every_ruling_on_a_file_is_kept_and_those_that_differ_are_found(audit, store, folder, drawings):
+    (folder / "white.png").write_bytes(drawings.file(Image.new("RGB", (64, 48), "white")))
+    audit_id = audit(folder).audit_id
+    pages = store.results(store.find(audit_id))
+    open_to_all, decided = (
+        next(row for row in pages.page(QUEUE, 0, 100) if (row.verdict == "inconclusive") is unsure)
+        for unsure in (True, False)
+    )
+    for row, ruled in (
+        (open_to_all, ((Choice.OVERRIDE, "human-made"), (Choice.OVERRIDE, "human-made: seen the sketch"))),
+        (decided, ((Choice.AGREE, ""), (Choice.AGREE, "the same again"))),
+    ):
+        for name, (choice, note) in zip(("Ada", "Ben"), ruled, strict=True):
+            store.rule(audit_id, row.position, choice, name=name, note=note)
+        assert [each.ruled_by for each in pages.rulings_on(row)] == ["Ben", "Ada"]
+    contested = Wanted(kinds=(Kind.CONTESTED,))
+    assert pages.count(contested) == 0
+    store.rule(audit_id, open_to_all.position, Choice.OVERRIDE, name="Cy", note="generated")
+    store.rule(audit_id, decided.position, Choice.UNSURE, name="Cy")
+    assert {row.position for row in pages.page(contested)} == {open_to_all.position, decided.position}
+
+
+def test_the_files_that_look_alike_are_named(audit, store, folder):
+    pages = store.results(store.find(audit(folder).audit_id))
+    first, second = pages.page(Wanted(kinds=(Kind.LOOK_ALIKE,)))[:2]
+    assert pages.alike(first, 3) == ([second.path], 1)
+    assert pages.alike(first, 0) == ([], 1)

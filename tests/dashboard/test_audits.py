@@ -120,6 +120,33 @@ def test_a_ruling_takes_the_file_out_of_the_queue_and_is_in_the_results(finished
     assert b"override,Ada" in audit_desk.fresh_bytes(desk.find(finished), "results.csv")
 
 
+def test_two_analysts_on_one_file_learn_of_each_other(finished, desk):
+    first, second = (opened(audit=finished) for _ in range(2))
+    first.text_input(key="analyst").set_value("Ada").run()
+    second.text_input(key="analyst").set_value("Ben").run()
+    press(first, "Override: human-made")
+    assert "while you looked" not in text_of(first)
+    press(second, "Override: generated")
+    assert "Ada had ruled override: human-made on it while you looked" in text_of(second)
+    press(second, "Look again")
+    assert "Ruled **override: generated** by Ben" in text_of(second)
+    assert "Ruled before **override: human-made** by Ada" in text_of(second)
+    row = next(row for row in desk.all_rows(finished) if row.ruling)
+    assert len(desk.results(desk.find(finished)).rulings_on(row)) == 2
+
+
+def test_a_note_waits_until_it_is_ruled_with(finished, desk):
+    app = opened(audit=finished)
+    app.text_input(key="analyst").set_value("Ada").run()
+    note = next(field for field in app.text_input if field.label == "Note")
+    note.set_value("seen the sketch").run()
+    press(press(app, "Next"), "Previous")
+    assert next(field for field in app.text_input if field.label == "Note").value == "seen the sketch"
+    press(app, "Override: human-made")
+    assert next(field for field in app.text_input if field.label == "Note").value == ""
+    assert [row.note for row in desk.all_rows(finished) if row.ruling] == ["human-made: seen the sketch"]
+
+
 def test_what_one_audit_was_ruled_leaves_another_alone(finished, desk, folder):  # noqa: F811
     queue = Queue.of_this_computer()
     other = queue.ask((folder / "sub", folder), "stub")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import tomllib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -13,8 +14,9 @@ from core.audit.model import load_card
 from core.audit.report.figures import Expected, Rates, Share, expected_false_accusations, rates_of, share_of
 from core.audit.results import CSV_FILE
 from core.audit.shots import Shots
-from core.audit.store.audits import AuditStore
-from core.audit.store.records import Audit, Counts
+from core.audit.store.audits import PAGE, AuditStore
+from core.audit.store.pages import Kind, ResultPages, Wanted
+from core.audit.store.records import Audit, Counts, Row, Ruled
 from core.errors import ModelError
 from core.verdict import Label
 
@@ -54,6 +56,14 @@ LIMITS: Final = (
 
 
 @dataclass(frozen=True)
+class Contested:
+    """A file that was ruled on in different ways: its row, and every ruling on it, the newest first."""
+
+    row: Row
+    rulings: list[Ruled]
+
+
+@dataclass(frozen=True)
 class Content:
     """All a report says but its rows. `card` is None where the card the audit was made with is not at hand.
 
@@ -75,6 +85,7 @@ class Content:
     expected: Expected | None
     no_estimate: str
     last_ruled: str
+    contested: tuple[Contested, ...]
     hashes: dict[str, str]
 
 
@@ -101,8 +112,16 @@ def content_of(store: AuditStore, audit: Audit, folder: Path) -> Content:
         expected,
         "" if expected else _why_not(card, counts, of_ood),
         results.last_ruled(),
+        tuple(Contested(row, results.rulings_on(row)) for row in _contested(results)),
         _hashes(audit.configuration, card, folder),
     )
+
+
+def _contested(results: ResultPages) -> Iterator[Row]:
+    """Give the files ruled on in different ways, exact duplicates aside."""
+    wanted = Wanted(kinds=(Kind.CONTESTED,))
+    for offset in range(0, results.count(wanted), PAGE):
+        yield from (row for row in results.page(wanted, offset, PAGE) if row.original is None)
 
 
 def _card(audit: Audit) -> Card | None:

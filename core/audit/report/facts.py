@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from core.audit.choices import told
 from core.audit.inputs.address import Input
 from core.audit.queue import PICTURES, UPLOADS
 from core.audit.report.content import EXPECT, FOR_EXPERTS, LIMITS, METHOD, Content
+from core.audit.report.figures import Rates, share_of
 from core.audit.shots import RULE, Shots, disagree, tally
-from core.audit.store.records import Audit, ItemState, Row
+from core.audit.store.records import Audit, ItemState, Row, Ruled
 from core.provenance.evidence import Says
 from core.wording import reach
 
@@ -125,7 +127,7 @@ def sections(content: Content) -> tuple[Section, ...]:
             tuple(
                 (
                     f"{MEASURED_ON.get(one.split, 'Other works')} (split {one.split}): {one.human} human, {one.ai} AI works",
-                    f"human called ai {_interval(one.human_called_ai)}; AI called human {_interval(one.ai_called_human)}",
+                    _both(one),
                 )
                 for one in content.rates
             ),
@@ -136,9 +138,32 @@ def sections(content: Content) -> tuple[Section, ...]:
                 else "There are no error rates of this model at hand.",
             ),
         ),
+        *_contested(content),
         Section("To reproduce it", tuple(content.hashes.items()), (SHA256,)),
         Section("Limits", sentences=(*LIMITS, *_reach(content))),
     )
+
+
+def _contested(content: Content) -> tuple[Section, ...]:
+    """Return the files on which rulings differ as a section, or nothing."""
+    if not content.contested:
+        return ()
+    pairs = tuple(
+        (
+            each.row.path,
+            "; before that, ".join(_ruled(each.row, one) for one in each.rulings),
+        )
+        for each in content.contested
+    )
+    return (
+        Section("Rulings that differ", pairs, ("The newest stands in the results. Every ruling is kept.",)),
+    )
+
+
+def _ruled(row: Row, ruling: Ruled) -> str:
+    said = told(row.verdict or "", ruling.ruling, ruling.note)
+    note = f" ({ruling.note})" if ruling.note else ""
+    return f"{said} by {ruling.ruled_by}, {_moment(ruling.ruled_at)}{note}"
 
 
 def cells(audit: Audit, row: Row, shots: Shots) -> tuple[str, ...]:
@@ -146,8 +171,9 @@ def cells(audit: Audit, row: Row, shots: Shots) -> tuple[str, ...]:
 
     With its verdict stands the stage that judged, and of a video that its shots disagree.
     """
-    ruled = f"{row.ruling} by {row.ruled_by}, {_moment(row.ruled_at or '')}" if row.ruling else ""
-    said = "; ".join(text for text in (row.error, row.note) if text)
+    said = told(row.verdict or "", row.ruling or "", row.note or "")
+    ruled = f"{said} by {row.ruled_by}, {_moment(row.ruled_at or '')}" if row.ruling else ""
+    noted = "; ".join(text for text in (row.error, row.note) if text)
     p_ai = "" if row.p_ai is None else f"{row.p_ai:.3f}"
     verdict = row.verdict or UNDECIDED.get(row.state, "not judged")
     if row.model and row.model != audit.configuration.model:
@@ -155,7 +181,7 @@ def cells(audit: Audit, row: Row, shots: Shots) -> tuple[str, ...]:
     of_video = shots.get(row.position if row.original is None else row.original)
     if of_video and not row.part and disagree(of_video):
         verdict += f"; {tally(of_video)}"
-    return row.path, verdict, p_ai, row.evidence or "", row.duplicate_of or "", ruled, said
+    return row.path, verdict, p_ai, row.evidence or "", row.duplicate_of or "", ruled, noted
 
 
 def _how_thresholds_were_chosen(content: Content) -> str:
@@ -212,7 +238,17 @@ def _percent(share: float) -> str:
     return f"{share:.1%}"
 
 
-def _interval(rate: Interval | None) -> str:
+def _both(rates: Rates) -> str:
+    return (
+        f"human called ai {_interval(rates.human_called_ai, rates.human)}; "
+        f"AI called human {_interval(rates.ai_called_human, rates.ai)}"
+    )
+
+
+def _interval(rate: Interval | None, works: int) -> str:
+    """Write a rate; where no work of those measured was wrong, resampling them says nothing: a Wilson interval does."""
     if rate is None:
         return "not stated"
+    if rate.value == 0 and (none := share_of(0, works)):
+        return f"{_percent(0)} ({_percent(none.low)} to {_percent(none.high)}, Wilson)"
     return f"{_percent(rate.value)} ({_percent(rate.low)} to {_percent(rate.high)})"

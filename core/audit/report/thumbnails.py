@@ -11,7 +11,7 @@ from core import images
 from core.audit.inputs.listing import Source
 from core.audit.pictures import picture_bytes
 from core.audit.pipeline import in_order
-from core.audit.store.pages import Kind, ResultPages, Wanted
+from core.audit.store.pages import Kind, ResultPages, Sorting, Wanted
 from core.audit.store.records import Planned
 from core.errors import AuditError, ImageError
 from core.verdict import Label
@@ -21,8 +21,8 @@ SIDE: Final = 96
 """Longer side in pixels."""
 QUALITY: Final = 75
 GRAVEST_FIRST: Final = (
-    Wanted(kinds=(Kind.RULED,), uncertain_first=True),
-    *(Wanted((label,), uncertain_first=True) for label in (Label.AI, Label.INCONCLUSIVE, Label.HUMAN)),
+    Wanted(kinds=(Kind.RULED,), sorting=Sorting.UNCERTAIN),
+    *(Wanted((label,), sorting=Sorting.UNCERTAIN) for label in (Label.AI, Label.INCONCLUSIVE, Label.HUMAN)),
 )
 WHICH: Final = (
     f"Small pictures stand beside at most {MOST} files: first those ruled on, then those called ai, inconclusive and "

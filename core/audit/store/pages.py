@@ -17,13 +17,14 @@ from sqlalchemy import (
     and_,
     case,
     cast,
+    distinct,
     func,
     or_,
     select,
 )
 
 from core.audit.store.database import reading
-from core.audit.store.records import ItemState, Planned, Row
+from core.audit.store.records import WORDS, Choice, ItemState, Planned, Row, Ruled
 from core.audit.store.tables import items, rulings
 from core.provenance.evidence import Says
 from core.verdict import Label
@@ -54,16 +55,26 @@ class Kind(StrEnum):
     LOOK_ALIKE = "near-duplicate"
     RULED = "ruled"
     NOT_RULED = "not ruled"
+    CONTESTED = "rulings differ"
     AI_EVIDENCE = "evidence of AI"
     EVIDENCE = "any evidence"
     NO_EVIDENCE = "no evidence"
 
 
 ODDITIES: Final = (Kind.ERROR, Kind.NO_PICTURE, Kind.DUPLICATE, Kind.LOOK_ALIKE)
-RULINGS: Final = (Kind.RULED, Kind.NOT_RULED)
+RULINGS: Final = (Kind.RULED, Kind.NOT_RULED, Kind.CONTESTED)
 EVIDENCE: Final = (Kind.AI_EVIDENCE, Kind.EVIDENCE, Kind.NO_EVIDENCE)
 ASPECTS: Final = (ODDITIES, RULINGS, EVIDENCE)
 """Kinds that answer the same question: a row is wanted if it is of any of those chosen of each aspect."""
+
+
+class Sorting(StrEnum):
+    """How rows follow each other: as planned, or by the probability of AI, exact duplicates and shots then left out."""
+
+    PLANNED = "as in the results"
+    UNCERTAIN = "most uncertain first"
+    AI = "most like AI first"
+    HUMAN = "most like human first"
 
 
 @dataclass(frozen=True)
@@ -84,18 +95,17 @@ class Tally:
 class Wanted:
     """Which rows to show: of the verdicts, models and kinds named (none: any; see `ASPECTS`), with `text` in their path.
 
-    `uncertain_first` orders the judged by the distance of `p_ai` from the middle of the inconclusive band; else rows
-    stand as in the results.
+    Most uncertain is what lies nearest to the middle of the inconclusive band; what was not judged comes last.
     """
 
     verdicts: tuple[Label, ...] = ()
     kinds: tuple[Kind, ...] = ()
     models: tuple[str, ...] = ()
     text: str = ""
-    uncertain_first: bool = False
+    sorting: Sorting = Sorting.PLANNED
 
 
-QUEUE: Final = Wanted(tuple(Label), (Kind.NOT_RULED,), uncertain_first=True)
+QUEUE: Final = Wanted(tuple(Label), (Kind.NOT_RULED,), sorting=Sorting.UNCERTAIN)
 """What waits for a ruling."""
 
 
@@ -111,9 +121,14 @@ class ResultPages:
         """Return at most `limit` of the wanted rows, from number `offset`, in order."""
         columns, results = result_columns()
         chosen = self._chosen(select(*columns.values()), results, columns, wanted)
-        order: list[ColumnElement[Any]] = [items.c.position, items.c.part]
-        if wanted.uncertain_first:
-            order.insert(0, func.coalesce(func.abs(columns["p_ai"] - self._middle), 2))
+        p_ai = columns["p_ai"]
+        keys: dict[Sorting, list[ColumnElement[Any]]] = {
+            Sorting.PLANNED: [],
+            Sorting.UNCERTAIN: [func.coalesce(func.abs(p_ai - self._middle), 2)],
+            Sorting.AI: [func.coalesce(1 - p_ai, 2)],
+            Sorting.HUMAN: [func.coalesce(p_ai, 2)],
+        }
+        order = [*keys[wanted.sorting], items.c.position, items.c.part]
         with reading(self._engine) as connection:
             found = connection.execute(chosen.order_by(*order).limit(limit).offset(offset))
             return [Row(*row) for row in found]
@@ -149,6 +164,34 @@ class ResultPages:
         with reading(self._engine) as connection:
             row = connection.execute(found).one_or_none()
         return None if row is None else Row(*row)
+
+    def rulings_on(self, row: Row) -> list[Ruled]:
+        """Return every ruling on a file, or on one with the same bytes, the newest first."""
+        ruled = row.position if row.original is None else row.original
+        found = (
+            select(*(rulings.c[name] for name in _OF_THE_RULING))
+            .where(
+                rulings.c.audit_id == self._audit_id,
+                rulings.c.position == ruled,
+                rulings.c.part == row.part,
+            )
+            .order_by(rulings.c.id.desc())
+        )
+        with reading(self._engine) as connection:
+            return [Ruled(*each) for each in connection.execute(found)]
+
+    def alike(self, row: Row, limit: int) -> tuple[list[str], int]:
+        """Return the paths of at most `limit` other files that look like this one, and how many there are."""
+        alike = and_(
+            items.c.audit_id == self._audit_id,
+            items.c.part == 0,
+            items.c.look_alike == row.look_alike,
+            items.c.position != row.position,
+        )
+        paths = select(items.c.path).where(alike).order_by(items.c.position).limit(limit)
+        with reading(self._engine) as connection:
+            count = connection.scalars(select(func.count()).where(alike)).one()
+            return list(connection.scalars(paths)), int(count)
 
     def planned(self, position: int) -> Planned | None:
         """Return a file as it was planned, if there is such."""
@@ -241,6 +284,7 @@ class ResultPages:
             Kind.LOOK_ALIKE: columns["look_alike"].is_not(None),
             Kind.RULED: columns["ruling"].is_not(None),
             Kind.NOT_RULED: columns["ruling"].is_(None),
+            Kind.CONTESTED: _outcomes(columns["verdict"]) > 1,
             Kind.AI_EVIDENCE: columns["evidence_says"] == Says.AI,
             Kind.EVIDENCE: columns["evidence"].is_not(None),
             Kind.NO_EVIDENCE: and_(
@@ -261,7 +305,7 @@ class ResultPages:
                     items.c.sha256.startswith(wanted.text.lower(), autoescape=True),
                 )
             )
-        if wanted.uncertain_first:
+        if wanted.sorting is not Sorting.PLANNED:
             conditions += [items.c.part == 0, items.c.original.is_(None)]
         return chosen.select_from(results).where(*conditions)
 
@@ -269,17 +313,7 @@ class ResultPages:
 def result_columns() -> tuple[dict[str, ColumnElement[Any]], FromClause]:
     """Return the columns of a `Row`, in order, and the tables they come from: duplicates joined, latest rulings joined."""
     original, ruling = items.alias(), rulings.alias()
-    ruled = func.coalesce(items.c.original, items.c.position)
-    latest = (
-        select(func.max(rulings.c.id))
-        .where(
-            rulings.c.audit_id == items.c.audit_id,
-            rulings.c.position == ruled,
-            rulings.c.part == items.c.part,
-        )
-        .correlate(items)
-        .scalar_subquery()
-    )
+    latest = select(func.max(rulings.c.id)).where(_on_this_item()).correlate(items).scalar_subquery()
     columns: dict[str, Any] = {
         name: items.c[name] for name in ("position", "part", "original", "path", "sha256")
     }
@@ -288,6 +322,36 @@ def result_columns() -> tuple[dict[str, ColumnElement[Any]], FromClause]:
     columns["state"] = func.coalesce(original.c.state, items.c.state)
     results = items.outerjoin(original, is_original(original)).outerjoin(ruling, ruling.c.id == latest)
     return {name: columns[name].label(name) for name in Row.__dataclass_fields__}, results
+
+
+def _on_this_item() -> ColumnElement[bool]:
+    """Join the rulings on an item, or on the first file with the same bytes."""
+    return and_(
+        rulings.c.audit_id == items.c.audit_id,
+        rulings.c.position == func.coalesce(items.c.original, items.c.position),
+        rulings.c.part == items.c.part,
+    )
+
+
+def _outcomes(verdict: ColumnElement[Any]) -> ColumnElement[int]:
+    """Count what the rulings on an item came to that differs, as `core.audit.choices.outcome` tells it."""
+    came_to = case(
+        (
+            and_(
+                verdict == Label.INCONCLUSIVE,
+                rulings.c.ruling == Choice.OVERRIDE,
+                rulings.c.note.startswith(WORDS[Label.AI]),
+            ),
+            WORDS[Label.AI],
+        ),
+        else_=rulings.c.ruling,
+    )
+    return (
+        select(func.count(distinct(came_to)))
+        .where(_on_this_item())
+        .correlate_except(rulings)
+        .scalar_subquery()
+    )
 
 
 def is_original(original: FromClause) -> ColumnElement[bool]:

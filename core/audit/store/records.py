@@ -7,9 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+from typing import Final
 
 from core.audit.configuration import Configuration
 from core.audit.inputs.address import Input
+from core.verdict import Label
 
 
 class State(StrEnum):
@@ -40,6 +42,10 @@ class Choice(StrEnum):
     AGREE = "agree"
     OVERRIDE = "override"
     UNSURE = "unsure"
+
+
+WORDS: Final = {Label.AI: "generated", Label.HUMAN: "human-made"}
+"""What a ruling can decide, in words."""
 
 
 @dataclass(frozen=True)
@@ -133,6 +139,16 @@ class Row:
     ruled_by: str | None
     ruled_at: str | None
     note: str | None
+
+
+@dataclass(frozen=True)
+class Ruled:
+    """One ruling on a file; `ruled_at` is ISO 8601 in UTC."""
+
+    ruling: str
+    ruled_by: str
+    ruled_at: str
+    note: str
 
 
 @dataclass(frozen=True)
