@@ -12,10 +12,18 @@ from dashboard.upload_folder import upload_folder
 
 HERE = Path(__file__).parent
 PAGES = HERE / "app_pages"
+# The theme writes white on its primary colour, which in the dark theme is a light one.
+STYLE = """
+<style>
+.stMainBlockContainer { padding-top: 4.5rem; }
+:is([data-testid="stBaseButton-primary"]:enabled, .stMultiSelect [data-tag]) { color: light-dark(#fff, #16181a); }
+:is([data-testid="stBaseButton-primary"]:enabled, .stMultiSelect [data-tag]) * { color: inherit; }
+</style>
+"""
 
 st.set_page_config(page_title="Verso", page_icon=str(HERE / "icon.svg"), layout="wide")
 st.logo(str(HERE / "logo.svg"), icon_image=str(HERE / "icon.svg"), size="large")
-st.html("<style>.stMainBlockContainer { padding-top: 4.5rem; }</style>")
+st.html(STYLE)
 
 page = st.navigation(
     [

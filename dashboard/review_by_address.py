@@ -1,8 +1,11 @@
-"""Opens in Review the image that the address names, as another page's link does."""
+"""Opens in Review the image that the address names, as another page's link does, and leads back."""
 
 import re
 from collections.abc import Mapping
 from typing import Final
+from urllib.parse import parse_qs
+
+import streamlit as st
 
 from core.errors import CorpusError
 from dashboard.audit_desk import AUDIT, POSITION, file_of
@@ -40,6 +43,13 @@ def lay_what_is_asked_for(desk: Desk, address: Mapping[str, str], model: str) ->
         desk.receive([file_of(address[AUDIT], address.get(POSITION, ""))])
         return
     desk.receive([named_bytes(asked, address.get(OWN, ""), address.get(PATH, ""))])
+
+
+def return_to_what_was_left() -> None:
+    """Put a page's own address in the place of Review's, under which the browser's Back button finds it."""
+    if BACK in st.query_params:
+        st.query_params.from_dict(parse_qs(st.query_params[BACK]))
+        st.rerun()
 
 
 def _judged_by(item: Item, model: str) -> bool:

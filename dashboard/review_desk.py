@@ -12,6 +12,7 @@ from typing import cast
 
 import streamlit as st
 from PIL import Image
+from torch import Tensor
 
 from core import images
 from core.detectors.card import Card
@@ -46,7 +47,7 @@ class Reviewed:
     """A judged artwork: a preview of at most `MAX_SIDE` pixels, the facts of its file, what was found.
 
     `artwork` has the preview for its picture and no bytes. `card` is that of the model that judged. `saliency` holds a Grad-CAM map for each class, or nothing where the model has none to give; `unexplained` then
-    says why. `hidden` holds the maps by occlusion that were asked for. `reduced` is what another model may judge: twice
+    says why. `hidden` holds the maps by occlusion that were asked for, and `begun` the passes made for those that are not done. `reduced` is what another model may judge: twice
     as large as the uniform copy, or None where that is too much to keep.
     """
 
@@ -60,6 +61,7 @@ class Reviewed:
     evidence: tuple[Evidence, ...] = ()
     unexplained: str = ""
     hidden: dict[str, Saliency] = field(default_factory=dict)
+    begun: dict[str, list[Tensor]] = field(default_factory=dict)
     reduced: Image.Image | None = None
 
     @property
@@ -85,14 +87,16 @@ Item = Reviewed | Refused
 class Desk:
     """The items of one session, newest first, and the uploads that wait to be judged.
 
-    `drops` counts uploads so that each gets a new uploader; `left_out` is how many files of the last one
-    found no place; `stale` are items that another model is to judge again; `asked` is the image that the address named last, and the model that was to judge it.
+    `drops` counts uploads so that each gets a new uploader; `left_out` names the files of the last one that
+    found no place, `same` those that have the bytes of another, each with the name of that; `cleared` is what lay here before the desk was cleared; `stale` are items that another model is to judge again; `asked` is the image that the address named last, and the model that was to judge it.
     """
 
     items: list[Item] = field(default_factory=list)
     waiting: list[tuple[str, bytes]] = field(default_factory=list)
     drops: int = 0
-    left_out: int = 0
+    left_out: list[str] = field(default_factory=list)
+    same: list[tuple[str, str]] = field(default_factory=list)
+    cleared: list[Item] = field(default_factory=list)
     stale: list[Reviewed] = field(default_factory=list)
     expected: int = 0
     asked: tuple[str, str] = ("", "")
@@ -107,7 +111,8 @@ class Desk:
         uploads = list(uploads)
         room = max(0, CAPACITY - len(self.items) - len(self.waiting))
         self.waiting += uploads[:room]
-        self.left_out = len(uploads) - len(uploads[:room])
+        self.left_out = [name for name, _ in uploads[room:]]
+        self.same, self.cleared = [], []
         self.expected = len(self.waiting)
         self.drops += 1
 
@@ -115,6 +120,9 @@ class Desk:
         """Judge the first file that waits and lay it on top; the same file is not laid twice."""
         name, data = self.waiting[0]
         item = _examined(detector, data, name)
+        self.same += [
+            (item.name, other.name) for other in self.items if other.id == item.id and other.name != item.name
+        ]
         self.items = [item, *(other for other in self.items if other.id != item.id)]
         del self.waiting[0]
 
@@ -134,12 +142,16 @@ class Desk:
     def remove(self, item: Item) -> None:
         """Take an item off the desk."""
         self.items.remove(item)
-        self.left_out = 0
+        self.left_out = []
 
     def clear(self) -> None:
-        """Take every item off the desk."""
-        self.items, self.stale = [], []
-        self.left_out = 0
+        """Take every item off the desk, to be put back as long as nothing new is dropped."""
+        self.cleared, self.items, self.stale = self.items, [], []
+        self.left_out, self.same = [], []
+
+    def put_back(self) -> None:
+        """Lay on the desk again what was cleared."""
+        self.items, self.cleared = self.cleared, []
 
 
 def desk() -> Desk:
@@ -200,6 +212,7 @@ def _judged_again(detector: Detector, item: Reviewed) -> Reviewed:
         saliency=saliency,
         unexplained=unexplained,
         hidden={},
+        begun={},
         facts=facts,
     )
 
@@ -228,6 +241,8 @@ def occluded(
 ) -> Saliency:
     """Return the map by occlusion of what is shown of an artwork, made when it is first asked for.
 
+    Where that is interrupted, as by a click elsewhere on the page, the next call goes on.
+
     Args:
         item: the artwork.
         target: the class to speak for.
@@ -238,7 +253,10 @@ def occluded(
         ModelError: the model cannot be loaded any more.
     """
     if target not in item.hidden:
-        item.hidden[target] = occlusion(detector_called(item.card.name), item.artwork, target, progress)
+        detector = detector_called(item.card.name)
+        known = item.begun.setdefault(target, [])
+        item.hidden[target] = occlusion(detector, item.artwork, target, progress, known=known)
+        del item.begun[target]
     return item.hidden[target]
 
 

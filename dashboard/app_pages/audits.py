@@ -12,6 +12,7 @@ from dashboard.parts.audit_table import audit_table
 from dashboard.parts.audit_watch import audit_watch, figures
 from dashboard.parts.error_sentence import errors_told
 from dashboard.parts.escaping import escaped
+from dashboard.review_by_address import return_to_what_was_left
 
 TABS = ["Review queue", "All files", "Distribution", "Downloads"]
 
@@ -111,6 +112,7 @@ def one_audit(what: Standing) -> None:
                 downloads(what.audit)
 
 
+return_to_what_was_left()
 asked = st.query_params.get(AUDIT)
 with errors_told():
     if asked is None:

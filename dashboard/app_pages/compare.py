@@ -6,6 +6,7 @@ import streamlit as st
 
 from core.errors import VersoError
 from core.evaluation.confusion import cell_images
+from core.evaluation.robustness import PERTURBED_SPLITS
 from core.evaluation.rules import Rules
 from dashboard.comparison_shelf import Held, after_conditions, comparable, compared, own_bands
 from dashboard.own_images import Scoring, forget, scoring
@@ -22,6 +23,7 @@ from dashboard.parts.picture_list import PAGE, SHOW, Origin, picture_list, what
 from dashboard.parts.robustness_curves import FIGURE, TITLES, robustness_curves
 from dashboard.parts.threshold_control import keys as threshold_keys
 from dashboard.parts.threshold_control import threshold_control
+from dashboard.review_by_address import return_to_what_was_left
 
 VIEW = "view"
 FEW = 20
@@ -106,6 +108,11 @@ def robustness(asked: Asked, rules: Rules) -> None:
     if asked.own:
         st.info("Your own images are judged as they are: robustness is measured on the corpus alone.")
         return
+    if asked.selection.split not in PERTURBED_SPLITS:
+        st.info(
+            f"Robustness is measured on {' and '.join(PERTURBED_SPLITS)} alone: choose one of them under *Images*."
+        )
+        return
     try:
         robustness_curves(after_conditions(asked.models, asked.selection), rules)
     except VersoError as error:
@@ -146,6 +153,7 @@ def judged(asked: Asked) -> Held | None:
     return work.held
 
 
+return_to_what_was_left()
 st.title("Compare models", anchor=False)
 entries = comparable()
 if not entries:

@@ -98,9 +98,17 @@ if uploads:
 
 if on_desk.left_out:
     st.warning(
-        f"{on_desk.left_out} of the files were left out: at most {CAPACITY} pictures lie on the desk. "
-        "Take some off and drop the rest again."
+        f"{len(on_desk.left_out)} of the files were left out: at most {CAPACITY} pictures lie on the desk. "
+        f"Take some off and drop the rest again: {', '.join(map(escaped, on_desk.left_out))}."
     )
+for new, known in on_desk.same:
+    st.info(
+        f"**{escaped(new)}** has the same bytes as **{escaped(known)}**: it lies on the desk once, under the newer name.",
+        icon=":material/content_copy:",
+    )
+if on_desk.cleared and st.button("Put them back", icon=":material/undo:"):
+    on_desk.put_back()
+    st.rerun()
 if on_desk.waiting:
     done, total = on_desk.progress
     st.progress(done / total, f"Examining {done + 1} of {total}: {escaped(on_desk.waiting[0][0])}")

@@ -51,7 +51,9 @@ def drop(app: AppTest, *files: tuple[str, bytes]) -> AppTest:
 
 
 def text_of(app: AppTest) -> str:
-    return " ".join(each.value for each in [*app.markdown, *app.subheader, *app.error, *app.warning])
+    return " ".join(
+        each.value for each in [*app.markdown, *app.subheader, *app.error, *app.warning, *app.info]
+    )
 
 
 def test_the_empty_desk_says_what_will_happen(app):
@@ -101,6 +103,7 @@ def test_the_same_file_lies_on_the_desk_once(app, drawings):
     drop(app, ("one.png", data))
     drop(app, ("again.png", data))
     assert [item.name for item in app.session_state[KEY].items] == ["again.png"]
+    assert r"again\.png** has the same bytes as **one\.png" in text_of(app)
 
 
 def labelled(app: AppTest, label: str):
@@ -116,7 +119,7 @@ def test_a_ruling_needs_a_name_is_kept_and_stands_beside_the_picture_again(app, 
     app.text_input(f"review-note-{item.id}").set_value("seen the *sketch*").run()
     labelled(app, "Override").click().run()
     assert not app.exception
-    assert r"**Override**, Ann" in text_of(app)
+    assert r"**Override: generated**, Ann" in text_of(app)
     assert app.text_input(f"review-note-{item.id}").value == ""
     later = AppTest.from_file(str(APP), default_timeout=60).run()
     drop(later, ("renamed.png", data))
@@ -161,6 +164,8 @@ def test_several_pictures_stand_in_a_table_and_can_be_cleared(app, drawings):
     labelled(app, "Clear the desk").click().run()
     assert app.session_state[KEY].items == []
     assert "You decide" in text_of(app)
+    labelled(app, "Put them back").click().run()
+    assert [item.name for item in app.session_state[KEY].items] == ["cut.png", "two.png", "one.png"]
 
 
 def test_facts_say_what_was_done_to_the_picture(app, drawings):
