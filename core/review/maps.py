@@ -25,8 +25,8 @@ EMPTY: Final = {
         "picture at once. Occlusion asks in another way and may show more."
     ),
     "occlusion": (
-        "Hiding no single part lowered the score {}. That does not contradict the verdict: the model does not need any "
-        "one part for it, as when what it judges by is spread over the picture."
+        "Occlusion: hiding no single part lowered the score {0}. Either little in the picture speaks {0}, or it is spread "
+        "over many parts. That does not contradict the verdict."
     ),
 }
 

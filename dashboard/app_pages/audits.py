@@ -4,7 +4,7 @@ import pandas as pd
 import streamlit as st
 
 from dashboard.audit_desk import AUDIT, Standing, keep_working, standing, standings, store
-from dashboard.parts.audit_keeping import audit_keeping
+from dashboard.parts.audit_keeping import ENDED, audit_keeping
 from dashboard.parts.audit_queue import audit_queue
 from dashboard.parts.audit_results import distribution, downloads
 from dashboard.parts.audit_start import audit_start
@@ -89,7 +89,10 @@ def one_audit(what: Standing) -> None:
     st.title(escaped(what.title), anchor=False)
     inputs = f"{escaped(what.put_in)} · " if what.name else ""
     size = f" · {what.audit.planned:,} files" if what.audit and what.audit.planned is not None else ""
-    st.caption(f"{inputs}Model {escaped(what.model)} · asked for {what.begun:%Y-%m-%d %H:%M} UTC{size}")
+    ended = f" · {what.state}" if what.state in ENDED else ""
+    st.caption(
+        f"{inputs}Model {escaped(what.model)} · asked for {what.begun:%Y-%m-%d %H:%M} UTC{size}{ended}"
+    )
     if what.state == "finished" and what.audit is not None:
         figures(store().counts(what.id))
     else:

@@ -42,6 +42,7 @@ PARTIAL = (
     "The audit was stopped before its end. Files are judged in the order of the inputs: those that were are no random sample "
     "of the whole, and the shares here say nothing of the files not judged."
 )
+NEXT_TO_NONE: Final = 0.001
 P_AI = "p_ai is the model's calibrated probability, 0 to 1, that a generator made the picture."
 
 
@@ -174,7 +175,7 @@ def cells(audit: Audit, row: Row, shots: Shots) -> tuple[str, ...]:
     said = told(row.verdict or "", row.ruling or "", row.note or "")
     ruled = f"{said} by {row.ruled_by}, {_moment(row.ruled_at or '')}" if row.ruling else ""
     noted = "; ".join(text for text in (row.error, row.note) if text)
-    p_ai = "" if row.p_ai is None else f"{row.p_ai:.3f}"
+    p_ai = "" if row.p_ai is None else _probability(row.p_ai)
     verdict = row.verdict or UNDECIDED.get(row.state, "not judged")
     if row.model and row.model != audit.configuration.model:
         verdict += f" ({row.model})"
@@ -228,6 +229,13 @@ def _accusations(content: Content) -> Section:
         ),
         (METHOD, FOR_EXPERTS),
     )
+
+
+def _probability(p_ai: float) -> str:
+    """Write a probability with three decimals, and never as a certainty."""
+    if p_ai < NEXT_TO_NONE:
+        return f"< {NEXT_TO_NONE}"
+    return f"> {1 - NEXT_TO_NONE}" if p_ai > 1 - NEXT_TO_NONE else f"{p_ai:.3f}"
 
 
 def _moment(moment: str) -> str:
