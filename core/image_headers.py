@@ -113,6 +113,17 @@ def jpeg_segments(data: bytes) -> Iterator[tuple[bytes, int, int]]:
             return
 
 
+def tiff_forms(data: bytes) -> tuple[int, str, str, str]:
+    """Where a TIFF, or BigTIFF, says where its first directory is, and the forms (of `struct`) of its numbers.
+
+    The forms are of a place in the file, of how many entries a directory has, and of an entry: tag, type and length.
+    """
+    order = "<" if data[:2] == b"II" else ">"
+    big = b"+" in data[2:4]
+    place, count, entry = ("Q", "Q", "HHQ8x") if big else ("I", "H", "HHI4x")
+    return 8 if big else 4, order + place, order + count, order + entry
+
+
 def _before_the_scans(data: bytes) -> bytes:
     return next((data[:end] for marker, _, end in jpeg_segments(data) if marker == _JPEG_SCAN), data)
 
@@ -140,12 +151,10 @@ def _png_chunks(data: bytes) -> int:
 
 
 def _tiff_longest_table(data: bytes) -> int:
-    order = "<" if data[:2] == b"II" else ">"
-    big = b"+" in data[2:4]
-    where, entries, entry = (order + form for form in (("Q", "Q", "HHQ8x") if big else ("I", "H", "HHI4x")))
+    first, where, entries, entry = tiff_forms(data)
     longest = count = 0
     try:
-        (at,) = struct.unpack_from(where, data, 8 if big else 4)
+        (at,) = struct.unpack_from(where, data, first)
         (count,) = struct.unpack_from(entries, data, at)
         at += struct.calcsize(entries)
         for index in range(min(count, MAX_PARTS["TIFF"] + 1)):
