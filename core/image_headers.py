@@ -44,6 +44,8 @@ _JPEG_END: Final = b"\xd9"
 _JPEG_SCAN: Final = b"\xda"
 _JPEG_SEQUENTIAL: Final = {b"\xc0", b"\xc1", b"\xc9"}  # frames that may be one scan
 _PNG_HEADER: Final = 33  # signature and IHDR
+_PNG_PIXELS: Final = {b"IDAT", b"fdAT", b"fcTL"}
+_PIXELS_A_PART: Final = 200
 _PNG_TEXTS: Final = {b"tEXt", b"zTXt", b"iTXt", b"eXIf"}
 _WEBP_HEADER: Final = 30
 _TIFF_BYTES_TYPES: Final = {1, 2, 6, 7}
@@ -79,7 +81,8 @@ def count_parts(data: bytes, kind: str) -> int:
     """How many parts a decoder handles one by one, in a JPEG, PNG or TIFF; of others 0.
 
     JPEG: segments and scans up to the end of the picture (ITU-T T.81, B.1). PNG: chunks that are neither
-    pixels nor animation frames. TIFF: the longest table of numbers in the first directory (strips, tiles).
+    pixels nor animation frames, and one for every 200 that are. TIFF: the longest table of numbers in the first
+    directory (strips, tiles).
     """
     counters = {"JPEG": _count_jpeg_segments, "PNG": _png_chunks, "TIFF": _tiff_longest_table}
     counter = counters.get(kind)
@@ -144,10 +147,11 @@ def _count_jpeg_segments(data: bytes) -> int:
 
 def _png_chunks(data: bytes) -> int:
     count, at = 0, 8
-    while (name := data[at + 4 : at + 8]) not in {b"", b"IEND"} and count <= MAX_PARTS["PNG"]:
-        count += name not in {b"IDAT", b"fdAT", b"fcTL"}
+    most = (MAX_PARTS["PNG"] + 1) * _PIXELS_A_PART
+    while (name := data[at + 4 : at + 8]) not in {b"", b"IEND"} and count < most:
+        count += 1 if name in _PNG_PIXELS else _PIXELS_A_PART
         at += 12 + int.from_bytes(data[at : at + 4], "big")
-    return count
+    return count // _PIXELS_A_PART
 
 
 def _tiff_longest_table(data: bytes) -> int:
