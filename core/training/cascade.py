@@ -26,7 +26,6 @@ KNOWN = f"works of {SPLIT}"
 UNSEEN = "works whose families and sources both models' recipes had not seen"
 MAX_DIFFERENT = 0.01
 """Largest share of the works of each kind whose verdict may differ from the thorough model's."""
-THOROUGH = "verso"
 FAST = ("verso-fast", "resnet18-finetune")
 """Fast models, the first that can judge on this computer is taken."""
 
