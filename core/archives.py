@@ -57,6 +57,7 @@ _FAILURES: Final = (
     zlib.error,
     EOFError,
     OSError,
+    OverflowError,
     ValueError,
     struct.error,
 )
@@ -235,6 +236,8 @@ class Archive:
             )
 
     def _check_member(self, member: zipfile.ZipInfo) -> None:
+        if not member.filename:
+            raise ArchiveError(f"{self._name} holds a member without a name: pack it anew.")
         name = printable(member.orig_filename)
         parts = re.split(r"[/\\]", member.orig_filename)
         if parts[0] == "" or re.match(r"[A-Za-z]:", parts[0]):

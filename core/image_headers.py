@@ -44,6 +44,8 @@ _JPEG_END: Final = b"\xd9"
 _JPEG_SCAN: Final = b"\xda"
 _JPEG_SEQUENTIAL: Final = {b"\xc0", b"\xc1", b"\xc9"}  # frames that may be one scan
 _PNG_HEADER: Final = 33  # signature and IHDR
+_PNG_PIXELS: Final = {b"IDAT", b"fdAT", b"fcTL"}
+_PIXELS_A_PART: Final = 200
 _PNG_TEXTS: Final = {b"tEXt", b"zTXt", b"iTXt", b"eXIf"}
 _WEBP_HEADER: Final = 30
 _TIFF_BYTES_TYPES: Final = {1, 2, 6, 7}
@@ -79,7 +81,8 @@ def count_parts(data: bytes, kind: str) -> int:
     """How many parts a decoder handles one by one, in a JPEG, PNG or TIFF; of others 0.
 
     JPEG: segments and scans up to the end of the picture (ITU-T T.81, B.1). PNG: chunks that are neither
-    pixels nor animation frames. TIFF: the longest table of numbers in the first directory (strips, tiles).
+    pixels nor animation frames, and one for every 200 that are. TIFF: the longest table of numbers in the first
+    directory (strips, tiles).
     """
     counters = {"JPEG": _count_jpeg_segments, "PNG": _png_chunks, "TIFF": _tiff_longest_table}
     counter = counters.get(kind)
@@ -113,6 +116,17 @@ def jpeg_segments(data: bytes) -> Iterator[tuple[bytes, int, int]]:
             return
 
 
+def tiff_forms(data: bytes) -> tuple[int, str, str, str]:
+    """Where a TIFF, or BigTIFF, says where its first directory is, and the forms (of `struct`) of its numbers.
+
+    The forms are of a place in the file, of how many entries a directory has, and of an entry: tag, type and length.
+    """
+    order = "<" if data[:2] == b"II" else ">"
+    big = b"+" in data[2:4]
+    place, count, entry = ("Q", "Q", "HHQ8x") if big else ("I", "H", "HHI4x")
+    return 8 if big else 4, order + place, order + count, order + entry
+
+
 def _before_the_scans(data: bytes) -> bytes:
     return next((data[:end] for marker, _, end in jpeg_segments(data) if marker == _JPEG_SCAN), data)
 
@@ -133,19 +147,18 @@ def _count_jpeg_segments(data: bytes) -> int:
 
 def _png_chunks(data: bytes) -> int:
     count, at = 0, 8
-    while (name := data[at + 4 : at + 8]) not in {b"", b"IEND"} and count <= MAX_PARTS["PNG"]:
-        count += name not in {b"IDAT", b"fdAT", b"fcTL"}
+    most = (MAX_PARTS["PNG"] + 1) * _PIXELS_A_PART
+    while (name := data[at + 4 : at + 8]) not in {b"", b"IEND"} and count < most:
+        count += 1 if name in _PNG_PIXELS else _PIXELS_A_PART
         at += 12 + int.from_bytes(data[at : at + 4], "big")
-    return count
+    return count // _PIXELS_A_PART
 
 
 def _tiff_longest_table(data: bytes) -> int:
-    order = "<" if data[:2] == b"II" else ">"
-    big = b"+" in data[2:4]
-    where, entries, entry = (order + form for form in (("Q", "Q", "HHQ8x") if big else ("I", "H", "HHI4x")))
+    first, where, entries, entry = tiff_forms(data)
     longest = count = 0
     try:
-        (at,) = struct.unpack_from(where, data, 8 if big else 4)
+        (at,) = struct.unpack_from(where, data, first)
         (count,) = struct.unpack_from(entries, data, at)
         at += struct.calcsize(entries)
         for index in range(min(count, MAX_PARTS["TIFF"] + 1)):

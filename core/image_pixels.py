@@ -21,6 +21,21 @@ TURNS: Final = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
+_SRGB: Final = frozenset(
+    {
+        "sRGB",  # Skia, as in Chrome and Android, and darktable
+        "sRGB IEC61966-2.1",  # Hewlett-Packard's, which Adobe, Apple and Microsoft pass on
+        "sRGB IEC61966-2-1 black scaled",  # the next three are the ICC's
+        "sRGB2014",
+        "sRGB v4 ICC preference perceptual intent beta",
+        "sRGB built-in",  # LittleCMS
+        "GIMP built-in sRGB",
+        "sRGB-elle-V2-srgbtrc.icc",  # Krita
+        "Artifex sRGB Profile",  # Ghostscript, this and the next
+        "Artifex Software sRGB ICC Profile",
+    }
+)
+"""What profiles of sRGB itself are called. Other names may hold that word as well, as those of linear sRGB do."""
 
 
 def to_8_bit(file: ImageFile.ImageFile) -> Image.Image:
@@ -122,7 +137,7 @@ def _through_profile(image: Image.Image, icc: object) -> Image.Image:
     if isinstance(icc, bytes) and icc:
         try:
             profile = ImageCms.ImageCmsProfile(io.BytesIO(icc))
-            if "sRGB" not in (profile.profile.profile_description or ""):
+            if profile.profile.profile_description not in _SRGB:
                 grey_in_rgb = image.mode == "L" and profile.profile.xcolor_space == "RGB "
                 return _transformed(image.convert("RGB") if grey_in_rgb else image, profile)
         except (OSError, ValueError):  # broken, or made for other channels: see the module's docstring

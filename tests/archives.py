@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 import zipfile
 from pathlib import Path
 
@@ -33,3 +34,16 @@ def damage(path: Path, member: bytes) -> None:
     data = bytearray(path.read_bytes())
     data[data.index(member) + len(member) // 2] ^= 0xFF
     path.write_bytes(data)
+
+
+def displace(path: Path, offset: int) -> None:
+    """Make an archive of one member say that it starts at an offset of up to 64 bits."""
+    data = path.read_bytes()
+    directory, end = data.index(b"PK\x01\x02"), data.index(b"PK\x05\x06")
+    entry, closing = bytearray(data[directory:end]), bytearray(data[end:])
+    extra = struct.pack("<HHQ", 1, 8, offset)
+    entry[30:32] = struct.pack("<H", len(extra))
+    entry[42:46] = b"\xff\xff\xff\xff"
+    entry += extra
+    closing[12:16] = struct.pack("<I", len(entry))
+    path.write_bytes(data[:directory] + entry + closing)

@@ -16,7 +16,7 @@ from core.errors import (
     UnreadableFileError,
     UnsupportedImageError,
 )
-from tests.archives import damage, encrypt, write_zip
+from tests.archives import damage, displace, encrypt, write_zip
 
 
 @pytest.fixture
@@ -148,6 +148,22 @@ def test_a_damaged_member_does_not_stop_the_others(pack, picture):
     ):
         archive.artwork(one)
     assert archive.artwork(two).name == "two.png"
+
+
+@pytest.mark.parametrize("offset", [2**40, 2**63, 2**64 - 1])
+def test_a_member_said_to_start_beyond_the_end_is_refused(pack, picture, offset):
+    path = pack(("one.png", picture))
+    displace(path, offset)
+    archive = Archive(path)
+    with pytest.raises(CorruptImageError, match=r"'works.zip/one\.png' is damaged in its archive"):
+        archive.artwork(archive.members[0])
+
+
+def test_a_member_without_a_name_is_refused(pack, picture):
+    path = pack(("one.png", picture))
+    path.write_bytes(path.read_bytes().replace(b"one.png", b"\0ne.png"))
+    with pytest.raises(ArchiveError, match=r"works\.zip holds a member without a name: pack it anew"):
+        Archive(path)
 
 
 def test_a_member_gives_no_more_bytes_than_it_announced(pack):

@@ -47,6 +47,16 @@ class TestStallingFiles:
         data = drawings.file(drawings.painting())
         self.refused(data[:at] + png_chunks(name, b"a\0\0", 2000) + data[at:])
 
+    @pytest.mark.parametrize("body", [b"", b"a"])
+    def test_a_png_whose_pixels_are_cut_into_countless_chunks(self, drawings, body):
+        data = drawings.file(drawings.painting())
+        self.refused(data[:33] + png_chunks(b"IDAT", body, 250_000) + data[33:])
+
+    def test_a_png_whose_pixels_are_cut_into_thousands_of_chunks_is_read(self, drawings):
+        data = drawings.file(drawings.painting())
+        cut = images.open(data[:33] + png_chunks(b"IDAT", b"", 20_000) + data[33:])
+        assert cut.image == drawings.painting()
+
     @pytest.mark.parametrize("order", ["<", ">"])
     @pytest.mark.parametrize("big", [False, True])
     def test_a_tiff_of_a_million_strips(self, order, big):

@@ -73,6 +73,15 @@ def swapped_profile() -> bytes:
     return profile.replace(b"rXYZ", b"tmp ").replace(b"bXYZ", b"rXYZ").replace(b"tmp ", b"bXYZ")
 
 
+def linear_profile(name: str) -> bytes:
+    """sRGB's primaries without its curve, as Pillow's own profile of sRGB with a gamma of 1 (ICC.1, 10.18)."""
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    curve = profile.index(b"para\0\0\0\0\0\3")
+    straight = struct.pack(">4s4xHHi", b"para", 0, 0, 1 << 16)
+    profile = profile[:curve] + straight + profile[curve + len(straight) :]
+    return profile.replace("sRGB built-in".encode("utf-16-be"), name.encode("utf-16-be"))
+
+
 def one(picture: Image.Image) -> tuple[int, ...]:
     """The colour of a picture that has only one."""
     colours = picture.getcolors()
@@ -327,6 +336,11 @@ class TestColourProfiles:
     def test_an_rgb_profile_on_grey_pixels(self):
         data = saved(Image.new("L", (40, 40), 120), "JPEG", icc_profile=swapped_profile())
         assert one(images.open(data).image) == pytest.approx((120, 120, 120), abs=3)
+
+    @pytest.mark.parametrize("name", ["linear RGB !!", "linear sRGB !"])
+    def test_linear_light_is_brightened_whatever_its_profile_is_called(self, name):
+        data = saved(Image.new("RGB", (40, 40), (55, 55, 55)), "PNG", icc_profile=linear_profile(name))
+        assert one(images.open(data).image) == pytest.approx((128, 128, 128), abs=1)
 
     def test_srgb_leaves_the_pixels_alone(self, drawings):
         picture = drawings.painting()

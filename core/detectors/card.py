@@ -28,6 +28,9 @@ FILE_NAME = r"^\w[\w.-]*$"
 LINE = 100
 """Characters; a list of the card that is longer takes a line for each of its items."""
 
+_DECIDES_P_AI = {"weights", "preprocessing", "calibration"}
+"""Fields of a card; the others can change without any `p_ai` changing."""
+
 HeadFamily = Literal[
     "svm", "logistic-regression", "random-forest", "decision-tree", "knn", "gradient-boosting"
 ]
@@ -257,6 +260,12 @@ def _inline(table: dict[str, Any]) -> InlineTable:
     inline = tomlkit.inline_table()
     inline.update(table)
     return inline
+
+
+def identity(card: Card, condition: str = "") -> str:
+    """Return 16 hex digits that change with whatever decides the `p_ai` of a model, under a condition if one is given."""
+    facts = card.model_dump_json(include=_DECIDES_P_AI) + condition
+    return hashlib.sha256(facts.encode()).hexdigest()[:16]
 
 
 def read_weights(card: Card, folder: Path) -> bytes:

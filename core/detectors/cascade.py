@@ -17,7 +17,7 @@ from scipy.special import logit
 
 from core.corpus import atomic
 from core.detectors.calibration import PlattScaling
-from core.detectors.card import Card, read_weights
+from core.detectors.card import Card, identity, read_weights
 from core.detectors.protocol import Detector
 from core.errors import ModelError
 from core.images import Artwork
@@ -27,15 +27,13 @@ STAGES_FILE = "stages.toml"
 AS_THE_STAGE_SAYS = PlattScaling(slope=1.0, intercept=0.0, fitted_on="nothing: each stage has its own")
 """The calibration of a cascade: its margin is the log-odds of the stage that judged."""
 
-DECIDES_P_AI = {"weights", "preprocessing", "calibration"}
-
 
 class Stages(BaseModel):
     """The two models of a cascade and the cut-offs between which the thorough one is asked.
 
     The fast model's verdict stands where its `p_ai` is below `human_below` or above `ai_above`; the cut-offs
     themselves are passed on. `fast_is` and `thorough_is` tell the models for which the cut-offs were chosen, see
-    `identity`.
+    `card.identity`.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -56,11 +54,6 @@ class Stages(BaseModel):
     def unsure(self, p_ai: NDArray[np.floating]) -> NDArray[np.bool_]:
         """Return which of the fast model's `p_ai` `[N]` are passed on: bool `[N]`."""
         return (p_ai >= self.human_below) & (p_ai <= self.ai_above)
-
-
-def identity(card: Card) -> str:
-    """Return 16 hex digits that change with whatever decides the `p_ai` of a model."""
-    return hashlib.sha256(card.model_dump_json(include=DECIDES_P_AI).encode()).hexdigest()[:16]
 
 
 def write_stages(stages: Stages, folder: Path) -> str:

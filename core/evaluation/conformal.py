@@ -33,12 +33,13 @@ def class_conditional(
     """
     if is_ai.all() or not is_ai.any():
         raise EvaluationError("A conformal band needs works of both classes to be calibrated on.")
-    human_up_to = _quantile(p_ai[~is_ai], human_called_ai)
-    ai_from = 1 - _quantile(1 - p_ai[is_ai], ai_called_human)
+    human, ai = np.sort(p_ai[~is_ai]), np.sort(p_ai[is_ai])
+    human_rank, ai_rank = _rank(human, human_called_ai), _rank(ai, ai_called_human)
+    human_up_to = float(human[human_rank - 1]) if human_rank <= len(human) else 1.0
+    ai_from = float(ai[-ai_rank]) if ai_rank <= len(ai) else 0.0
     return Thresholds(min(human_up_to, ai_from), max(human_up_to, ai_from))
 
 
-def _quantile(strangeness: NDArray[np.floating], error: float) -> float:
-    """Return the ceil((n + 1)(1 - error))-th smallest of n values, or 1 if there is no such."""
-    rank = int(np.ceil((len(strangeness) + 1) * (1 - error)))
-    return float(np.sort(strangeness)[rank - 1]) if rank <= len(strangeness) else 1.0
+def _rank(calibration: NDArray[np.floating], error: float) -> int:
+    """Return which of n works, from the most usual on, is the last that is not strange: the ceil((n + 1)(1 - error))-th."""
+    return int(np.ceil((len(calibration) + 1) * (1 - error)))

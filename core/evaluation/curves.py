@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from sklearn.metrics import precision_recall_curve, roc_curve
-from statsmodels.stats.proportion import proportion_confint
 
 from core.corpus.manifest import LABELS, Manifest
 from core.evaluation.bootstrap import Scores, Truth
@@ -21,6 +20,7 @@ from core.evaluation.perturbations import CONDITIONS
 from core.evaluation.rules import Cut, Rule, Rules, codes
 from core.evaluation.selection import Joined, Selection, choices, load
 from core.evaluation.undefined import NotDefined
+from core.evaluation.wilson import wilson
 
 HISTOGRAM_BINS = 20
 CLEAN = "none"
@@ -194,7 +194,8 @@ def _with_interval(frame: pd.DataFrame, share: str) -> pd.DataFrame:
     """Add the 95 % interval of Wilson (1927) of a share of `images`: `low` and `high`."""
     if frame.empty:
         return frame.assign(low=[], high=[])
-    low, high = proportion_confint(frame[share] * frame["images"], frame["images"], method="wilson")
+    counts = (frame[share] * frame["images"]).round().astype(int)
+    low, high = zip(*map(wilson, counts, frame["images"]), strict=True)
     return frame.assign(low=low, high=high)
 
 

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 
-from core.detectors.card import Card, read_card, write_card
+from core.detectors.card import Card, identity, read_card, write_card
 from core.evaluation.perturbations import Condition
 
 UNPERTURBED = Condition("unperturbed", "unperturbed", ())
 """The condition of `predictions.csv`."""
 
-DECIDES_P_AI = {"weights", "preprocessing", "calibration"}
-"""Fields of a card; the others can change without any `p_ai` changing."""
-
 
 def fingerprint(card: Card, condition: Condition) -> str:
     """Return 16 hex digits that change with whatever decides `p_ai` under `condition`."""
-    facts = card.model_dump_json(include=DECIDES_P_AI) + condition.fingerprint
-    return hashlib.sha256(facts.encode()).hexdigest()[:16]
+    return identity(card, condition.fingerprint)
 
 
 def is_current(card: Card, condition: Condition) -> bool:

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from core import images
 from core.archives import DEFAULT_ARCHIVE_LIMITS, Archive, ArchiveLimits
+from core.clutter import is_clutter
 from core.corpus.manifest import LABELS
 from core.corpus.sources.folder import UNKNOWN
 from core.detectors.protocol import Detector
@@ -26,9 +27,6 @@ from core.errors import ArchiveError, EvaluationError, ImageError, UnreadableFil
 from core.evaluation.predictions import BATCH
 from core.evaluation.selection import FACTS, NOT_STATED, Joined
 from core.images import Artwork
-
-CLUTTER = frozenset({"__MACOSX"})
-"""Folders that archivers add."""
 
 Progress = Callable[[int, int], None]
 
@@ -253,9 +251,9 @@ def _of_zip(archive: Archive) -> list[_File]:
 
 
 def _labelled(paths: Sequence[str]) -> Iterator[tuple[str, str, tuple[str, ...]]]:
-    """Yield path, label, and the folders below that of the label, of each file that lies in human or ai."""
-    split = {path: PurePosixPath(path).parts for path in paths}
-    tops = {parts[0] for parts in split.values() if len(parts) > 1 and parts[0] not in CLUTTER}
+    """Yield path, label, and the folders below that of the label, of each file that lies in human or ai; no clutter."""
+    split = {path: parts for path in paths if not any(map(is_clutter, parts := PurePosixPath(path).parts))}
+    tops = {parts[0] for parts in split.values() if len(parts) > 1}
     wrapped = len(tops) == 1 and not {top.lower() for top in tops} & set(LABELS)
     for path, parts in split.items():
         inner = parts[1:] if wrapped and parts[0] in tops else parts

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import pandas as pd
-from scipy.stats import binomtest
 
 from core.detectors.card import Card, Group, Interval
 from core.evaluation.metrics import FIGURES
 from core.evaluation.undefined import NotDefined
+from core.evaluation.wilson import wilson
 
 SPLIT_TITLES = {
     "val": "val: chose epoch, calibration and thresholds, so it flatters",
@@ -63,5 +63,5 @@ def _groups(groups: Sequence[Group], kind: str) -> pd.DataFrame:
 
 def _share(share: float, works: int) -> str:
     """Write a share of `works` with its 95 % Wilson interval, all in per cent."""
-    interval = binomtest(round(share * works), works).proportion_ci(method="wilson")
-    return f"{share:.0%} ({interval.low * 100:.0f} to {interval.high * 100:.0f})"
+    low, high = wilson(round(share * works), works)
+    return f"{share:.0%} ({low * 100:.0f} to {high * 100:.0f})"

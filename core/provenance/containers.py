@@ -5,13 +5,17 @@ Pure functions over hostile bytes: at worst they answer wrongly, they never rais
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import struct
+from collections.abc import Iterable, Iterator
 from io import BytesIO
+from itertools import islice
 from typing import IO, Final
 
-from core.image_headers import jpeg_segments
+from core.image_headers import jpeg_segments, tiff_forms
 
 _JPEG_APP11: Final = b"\xeb"
+_GIF_EXTENSION: Final = b"!\xff\x0bC2PA_GIF\x01\0\0"
+_TIFF_TAG: Final = 0xCD41
 _C2PA_BOX: Final = bytes.fromhex("d8fec3d61b0e483c92975828877ec481")
 _BOX_HEADER: Final = 8
 _HOLDERS: Final = frozenset(
@@ -19,7 +23,10 @@ _HOLDERS: Final = frozenset(
 )
 """Boxes that hold boxes (ISO/IEC 14496-12)."""
 MOST_BOXES: Final = 10_000
-"""Of an MP4 or AVIF: the reader of Content Credentials takes their square, in all some tenths of a second."""
+"""Of an MP4 or AVIF: the reader of Content Credentials takes their square, in all some tenths of a second.
+
+Of a TIFF: its directories and their entries.
+"""
 MANY: Final = 1 << 62
 """Told of a file of more parts than are looked at."""
 
@@ -27,19 +34,26 @@ MANY: Final = 1 << 62
 def credentials_size(data: bytes, kind: str) -> int:
     """Count the bytes that may be Content Credentials (C2PA 2.2, appendix A.3); in a format not split here, all.
 
-    JPEG: segments APP11. PNG: chunks `caBX`. WebP: chunks `C2PA`. AVIF: `MANY` if it has more than `MOST_BOXES`.
+    JPEG: segments APP11. PNG: chunks `caBX`. WebP: chunks `C2PA`. GIF: application extensions `C2PA_GIF`. AVIF: boxes
+    `uuid` of C2PA's; TIFF: what stands under tag 0xCD41; both `MANY` if they have more than `MOST_BOXES` parts.
     """
+    sizes: Iterable[int]
     match kind:
         case "JPEG":
-            return sum(end - start for marker, start, end in jpeg_segments(data) if marker == _JPEG_APP11)
+            sizes = (end - start for marker, start, end in jpeg_segments(data) if marker == _JPEG_APP11)
         case "PNG":
-            return sum(size for name, size in _png_chunks(data) if name == b"caBX")
+            sizes = (size for name, size in _png_chunks(data) if name == b"caBX")
         case "WEBP":
-            return sum(size for name, size in _riff_chunks(data) if name == b"C2PA")
+            sizes = (size for name, size in _riff_chunks(data) if name == b"C2PA")
+        case "GIF":
+            sizes = _gif_credentials(data)
         case "AVIF":
-            return len(data) if _boxes(BytesIO(data)) is not None else MANY
+            return video_credentials_size(BytesIO(data), "MP4")
+        case "TIFF":
+            return _tiff_credentials(data)
         case _:
             return len(data)
+    return sum(sizes)
 
 
 def video_credentials_size(file: IO[bytes], video_format: str) -> int:
@@ -104,3 +118,37 @@ def _riff_chunks(data: bytes) -> Iterator[tuple[bytes, int]]:
         size = int.from_bytes(data[at + 4 : at + 8], "little")
         yield name, size
         at += 8 + size + size % 2
+
+
+def _gif_credentials(data: bytes) -> Iterator[int]:
+    at = 0
+    while (at := data.find(_GIF_EXTENSION, at)) >= 0:
+        at += len(_GIF_EXTENSION)
+        while size := int.from_bytes(data[at : at + 1]):
+            yield size
+            at += 1 + size
+
+
+def _tiff_credentials(data: bytes) -> int:
+    parts = list(islice(_tiff_parts(data), MOST_BOXES + 1))
+    if len(parts) > MOST_BOXES:
+        return MANY
+    return sum(size for tag, size in parts if tag == _TIFF_TAG)
+
+
+def _tiff_parts(data: bytes) -> Iterator[tuple[int, int]]:
+    """Yield the tag and length of the entries of all directories, and (0, 0) at the start of each."""
+    first, where, count, entry = tiff_forms(data)
+    try:
+        (at,) = struct.unpack_from(where, data, first)
+        while at:
+            yield 0, 0
+            (entries,) = struct.unpack_from(count, data, at)
+            at += struct.calcsize(count)
+            for _ in range(entries):
+                tag, _, length = struct.unpack_from(entry, data, at)
+                yield tag, length
+                at += struct.calcsize(entry)
+            (at,) = struct.unpack_from(where, data, at)
+    except (struct.error, OverflowError):  # the directory is cut off
+        return

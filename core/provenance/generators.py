@@ -1,4 +1,4 @@
-"""The settings that generators leave in a file: as texts of a PNG, or as the EXIF UserComment of other formats.
+"""The settings that generators leave in a file: as texts of a PNG, or as the EXIF UserComment of any format.
 
 The parsers are those of sd-parsers. Its own reading of files is not used: it decodes whole pictures, and keeps the last
 comment in a variable that all threads share.
@@ -38,6 +38,7 @@ STRUCTURED: Final = dict.fromkeys(
     ("prompt", "workflow", "sd-metadata", "invokeai_metadata", "invokeai_graph"), 1_000_000
 )
 """Keywords of PNG texts that are JSON, and the most characters of each."""
+LIMITS: Final = WRITTEN | STRUCTURED
 COMPANIONS: Final = {"Description", "Source", "Comment"}
 """Keywords that hold settings only together."""
 TOOLS: Final = ("Software", "Creation Tool")
@@ -56,15 +57,22 @@ def read_generators(metadata: Metadata, place: str = PNG) -> list[Evidence]:
         metadata: of the file.
         place: what its `texts` are called.
     """
-    limits = WRITTEN | STRUCTURED
-    present = {key: metadata.texts[key] for key in limits if key in metadata.texts}
-    where = f"{place} " + ", ".join(f"'{key}'" for key in present)
-    if not present and (comment := user_comment(metadata)):
-        present, where = {"parameters": comment}, COMMENT
-    texts = {key: text for key, text in present.items() if len(text) <= limits[key]}
-    if parsed := _parsed(texts):
-        return [Evidence(Kind.GENERATOR, where, _settings(parsed), parsed.generator.value, Says.AI)]
-    return _workflow(texts, place) or _named(metadata.texts, place) or _not_parsed(present, texts, where)
+    held = {key: metadata.texts[key] for key in LIMITS if key in metadata.texts}
+    comment = user_comment(metadata)
+    places = {
+        f"{place} " + ", ".join(f"'{key}'" for key in held): held,
+        COMMENT: {"parameters": comment} if comment else {},
+    }
+    for where, texts in places.items():
+        if parsed := _parsed(_short(texts)):
+            return [Evidence(Kind.GENERATOR, where, _settings(parsed), parsed.generator.value, Says.AI)]
+    unknown = [found for where, texts in places.items() for found in _not_parsed(texts, where)]
+    return _workflow(_short(held), place) or _named(metadata.texts, place) or unknown
+
+
+def _short(texts: Mapping[str, str]) -> dict[str, str]:
+    """Return the texts that are short enough to be read."""
+    return {key: text for key, text in texts.items() if len(text) <= LIMITS[key]}
 
 
 def _parsed(texts: Mapping[str, str]) -> PromptInfo | None:
@@ -133,14 +141,14 @@ def _named(texts: Mapping[str, str], place: str) -> list[Evidence]:
     return []
 
 
-def _not_parsed(present: Mapping[str, str], texts: Mapping[str, str], where: str) -> list[Evidence]:
+def _not_parsed(texts: Mapping[str, str], where: str) -> list[Evidence]:
     """Say what stands where generators leave their settings and reads like none of them.
 
     A UserComment is passed over: cameras and people write there as well.
     """
-    if len(texts) < len(present):
+    if len(_short(texts)) < len(texts):
         return [Evidence.unreadable(Kind.GENERATOR, where, "the text is too long")]
-    if where == COMMENT or not set(present) - COMPANIONS:
+    if where == COMMENT or not set(texts) - COMPANIONS:
         return []
     said = "Text where generators leave their settings, in no form that Verso knows."
     return [Evidence(Kind.GENERATOR, where, said, "unknown form")]

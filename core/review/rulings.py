@@ -11,11 +11,10 @@ from typing import Any
 from sqlalchemy import Engine, insert, select
 
 from core.audit.spreadsheet import neutral
-from core.audit.store.audits import now
+from core.audit.store.audits import ruled_now
 from core.audit.store.database import reading, writing
 from core.audit.store.records import Choice
 from core.audit.store.tables import reviews
-from core.errors import RulingError
 from core.verdict import Verdict
 
 
@@ -72,8 +71,7 @@ class Rulings:
             RulingError: nobody is named.
             StoreError: the database cannot be written.
         """
-        if not name.strip():
-            raise RulingError("A ruling needs the name of who rules: enter one.")
+        said = ruled_now(choice, name, note)
         verdict = subject.verdict
         with writing(self._engine) as connection:
             connection.execute(
@@ -87,10 +85,7 @@ class Rulings:
                     human_below=verdict.thresholds.human_below,
                     ai_above=verdict.thresholds.ai_above,
                     evidence=subject.evidence,
-                    ruling=choice,
-                    note=note.replace("\0", ""),
-                    ruled_by=name.strip().replace("\0", ""),
-                    ruled_at=now(),
+                    **said,
                 )
             )
 

@@ -12,8 +12,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from core.corpus.manifest import Manifest
-from core.detectors.card import CLASSES, Band, Card, Initialisation, Weights, read_card, write_card
-from core.detectors.cascade import AS_THE_STAGE_SAYS, FAMILY, STAGES_FILE, Stages, identity, write_stages
+from core.detectors.card import CLASSES, Band, Card, Initialisation, Weights, identity, read_card, write_card
+from core.detectors.cascade import AS_THE_STAGE_SAYS, FAMILY, STAGES_FILE, Stages, write_stages
 from core.detectors.store import find_model, is_loadable
 from core.errors import TrainingError
 from core.evaluation.predictions import read_predictions
@@ -26,7 +26,6 @@ KNOWN = f"works of {SPLIT}"
 UNSEEN = "works whose families and sources both models' recipes had not seen"
 MAX_DIFFERENT = 0.01
 """Largest share of the works of each kind whose verdict may differ from the thorough model's."""
-THOROUGH = "verso"
 FAST = ("verso-fast", "resnet18-finetune")
 """Fast models, the first that can judge on this computer is taken."""
 

@@ -26,7 +26,7 @@ from core.detectors.store import load_detector
 from core.errors import TrainingError
 from core.evaluation.comparison import Comparison
 from core.evaluation.comparison_report import as_markdown
-from core.evaluation.own_set import joined_of_own, look_at_own
+from core.evaluation.own_set import Looked, joined_of_own, look_at_own
 from core.evaluation.predictions import REPORTED_SPLITS
 from core.evaluation.rules import shipped
 from core.evaluation.selection import FACTS, Joined, Selection, load
@@ -56,7 +56,7 @@ Progress = Callable[[int, int], None]
 class Refitted:
     """A refitted head. `own` is what it and the model it came from say of the own images, `refused` as in `OwnSet`.
 
-    Each own image was judged by a head that was fitted without it.
+    Each own image was judged by a head that was fitted without it; those of the corpus are refused.
     """
 
     card: Card
@@ -91,10 +91,10 @@ def refit_head(
         EvaluationError: if the own set cannot be used, see `look_at_own`.
         ModelError: if no model has the recipe's name.
         TrainingError: if the recipe judges no embeddings, `output` has its name, or the own set has fewer than
-            two images of a class.
+            two images of a class besides those of the corpus.
     """
     shipped_model, features = _shipped_model(recipe, output)
-    looked = look_at_own(place, _look(recipe, features), progress)
+    looked = _besides(manifest, look_at_own(place, _look(recipe, features), progress))
     images = looked.images
     folds = _folds_of(images, place)
     frame = seen_rows(manifest)
@@ -177,6 +177,28 @@ def _view(recipe: HeadRecipe, artwork: Artwork, number: int) -> Tensor:
     )
 
 
+def _besides(manifest: Manifest, looked: Looked) -> Looked:
+    """Refuse own images that are in the corpus: heads learnt some of them, and are measured on the others."""
+    frame = manifest.frame
+    splits = {
+        sha256: split
+        for column in ("original_sha256", "sha256")
+        for sha256, split in zip(frame[column], frame["split"], strict=True)
+    }
+    images = looked.images
+    known = images["sha256"].isin(splits).to_numpy()
+    reason = "It is in the corpus (split {}), so it is left out of the fit and of the figures."
+    left_out = [
+        (path, reason.format(splits[sha256]))
+        for path, sha256 in images.loc[known, ["path", "sha256"]].itertuples(index=False)
+    ]
+    return Looked(
+        images[~known].reset_index(drop=True),
+        pd.concat([looked.refused, pd.DataFrame(left_out, columns=["path", "reason"])], ignore_index=True),
+        looked.found[~known],
+    )
+
+
 def _joined_rows(corpus: pd.DataFrame, own: pd.DataFrame, weight: float) -> pd.DataFrame:
     taken = own.assign(split="train", source=OWN + own["source"])
     rows = pd.concat([corpus, taken], ignore_index=True)[["split", *FACTS]]
@@ -186,10 +208,10 @@ def _joined_rows(corpus: pd.DataFrame, own: pd.DataFrame, weight: float) -> pd.D
 def _folds_of(own: pd.DataFrame, place: Path) -> int:
     counts = own["label"].value_counts()
     if len(counts) < len(CLASSES) or counts.min() < LEAST:
-        found = ", ".join(f"{count} {label}" for label, count in counts.items())
+        found = ", ".join(f"{count} {label}" for label, count in counts.items()) or "none"
         raise TrainingError(
             f"{place.name} needs at least {LEAST} images in human and {LEAST} in ai to say whether a refitted model is "
-            f"better on them; it holds {found}: add more."
+            f"better on them; besides images of the corpus it holds {found}: add more."
         )
     return min(FOLDS, int(counts.min()))
 

@@ -7,7 +7,7 @@ import pytest
 from core.audit.results import write_results
 from core.audit.store.pages import Wanted
 from core.audit.store.records import Choice
-from core.errors import AuditError, OutputError
+from core.errors import AuditError, OutputError, RulingError
 
 
 def test_names_and_notes_are_neutralised_in_csv(audit, store, folder, tmp_path, monkeypatch):
@@ -39,8 +39,9 @@ def test_the_latest_ruling_counts_for_every_copy_and_none_is_lost(audit, store, 
 
 def test_rulings_need_a_name_and_a_file(audit, store, folder):
     audit_id = audit(folder).audit_id
-    with pytest.raises(AuditError, match="needs the name"):
-        store.rule(audit_id, 0, Choice.AGREE, name="  ")
+    for nobody in ("  ", "\0"):
+        with pytest.raises(RulingError, match="needs the name"):
+            store.rule(audit_id, 0, Choice.AGREE, name=nobody)
     with pytest.raises(AuditError, match="no file 999"):
         store.rule(audit_id, 999, Choice.AGREE, name="Ann")
 

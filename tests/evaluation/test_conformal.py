@@ -19,6 +19,17 @@ def test_the_promised_error_rates_hold_on_average_for_works_of_the_same_kind():
     assert np.mean(missed) > 0.02, "a band that decides nothing would keep any promise"
 
 
+@pytest.mark.parametrize("kind", [np.float32, np.float64])
+def test_no_more_calibration_works_are_refuted_than_allowed(kind):
+    """Of 99 works of a class, 4 are stranger than the 95th, at which the band ends."""
+    chance = np.random.default_rng(3)
+    for _ in range(100):
+        human, ai = chance.beta(2, 4, 99).astype(kind), chance.beta(4, 2, 99).astype(kind)
+        band = class_conditional(np.concatenate([human, ai]), np.arange(198) >= 99, 0.05, 0.05)
+        assert sum(band.label(p) == "ai" for p in human.tolist()) <= 4
+        assert sum(band.label(p) == "human" for p in ai.tolist()) <= 4
+
+
 def test_too_few_works_for_the_promise_decide_nothing():
     p_ai = np.array([0.1, 0.2, 0.8, 0.9])
     band = class_conditional(p_ai, np.array([False, False, True, True]), 0.05, 0.10)

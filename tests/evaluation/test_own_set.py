@@ -54,6 +54,26 @@ def test_a_zip_gives_what_the_folder_gives(own, detector, tmp_path):
     np.testing.assert_allclose(from_zip.p_ai, from_folder.p_ai, atol=1e-5)
 
 
+def test_what_programs_leave_behind_is_no_image_and_no_folder_around_the_set(own, detector, tmp_path):
+    plain = score_own(own, [detector])
+    around = tmp_path / "around"
+    around.mkdir()
+    own.rename(around / "mine")
+    for inside in (
+        ".cache/x",
+        "@eaDir/x",
+        "__MACOSX/mine/human/a.png",
+        "mine/human/.DS_Store",
+        "mine/ai/Thumbs.db",
+    ):
+        (around / inside).parent.mkdir(parents=True, exist_ok=True)
+        (around / inside).write_bytes(b"x")
+    for place in (around, zipped(around, tmp_path / "around.zip")):
+        result = score_own(place, [detector])
+        assert result.joined.images["sha256"].equals(plain.joined.images["sha256"])
+        assert result.refused["path"].tolist() == ["mine/ai/notes.txt"]
+
+
 def test_one_folder_around_human_and_ai_does_not_matter(own, detector, tmp_path):
     plain = score_own(own, [detector]).joined
     wrapper = tmp_path / "wrapper"

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from sklearn import metrics as sk
 from statsmodels.stats.contingency_tables import mcnemar as sm_mcnemar
 from statsmodels.stats.multitest import multipletests
+from statsmodels.stats.proportion import proportion_confint
 from torchmetrics.functional.classification import (
     binary_auroc,
     binary_confusion_matrix,
@@ -25,6 +26,7 @@ from core.evaluation.metrics import AT_THRESHOLDS, ECE_BINS, FIGURES, value_of
 from core.evaluation.paired import EXACT_BELOW, holm, mcnemar, only_first_right
 from core.evaluation.rules import Cut, the_same
 from core.evaluation.undefined import NotDefined
+from core.evaluation.wilson import wilson
 from core.verdict import Thresholds
 from tests.evaluation.drawn import joined, judged
 
@@ -220,3 +222,8 @@ def test_nothing_shown_is_ever_nan(drawn, at):
         assert 0 <= pair.mcnemar.p <= pair.mcnemar.p_holm <= 1
         assert str(pair.auc) == "not defined here" or np.isfinite([pair.auc.low, pair.auc.p_holm]).all()
     assert not any("nan" in sentence for sentence in comparison.sentences(rules))
+
+
+@pytest.mark.parametrize(("count", "works"), [(0, 1), (1, 1), (0, 40), (7, 40), (39, 40), (1234, 5678)])
+def test_wilson_agrees_with_statsmodels(count, works):
+    assert wilson(count, works) == pytest.approx(proportion_confint(count, works, method="wilson"), abs=1e-12)

@@ -2,6 +2,7 @@
 
 import io
 import socket
+import struct
 from datetime import UTC, datetime, timedelta
 from time import sleep
 
@@ -11,6 +12,7 @@ import pytest
 from PIL import Image
 
 from core import images
+from core.image_headers import tiff_forms
 from core.provenance import credentials
 from core.provenance.credentials import MIME
 from core.provenance.evidence import Kind, Says, Trust
@@ -117,9 +119,42 @@ def test_huge_credentials_are_left_alone(studio, drawings, kind, monkeypatch):
     assert told(data)[0].trust is Trust.UNREADABLE
 
 
-@pytest.mark.parametrize(("kind", "options"), [("JPEG", {}), ("PNG", {}), ("WEBP", {"lossless": True})])
+@pytest.mark.parametrize(
+    ("kind", "options"),
+    [
+        ("JPEG", {}),
+        ("PNG", {}),
+        ("WEBP", {"lossless": True}),
+        ("TIFF", {}),
+        ("TIFF", {"big_tiff": True}),
+        ("GIF", {}),
+        ("AVIF", {"quality": 90}),
+    ],
+)
 def test_a_large_picture_does_not_hide_its_small_credentials(studio, drawings, kind, options, monkeypatch):
     noise = np.random.default_rng(0).integers(0, 256, (800, 900, 3), np.uint8)
     data = studio.sign(drawings.file(Image.fromarray(noise), kind, **options), MIME[kind], "digitalCapture")
     monkeypatch.setattr(credentials, "MOST_BYTES", len(data) - 10_000)
     assert told(data)[0].trust is Trust.INTACT
+
+
+def test_a_large_picture_that_only_mentions_them_has_none(drawings, monkeypatch):
+    monkeypatch.setattr(credentials, "MOST_BYTES", 100)
+    drawn = {kind: drawings.file(drawings.painting(), kind) for kind in ("TIFF", "AVIF")}
+    for data in (
+        drawn["TIFF"] + b"c2pa",
+        drawn["AVIF"] + bytes([0, 0, 0, 12]) + b"freec2pa",
+        drawings.file(drawings.painting(), "GIF", comment=b"without c2pa"),
+    ):
+        assert told(data) == []
+
+
+def test_a_tiff_whose_directories_never_end_is_left_alone(studio, drawings):
+    data = studio.sign(drawings.file(drawings.painting(), "TIFF"), MIME["TIFF"], "digitalCapture")
+    first, where, count, entry = tiff_forms(data)
+    (at,) = struct.unpack_from(where, data, first)
+    (entries,) = struct.unpack_from(count, data, at)
+    end = at + struct.calcsize(count) + entries * struct.calcsize(entry)
+    assert told(data)[0].trust is Trust.INTACT
+    (found,) = told(data[:end] + struct.pack(where, at) + data[end + struct.calcsize(where) :])
+    assert found.finding == "Could not be read: more than 5 MB of them, or too many parts."

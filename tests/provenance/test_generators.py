@@ -57,11 +57,11 @@ INVOKEAI = {"invokeai_metadata": json.dumps({"positive_prompt": "a heron at dawn
 
 @pytest.fixture
 def with_texts(drawings):
-    def png(texts, **options):
+    def png(texts, exif=None, **options):
         words = PngInfo()
         for key, text in texts.items():
             words.add_text(key, text if isinstance(text, str) else json.dumps(text), **options)
-        return drawings.file(drawings.painting(), "PNG", pnginfo=words)
+        return drawings.file(drawings.painting(), "PNG", pnginfo=words, exif=exif)
 
     return png
 
@@ -110,6 +110,14 @@ def test_settings_in_the_user_comment_of_other_formats_are_found(drawings, kind,
     exif[Base.ImageDescription] = "Pillow writes no AVIF whose EXIF has a second directory alone"
     exif.get_ifd(IFD.Exif)[Base.UserComment] = comment
     (found,) = told(drawings.file(drawings.painting(), kind, exif=exif))
+    assert (found.word, found.where) == ("AUTOMATIC1111", "EXIF UserComment")
+
+
+@pytest.mark.parametrize("texts", [{"Comment": "Created with GIMP"}, {"parameters": "width: 12 mm"}])
+def test_a_text_that_is_none_of_a_generator_hides_no_settings(with_texts, texts):
+    exif = Image.Exif()
+    exif.get_ifd(IFD.Exif)[Base.UserComment] = b"UNICODE\0" + A1111.encode("utf-16-be")
+    (found,) = told(with_texts(texts, exif=exif.tobytes()))
     assert (found.word, found.where) == ("AUTOMATIC1111", "EXIF UserComment")
 
 

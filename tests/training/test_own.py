@@ -1,5 +1,6 @@
 """A model refitted with an analyst's own images: better on those, and honest about what it cost elsewhere."""
 
+import hashlib
 import json
 import re
 
@@ -74,22 +75,60 @@ def refit(studio, own, output, *options, recipe="logistic-regression"):
     )
 
 
+def refit_tiny(corpus, studio, own, output, weight=1.0):
+    recipe = load_recipe(str(studio.recipes["logistic-regression"]))
+    return refit_head(recipe, corpus, ImageCache.default(studio.manifest), own, output, weight=weight)
+
+
 @pytest.mark.usefixtures("shipped")
 def test_a_refitted_model_is_right_about_own_images_it_was_not_fitted_on(studio, drawings, tmp_path):
     own = write_own(tmp_path / "mine", drawings)
-    recipe = load_recipe(str(studio.recipes["logistic-regression"]))
-    refitted = refit_head(
-        recipe,
-        manifest.read(studio.manifest),
-        ImageCache.default(studio.manifest),
-        own,
-        tmp_path / "refitted",
-        weight=10,
-    )
+    refitted = refit_tiny(manifest.read(studio.manifest), studio, own, tmp_path / "refitted", weight=10)
     is_human = refitted.own.images["label"] == "human"
     before, after = refitted.own.p_ai["tiny-head"], refitted.own.p_ai["refitted"]
     assert before[is_human].mean() > before[~is_human].mean(), "the corpus alone teaches the opposite"
     assert after[is_human].mean() < after[~is_human].mean()
+
+
+def copy_corpus(studio, own, split, label, count):
+    """Put works of the corpus beside own images."""
+    rows = manifest.read(studio.manifest).frame
+    for sha256 in rows["sha256"][(rows["split"] == split) & (rows["label"] == label)].head(count):
+        (found,) = (studio.folder / "images").rglob(f"{sha256}.jpg")
+        (own / label / found.name).write_bytes(found.read_bytes())
+
+
+@pytest.mark.usefixtures("shipped")
+def test_own_images_of_the_corpus_are_neither_fitted_on_again_nor_in_the_figures(studio, drawings, tmp_path):
+    own = write_own(tmp_path / "mine", drawings)
+    copy_corpus(studio, own, "train", "human", 3)
+    copy_corpus(studio, own, "ood", "ai", 1)
+    refitted = refit_tiny(manifest.read(studio.manifest), studio, own, tmp_path / "refitted")
+    assert refitted.own.title == "your images in mine (12 human, 12 AI)"
+    assert refitted.card.corpus.train_human == 24 + EACH
+    for split, count in (("train", 3), ("ood", 1)):
+        reason = f"It is in the corpus (split {split}), so it is left out of the fit and of the figures."
+        assert list(refitted.refused["reason"]).count(reason) == count
+
+
+@pytest.mark.usefixtures("shipped")
+def test_the_original_of_a_work_of_the_corpus_is_left_out_too(studio, drawings, tmp_path):
+    own = write_own(tmp_path / "mine", drawings)
+    held = manifest.read(studio.manifest)
+    held.frame.loc[0, "original_sha256"] = hashlib.sha256((own / "ai/series/0.png").read_bytes()).hexdigest()
+    refitted = refit_tiny(held, studio, own, tmp_path / "refitted")
+    assert list(refitted.refused["path"]) == ["ai/series/0.png"]
+    assert len(refitted.own.images) == 2 * EACH - 1
+
+
+@pytest.mark.usefixtures("shipped")
+def test_an_own_set_all_of_the_corpus_is_refused(studio, tmp_path):
+    own = tmp_path / "mine"
+    for label in ("human", "ai"):
+        (own / label).mkdir(parents=True)
+        copy_corpus(studio, own, "train", label, 3)
+    with pytest.raises(TrainingError, match="besides images of the corpus it holds none: add more"):
+        refit(studio, own, tmp_path / "refitted")
 
 
 @pytest.mark.usefixtures("shipped")

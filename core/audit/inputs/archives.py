@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import IO
 
 from core.archives import DEFAULT_ARCHIVE_LIMITS, Archive, ArchiveLimits
-from core.audit.inputs.files import CLUTTER
 from core.audit.inputs.listing import Entry
 from core.audit.inputs.spooled import spooled
+from core.clutter import is_clutter
 from core.images import Artwork, printable
 
 
@@ -35,9 +35,7 @@ class ArchivedFiles:
         """List the members that are files."""
         shown = printable(str(self.path))
         for number, member in enumerate(self._archive.members):
-            parts = member.filename.split("/")
-            hidden = any((part.startswith(".") and part != ".") or part.lower() in CLUTTER for part in parts)
-            if member.is_dir() or hidden:
+            if member.is_dir() or any(map(is_clutter, member.filename.split("/"))):
                 continue
             locator = f"{number} {member.filename}".encode(errors="surrogatepass")
             yield Entry(

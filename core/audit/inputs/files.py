@@ -11,11 +11,9 @@ from typing import IO
 
 from core import images
 from core.audit.inputs.listing import LOWEST, NO_SIZE, Entry
+from core.clutter import is_clutter
 from core.errors import AuditError, UnreadableFileError
 from core.images import Artwork, printable
-
-CLUTTER = frozenset({"thumbs.db", "desktop.ini", "__macosx"})
-"""Names, in lower case, of what file managers leave behind; with hidden files, all that a folder may hold unlisted."""
 
 
 class Files:
@@ -53,7 +51,7 @@ class Files:
 
 
 class Folder(Files):
-    """All files below a folder, sorted by their path; only hidden files and `CLUTTER` are left out.
+    """All files below a folder, sorted by their path; only hidden files and clutter are left out.
 
     Links are listed but not followed: they may lead out of the folder, or round in circles.
     """
@@ -73,7 +71,7 @@ def _walk(folder: Path) -> Iterator[Entry]:
             "move it out of the input."
         ) from error
     for item in inside:
-        if item.name.startswith(".") or item.name.lower() in CLUTTER:
+        if is_clutter(item.name):
             continue
         path = folder / item.name
         if item.is_symlink():

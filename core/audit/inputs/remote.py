@@ -14,9 +14,9 @@ from fsspec import AbstractFileSystem, filesystem
 
 from core import images
 from core.audit.inputs.address import MARK, Address
-from core.audit.inputs.files import CLUTTER
 from core.audit.inputs.listing import HIGHEST, NO_SIZE, Entry
 from core.audit.inputs.spooled import spooled
+from core.clutter import is_clutter
 from core.errors import AuditError, ImageTooLargeError, UnreadableFileError, VersoError
 from core.images import DEFAULT_LIMITS, Artwork, printable
 
@@ -114,7 +114,7 @@ class RemoteFiles:
             name = _name(info)
             itself = info["name"].rstrip("/") == folder.rstrip("/")  # how object stores note an empty folder
             sorts = self._is_web and name.startswith("?")  # a link to the same folder in another order
-            if itself or sorts or name.startswith(".") or name.lower() in CLUTTER:
+            if itself or sorts or is_clutter(name):
                 continue
             if info["type"] == "directory":
                 yield from self._below(info["name"])

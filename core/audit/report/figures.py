@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from scipy.stats import binomtest
+from core.evaluation.wilson import wilson
 
 if TYPE_CHECKING:
     from core.detectors.card import Interval, SplitFigures
@@ -50,8 +50,7 @@ def share_of(count: int, judged: int) -> Share | None:
     """Return a count as a share of the judged files, or None if none was judged."""
     if not judged:
         return None
-    interval = binomtest(count, judged).proportion_ci(0.95, method="wilson")
-    return Share(count, count / judged, float(interval.low), float(interval.high))
+    return Share(count, count / judged, *wilson(count, judged))
 
 
 def rates_of(split: str, figures: SplitFigures) -> Rates:

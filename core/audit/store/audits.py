@@ -41,7 +41,7 @@ from core.audit.store.records import (
     State,
 )
 from core.audit.store.tables import audits, items, rulings
-from core.errors import AuditError
+from core.errors import AuditError, RulingError
 from core.images import printable
 
 PAGE = 1_000
@@ -308,10 +308,10 @@ class AuditStore:
             part: the number of a shot, or 0 for the file itself.
 
         Raises:
-            AuditError: nobody is named, or the audit has no such file.
+            AuditError: the audit has no such file.
+            RulingError: nobody is named.
         """
-        if not name.strip():
-            raise AuditError("A ruling needs the name of who rules: enter one.")
+        said = ruled_now(choice, name, note)
         original = select(func.coalesce(items.c.original, items.c.position)).where(
             items.c.audit_id == audit_id, items.c.position == position, items.c.part == part
         )
@@ -321,17 +321,7 @@ class AuditStore:
                 raise AuditError(
                     f"Audit {audit_id} has no file {position} with a part {part}: reload its results."
                 )
-            connection.execute(
-                insert(rulings).values(
-                    audit_id=audit_id,
-                    position=ruled,
-                    part=part,
-                    ruling=choice,
-                    note=note.replace("\0", ""),
-                    ruled_by=name.strip().replace("\0", ""),
-                    ruled_at=now(),
-                )
-            )
+            connection.execute(insert(rulings).values(audit_id=audit_id, position=ruled, part=part, **said))
 
     def rows(self, audit_id: str, after: tuple[int, int] = (-1, 0), limit: int = PAGE) -> list[Row]:
         """Return a page of the results: at most `limit` rows after a (position, part), in order."""
@@ -380,6 +370,18 @@ class AuditStore:
 def now() -> str:
     """Return the time as the store keeps it: ISO 8601 in UTC, to the second."""
     return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def ruled_now(choice: Choice, name: str, note: str) -> dict[str, str]:
+    """Return the columns that rulings of every kind have, without the zeros that a database refuses.
+
+    Raises:
+        RulingError: nobody is named.
+    """
+    ruled_by = name.replace("\0", "").strip()
+    if not ruled_by:
+        raise RulingError("A ruling needs the name of who rules: enter one.")
+    return {"ruling": choice, "note": note.replace("\0", ""), "ruled_by": ruled_by, "ruled_at": now()}
 
 
 def _one_line(name: str) -> str:
