@@ -16,6 +16,9 @@ from core.image_headers import jpeg_segments, tiff_forms
 _JPEG_APP11: Final = b"\xeb"
 _GIF_EXTENSION: Final = b"!\xff\x0bC2PA_GIF\x01\0\0"
 _TIFF_TAG: Final = 0xCD41
+_TIFF_POINTERS: Final = {330, 34665, 34853}  # to directories: SubIFDs, EXIF, GPS
+_TIFF_LONG_NUMBERS: Final = {16, 18}  # types of 8 bytes
+_SHORTEST_TIFF: Final = 16
 _C2PA_BOX: Final = bytes.fromhex("d8fec3d61b0e483c92975828877ec481")
 _BOX_HEADER: Final = 8
 _HOLDERS: Final = frozenset(
@@ -137,18 +140,39 @@ def _tiff_credentials(data: bytes) -> int:
 
 
 def _tiff_parts(data: bytes) -> Iterator[tuple[int, int]]:
-    """Yield the tag and length of the entries of all directories, and (0, 0) at the start of each."""
-    first, where, count, entry = tiff_forms(data)
-    try:
-        (at,) = struct.unpack_from(where, data, first)
-        while at:
-            yield 0, 0
-            (entries,) = struct.unpack_from(count, data, at)
-            at += struct.calcsize(count)
-            for _ in range(entries):
-                tag, _, length = struct.unpack_from(entry, data, at)
+    """Yield the tag and length of the entries of all directories, and (0, 0) for each directory that they lead to."""
+    first, where, _, _ = tiff_forms(data)
+    ahead = list(struct.unpack_from(where, data.ljust(_SHORTEST_TIFF, b"\0"), first))
+    while ahead:
+        try:
+            for tag, length, places in _tiff_directory(data, ahead.pop()):
                 yield tag, length
-                at += struct.calcsize(entry)
-            (at,) = struct.unpack_from(where, data, at)
-    except (struct.error, OverflowError):  # the directory is cut off
-        return
+                for place in places:
+                    yield 0, 0
+                    ahead.append(place)
+        except (struct.error, OverflowError):  # the directory is cut off
+            continue
+
+
+def _tiff_directory(data: bytes, at: int) -> Iterator[tuple[int, int, Iterable[int]]]:
+    """Yield the tag and length of each entry and the directories that it leads to; last, the one that comes after."""
+    _, where, count, entry = tiff_forms(data)
+    (entries,) = struct.unpack_from(count, data, at)
+    at += struct.calcsize(count)
+    for _ in range(entries):
+        tag, kind, length = struct.unpack_from(entry, data, at)
+        at += struct.calcsize(entry)
+        field = at - struct.calcsize(where)
+        yield tag, length, _tiff_places(data, field, kind, length) if tag in _TIFF_POINTERS else ()
+    (after,) = struct.unpack_from(where, data, at)
+    yield 0, 0, (after,) if after else ()
+
+
+def _tiff_places(data: bytes, field: int, kind: int, length: int) -> Iterator[int]:
+    """Yield the numbers of an entry that stand in its last field or, if they are too many, where that points to."""
+    _, where, _, _ = tiff_forms(data)
+    form = where[0] + ("Q" if kind in _TIFF_LONG_NUMBERS else "I")
+    if length * struct.calcsize(form) > struct.calcsize(where):
+        (field,) = struct.unpack_from(where, data, field)
+    for index in range(length):
+        yield struct.unpack_from(form, data, field + index * struct.calcsize(form))[0]

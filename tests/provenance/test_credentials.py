@@ -14,6 +14,7 @@ from PIL import Image
 from core import images
 from core.image_headers import tiff_forms
 from core.provenance import credentials
+from core.provenance.containers import MANY, credentials_size
 from core.provenance.credentials import MIME
 from core.provenance.evidence import Kind, Says, Trust
 from core.provenance.readers import evidence_of
@@ -158,3 +159,21 @@ def test_a_tiff_whose_directories_never_end_is_left_alone(studio, drawings):
     assert told(data)[0].trust is Trust.INTACT
     (found,) = told(data[:end] + struct.pack(where, at) + data[end + struct.calcsize(where) :])
     assert found.finding == "Could not be read: more than 5 MB of them, or too many parts."
+
+
+def test_a_tiff_that_points_to_one_large_directory_again_and_again_is_left_alone(drawings):
+    """Its reader follows every pointer: 17 kB kept it busy for 8 seconds."""
+    plain = drawings.file(drawings.painting(), "TIFF")
+    first, where, count, _ = tiff_forms(plain)
+    (at,) = struct.unpack_from(where, plain, first)
+    (entries,) = struct.unpack_from(count, plain, at)
+    held = plain[at + 2 : at + 2 + 12 * entries]
+    table = len(plain) + 2 + 12 * (entries + 2) + 4
+    large = table + 4 * 1_000
+    directory = struct.pack("<H", entries + 2) + held
+    directory += struct.pack("<HHII", 330, 4, 1_000, table) + struct.pack("<HHII", 0xCD41, 7, 4, 8) + bytes(4)
+    tags = b"".join(struct.pack("<HHII", 1_000 + tag, 4, 1, 1) for tag in range(1_000))
+    data = plain[:first] + struct.pack("<I", len(plain)) + plain[8:] + directory
+    data += struct.pack("<I", large) * 1_000 + struct.pack("<H", 1_000) + tags + bytes(4) + b"c2pa"
+    assert credentials_size(data, "TIFF") == MANY
+    assert told(data)[0].finding.endswith("or too many parts.")
