@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import IO, TYPE_CHECKING, Final
+from typing import IO, TYPE_CHECKING, Final, cast
 
 import av
 import numpy as np
@@ -22,6 +22,7 @@ from core.images import DEFAULT_LIMITS, Artwork
 from core.video_formats import DEMUXERS
 
 if TYPE_CHECKING:
+    from av.codec.context import CodecContext
     from av.container import InputContainer
     from av.video.frame import VideoFrame
 
@@ -139,6 +140,11 @@ def _decoded(container: InputContainer, video_format: str, name: str) -> Iterato
             f"'{name}' ({video_format}) has no pictures that can be read: it is sound only or damaged, so check that it plays."
         )
     stream = container.streams.video[0]
+    if cast("CodecContext | None", stream.codec_context) is None:  # PyAV's types leave that out
+        raise UnreadableVideoError(
+            f"'{name}' ({video_format}) is coded in a way that cannot be told, or is damaged: convert it to MP4 (H.264) and "
+            "try that."
+        )
     _check_size(stream.width, stream.height, name)
     stream.thread_type = "AUTO"
     for number, frame in enumerate(container.decode(stream)):

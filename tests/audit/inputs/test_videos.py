@@ -107,3 +107,16 @@ def test_pictures_are_no_videos(drawings):
     for kind in ("JPEG", "PNG", "WEBP", "GIF", "AVIF"):
         assert video_formats.recognise(drawings.file(drawings.painting(), kind)[:512]) == ""
     assert video_formats.recognise(b"\0\0\0\x18ftypheic" + bytes(20)) == ""
+
+
+@pytest.mark.parametrize(
+    ("suffix", "found", "names"),
+    [("mp4", "MP4", (b"mp4v", b"esds")), ("mkv", "MATROSKA", (b"MPEG4/ISO/ASP",))],
+)
+def test_a_video_in_a_code_that_nobody_knows_is_refused(tmp_path, suffix, found, names):
+    data = film(tmp_path / f"a.{suffix}").read_bytes()
+    for name in names:
+        assert name in data
+        data = data.replace(name, b"x" * len(name))
+    with pytest.raises(UnreadableVideoError, match=r"coded in a way that cannot be told.*convert it to MP4"):
+        survey(io.BytesIO(data), found, "a")
