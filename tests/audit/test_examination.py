@@ -1,6 +1,7 @@
 """From files to findings."""
 
 import dataclasses
+import hashlib
 
 import numpy as np
 import pytest
@@ -60,9 +61,13 @@ def test_a_jpeg_is_decoded_down_to_what_the_card_allows(drawings, tmp_path, deco
 
 def watched(path, detector):
     sources = sources_of([path])
-    (entry,) = sources[0].entries()
-    item = Planned(0, entry.path, 0, entry.locator, entry.size, entry.stamp, "", "0" * 64, "MP4", None, 0)
-    return examine(detector, sources, [item])
+    return examine(detector, sources, [planned_video(path)])
+
+
+def planned_video(path):
+    data = path.read_bytes()
+    sha256 = hashlib.sha256(data).hexdigest()
+    return Planned(0, str(path), 0, str(path).encode(), len(data), 0, "", sha256, "MP4", None, 0)
 
 
 def test_large_frames_of_a_video_are_not_all_held_at_once(tmp_path, monkeypatch):
@@ -101,3 +106,24 @@ def test_a_video_names_every_stage_that_judged_its_frames(tmp_path):
     path = film(tmp_path / "clip.mp4", ((10, 10, 10), (250, 250, 250)))
     found = watched(path, Pair(card("pair")))
     assert [finding.model for finding in found] == ["quick + slow", "quick", "slow"]
+
+
+@pytest.mark.parametrize("judged", [0, 1])
+@pytest.mark.parametrize("damaged", [False, True])
+def test_a_video_that_is_another_than_planned_gets_no_verdict(tmp_path, judged, damaged):
+    path, other = film(tmp_path / "clip.mp4"), film(tmp_path / "other.mp4", ((250, 250, 250),))
+
+    def swap():
+        path.write_bytes(other.read_bytes()[: 500 if damaged else None])
+
+    class Swapping(Stub):
+        def predict(self, artworks):
+            swap()
+            return super().predict(artworks)
+
+    item = planned_video(path)
+    if not judged:
+        swap()
+    (finding,) = examine(Swapping(card()) if judged else Stub(card()), sources_of([path]), [item])
+    assert "'clip.mp4' changed while it was being audited" in finding.error
+    assert finding.verdict is None
