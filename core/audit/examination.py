@@ -141,8 +141,8 @@ def _watch(detector: Detector, source: Source, item: Planned) -> list[Finding]:
                 counts[number] += 1
                 judges[number].add(model)
     of_shots = [total / count for total, count in zip(sums, counts, strict=True)]
-    lengths = [shot.frames for shot in video.shots]
-    mean = sum(p_ai * length for p_ai, length in zip(of_shots, lengths, strict=True)) / sum(lengths)
+    weights = video.weights()
+    mean = sum(p_ai * weight for p_ai, weight in zip(of_shots, weights, strict=True)) / sum(weights)
     shared = Finding(item.position, width=video.width, height=video.height, format=item.video)
     whole = dataclasses.replace(shared, evidence=summary(evidence) or None, evidence_says=strongest(evidence))
     findings = [_judged(detector, mean, _together(set().union(*judges)), whole)]

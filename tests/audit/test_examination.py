@@ -3,6 +3,7 @@
 import dataclasses
 import hashlib
 
+import av
 import numpy as np
 import pytest
 
@@ -127,3 +128,21 @@ def test_a_video_that_is_another_than_planned_gets_no_verdict(tmp_path, judged, 
     (finding,) = examine(Swapping(card()) if judged else Stub(card()), sources_of([path]), [item])
     assert "'clip.mp4' changed while it was being audited" in finding.error
     assert finding.verdict is None
+
+
+def test_a_long_shot_of_few_frames_outweighs_a_short_one_of_many(tmp_path):
+    path = film(tmp_path / "clip.mp4", ((10, 10, 10), (250, 250, 250)))
+    slow = tmp_path / "slow.mp4"
+    with av.open(path) as read, av.open(slow, "w") as written:
+        stream = written.add_stream_from_template(read.streams.video[0])
+        for packet in read.demux(video=0):
+            if packet.pts is None:
+                continue
+            second = packet.pts // packet.duration  # the first ten frames last a second each
+            packet.pts = packet.dts = (
+                min(second, 10) * packet.duration * 10 + max(second - 10, 0) * packet.duration
+            )
+            packet.stream = stream
+            written.mux(packet)
+    whole, dark, bright = watched(slow, Stub(card()))
+    assert whole.p_ai == pytest.approx((10 * dark.p_ai + bright.p_ai) / 11, abs=1e-4)

@@ -319,7 +319,7 @@ def test_a_video_has_a_row_for_itself_and_one_for_each_shot(audit, folder, tmp_p
     assert [shot["path"].removeprefix(video["path"]) for shot in shots] == [
         "#t=0.000,1.000",
         "#t=1.000,2.000",
-        "#t=2.000,2.900",
+        "#t=2.000,3.000",
     ]
     p_ai = [float(shot["p_ai"]) for shot in shots]
     assert float(video["p_ai"]) == pytest.approx(sum(p_ai) / 3, abs=1e-6)

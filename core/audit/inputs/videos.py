@@ -40,7 +40,10 @@ Histogram = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Shot:
-    """Frames between two cuts: `first` to `last` (numbers, both included), `start` to `end` (seconds)."""
+    """Frames between two cuts: `first` to `last` (numbers, both included), `start` to `end` (seconds).
+
+    `end` is when the next shot starts or, of the last one, when its last frame has been shown.
+    """
 
     first: int
     last: int
@@ -66,6 +69,11 @@ class Video:
     height: int
     shots: tuple[Shot, ...]
 
+    def weights(self) -> list[float]:
+        """Return how long each shot lasts: in seconds or, where the video does not tell the time, in frames."""
+        seconds = [shot.end - shot.start for shot in self.shots]
+        return seconds if any(seconds) else [float(shot.frames) for shot in self.shots]
+
 
 def survey(file: IO[bytes], video_format: str, name: str) -> Video:
     """Find the shots of a video; every frame is decoded once, none is kept.
@@ -81,10 +89,11 @@ def survey(file: IO[bytes], video_format: str, name: str) -> Video:
     shots: list[Shot] = []
     previous: Histogram | None = None
     begun: tuple[int, float] | None = None
-    number, time, size = -1, 0.0, (0, 0)
+    number, time, end, size = -1, 0.0, 0.0, (0, 0)
     for number, frame in _frames(file, video_format, name):
         size = (frame.height, frame.width) if frame.rotation % 180 else (frame.width, frame.height)
         time = max(time, float(frame.time or 0.0))
+        end = max(end, time + _seconds(frame))
         begun = begun or (number, time)
         histogram = colour_histogram(frame)
         if previous is not None and np.abs(histogram - previous).sum() / 2 > CUT:
@@ -93,7 +102,7 @@ def survey(file: IO[bytes], video_format: str, name: str) -> Video:
         previous = histogram
     if begun is None:
         raise UnreadableVideoError(f"'{name}' is a video without pictures: check that it plays.")
-    shots.append(Shot(begun[0], number, begun[1], time))
+    shots.append(Shot(begun[0], number, begun[1], end))
     return Video(*size, tuple(shots))
 
 
@@ -120,6 +129,11 @@ def colour_histogram(frame: VideoFrame) -> Histogram:
     counts = np.bincount(pixels @ (BINS**2, BINS, 1), minlength=BINS**3)
     share: Histogram = counts / counts.sum()
     return share
+
+
+def _seconds(frame: VideoFrame) -> float:
+    """Return how long a frame is shown, 0 where that is not known."""
+    return float(max(frame.duration, 0) * frame.time_base) if frame.duration and frame.time_base else 0.0
 
 
 def _frames(file: IO[bytes], video_format: str, name: str) -> Iterator[tuple[int, VideoFrame]]:
