@@ -191,22 +191,35 @@ def _sources_left(audit: Audit) -> Sequence[Source]:
 def _prepare(
     order: Order, store: AuditStore, audit: Audit, sources: Sequence[Source], watcher: Watcher
 ) -> bool:
+    """Plan the audit, or compare its inputs with the plan; return whether it runs now, which a wish made meanwhile forbids."""
     if audit.planned is not None:
-        check_unchanged(store, audit.id, sources)
-        return True
-    store.set_state(audit.id, State.PLANNING)
+        return _compare(store, audit, sources)
+    if not store.advance(audit.id, audit.state, State.PLANNING):
+        return False
 
     def on_planned(count: int) -> bool:
         watcher(Progress(State.PLANNING, count))
         return store.state(audit.id) not in WISHES
 
     try:
-        return make_plan(store, audit.id, sources, _workers(order), on_planned)
+        made = make_plan(store, audit.id, sources, _workers(order), on_planned)
     except AuditError:
         store.forget_plan(audit.id)
         store.set_state(audit.id, State.CANCELLED)
         (order.output / NOTE).unlink()
         raise
+    return made and store.advance(audit.id, State.PLANNING, State.RUNNING)
+
+
+def _compare(store: AuditStore, audit: Audit, sources: Sequence[Source]) -> bool:
+    if not store.advance(audit.id, audit.state, State.RUNNING):
+        return False
+    try:
+        check_unchanged(store, audit.id, sources)
+    except AuditError:
+        _settle(store, audit, State.FINISHED if audit.state is State.FINISHED else State.PAUSED)
+        raise
+    return store.state(audit.id) is State.RUNNING
 
 
 def _run(
@@ -217,7 +230,6 @@ def _run(
     detector: Detector,
     watcher: Watcher,
 ) -> bool:
-    store.set_state(audit.id, State.RUNNING)
     if order.engine is Engine.RAY:
         from core.audit import ray_engine  # noqa: PLC0415  (the model is loaded by others)
 
@@ -226,9 +238,14 @@ def _run(
 
 
 def _stopped(store: AuditStore, audit: Audit) -> Outcome:
-    wish = store.state(audit.id)
-    store.set_state(audit.id, State.PAUSED if wish is State.PAUSING else State.CANCELLED)
+    _settle(store, audit, State.PAUSED)
     return _outcome(store, audit)
+
+
+def _settle(store: AuditStore, audit: Audit, otherwise: State) -> None:
+    """Cancel an audit if that was asked for, else note that it is `otherwise`."""
+    cancelled = store.state(audit.id) in {State.CANCELLING, State.CANCELLED}
+    store.set_state(audit.id, State.CANCELLED if cancelled else otherwise)
 
 
 def _outcome(store: AuditStore, audit: Audit) -> Outcome:

@@ -13,6 +13,7 @@ from filelock import FileLock
 from pyarrow import parquet
 from sqlalchemy import URL
 
+from core.audit import lifecycle
 from core.audit.lifecycle import LOCK, NOTE, Order, carry_out
 from core.audit.results import COLUMNS
 from core.audit.store.audits import AuditStore
@@ -194,6 +195,51 @@ def test_a_cancelled_audit_cannot_go_on(audit, folder, store, tmp_path):
     assert outcome.state is State.CANCELLED
     with pytest.raises(AuditError, match="cancelled and cannot go on"):
         audit(folder, resume=True)
+
+
+@pytest.mark.parametrize(
+    ("moments", "during"), [(3, "check_unchanged"), (3, "load_model"), (0, "load_model")]
+)
+@pytest.mark.parametrize(
+    ("wish", "kept"), [(State.PAUSING, State.PAUSED), (State.CANCELLING, State.CANCELLED)]
+)
+def test_a_wish_made_while_a_killed_audit_gets_ready_to_go_on_is_followed(
+    audit, folder, store, monkeypatch, moments, during, wish, kept
+):
+    with pytest.raises(CrashError):
+        audit(folder, watcher=crash_after(moments), workers=1)
+    (killed,) = store.all()
+    done = store.counts(killed.id).done
+    get_ready = getattr(lifecycle, during)
+
+    def with_a_wish(*arguments):
+        store.ask(killed.id, wish)
+        return get_ready(*arguments)
+
+    with monkeypatch.context() as meanwhile:
+        meanwhile.setattr(lifecycle, during, with_a_wish)
+        outcome = audit(folder, resume=True)
+    assert (outcome.state, outcome.counts.done) == (kept, done)
+
+
+def test_an_audit_killed_while_it_was_to_pause_goes_on(audit, folder, store):
+    with pytest.raises(CrashError):
+        audit(folder, watcher=crash_after(3), workers=1)
+    store.ask(store.all()[0].id, State.PAUSING)
+    assert audit(folder, resume=True).state is State.FINISHED
+
+
+@pytest.mark.parametrize(("finished", "state"), [(True, State.FINISHED), (False, State.PAUSED)])
+def test_an_audit_whose_inputs_changed_rests_as_it_was(audit, folder, store, finished, state):
+    if finished:
+        audit(folder)
+    else:
+        with pytest.raises(CrashError):
+            audit(folder, watcher=crash_after(2))
+    (folder / "07.jpg").unlink()
+    with pytest.raises(AuditError, match="not what this audit was planned for"):
+        audit(folder, resume=True)
+    assert store.all()[0].state is state
 
 
 def test_a_second_audit_in_the_same_folder_is_refused(audit, folder):
