@@ -273,7 +273,7 @@ def _alone(output: Path) -> Iterator[None]:
 
 
 def _found(order: Order, store: AuditStore) -> tuple[str, Audit | None]:
-    """Return the id of the folder's audit and what the store knows of it, or a new id and None."""
+    """Return the id of the folder's audit, which nobody runs, and what the store knows of it, or a new id and None."""
     note = order.output / NOTE
     if not note.exists():
         return order.audit_id or uuid.uuid4().hex, None
@@ -293,6 +293,7 @@ def _found(order: Order, store: AuditStore) -> tuple[str, Audit | None]:
             f"The audit in {order.output} is kept in the database {database}, not in {store.address}: set "
             "VERSO_DATABASE_URL as it was when the audit began."
         )
+    store.advance(audit_id, State.CANCELLING, State.CANCELLED)  # whoever was to cancel it was killed before
     return audit_id, store.find(audit_id)
 
 
@@ -316,7 +317,7 @@ def _begun(
 
 
 def _check_same(known: Audit, order: Order, configuration: Configuration) -> None:
-    if known.state in {State.CANCELLING, State.CANCELLED}:
+    if known.state is State.CANCELLED:
         raise AuditError(
             f"The audit in {order.output} was cancelled and cannot go on: start a new one in another --output."
         )

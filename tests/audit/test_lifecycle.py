@@ -14,7 +14,7 @@ from pyarrow import parquet
 from sqlalchemy import URL
 
 from core.audit import lifecycle
-from core.audit.lifecycle import LOCK, NOTE, Order, carry_out
+from core.audit.lifecycle import LOCK, NOTE, Order, carry_out, write_again
 from core.audit.results import COLUMNS
 from core.audit.store.audits import AuditStore
 from core.audit.store.records import State
@@ -197,15 +197,12 @@ def test_a_cancelled_audit_cannot_go_on(audit, folder, store, tmp_path):
         audit(folder, resume=True)
 
 
-@pytest.mark.parametrize(
-    ("moments", "during"), [(3, "check_unchanged"), (3, "load_model"), (0, "load_model")]
-)
-@pytest.mark.parametrize(
-    ("wish", "kept"), [(State.PAUSING, State.PAUSED), (State.CANCELLING, State.CANCELLED)]
-)
+@pytest.mark.parametrize("ready", [(3, "check_unchanged"), (3, "load_model"), (0, "load_model")])
+@pytest.mark.parametrize("wish", [State.PAUSING, State.CANCELLING])
 def test_a_wish_made_while_a_killed_audit_gets_ready_to_go_on_is_followed(
-    audit, folder, store, monkeypatch, moments, during, wish, kept
+    audit, folder, store, monkeypatch, ready, wish
 ):
+    moments, during = ready
     with pytest.raises(CrashError):
         audit(folder, watcher=crash_after(moments), workers=1)
     (killed,) = store.all()
@@ -219,7 +216,8 @@ def test_a_wish_made_while_a_killed_audit_gets_ready_to_go_on_is_followed(
     with monkeypatch.context() as meanwhile:
         meanwhile.setattr(lifecycle, during, with_a_wish)
         outcome = audit(folder, resume=True)
-    assert (outcome.state, outcome.counts.done) == (kept, done)
+    kept = {State.PAUSING: State.PAUSED, State.CANCELLING: State.CANCELLED}
+    assert (outcome.state, outcome.counts.done) == (kept[wish], done)
 
 
 def test_an_audit_killed_while_it_was_to_pause_goes_on(audit, folder, store):
@@ -227,6 +225,21 @@ def test_an_audit_killed_while_it_was_to_pause_goes_on(audit, folder, store):
         audit(folder, watcher=crash_after(3), workers=1)
     store.ask(store.all()[0].id, State.PAUSING)
     assert audit(folder, resume=True).state is State.FINISHED
+
+
+@pytest.mark.parametrize("again", ["resume", "report"])
+def test_an_audit_killed_while_it_was_to_be_cancelled_is_cancelled(audit, folder, store, tmp_path, again):
+    with pytest.raises(CrashError):
+        audit(folder, watcher=crash_after(3), workers=1)
+    (killed,) = store.all()
+    store.ask(killed.id, State.CANCELLING)
+    if again == "resume":
+        with pytest.raises(AuditError, match="cancelled and cannot go on"):
+            audit(folder, resume=True)
+    else:
+        write_again(tmp_path / "out", store)
+        assert len(table(tmp_path / "out")) == 44
+    assert store.state(killed.id) is State.CANCELLED
 
 
 @pytest.mark.parametrize(("finished", "state"), [(True, State.FINISHED), (False, State.PAUSED)])
