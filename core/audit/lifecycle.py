@@ -205,8 +205,11 @@ def _prepare(
         made = make_plan(store, audit.id, sources, _workers(order), on_planned)
     except AuditError:
         store.forget_plan(audit.id)
-        store.set_state(audit.id, State.CANCELLED)
-        (order.output / NOTE).unlink()
+        if order.audit_id:  # whoever asked for it knows its id, and goes on with it
+            _settle(store, audit, State.PAUSED)
+        else:
+            store.set_state(audit.id, State.CANCELLED)
+            (order.output / NOTE).unlink()
         raise
     return made and store.advance(audit.id, State.PLANNING, State.RUNNING)
 

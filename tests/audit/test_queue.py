@@ -1,5 +1,6 @@
 """What is asked of audits, and the worker that carries it out."""
 
+import errno
 import io
 import os
 import subprocess
@@ -183,6 +184,28 @@ def test_an_audit_left_running_by_a_killed_process_goes_on(queue, store, stub, f
     assert store.state(asked) is State.RUNNING
     stub.predict = predict
     finish(Worker(queue, store))
+    assert store.state(asked) is State.FINISHED
+
+
+@pytest.mark.usefixtures("stub")
+def test_an_audit_whose_files_cannot_be_listed_for_a_moment_is_resumed(
+    queue, worker, store, folder, monkeypatch
+):
+    asked = queue.ask((folder,), "stub")
+    scandir = os.scandir
+
+    def shut(path):
+        if path == folder / "sub":
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        return scandir(path)
+
+    with monkeypatch.context() as moment:
+        moment.setattr(os, "scandir", shut)
+        finish(worker)
+    assert "sub cannot be listed" in queue.find(asked).failure
+    assert store.state(asked) is State.PAUSED
+    queue.wish(asked, Wish.RUN)
+    finish(worker)
     assert store.state(asked) is State.FINISHED
 
 
