@@ -6,7 +6,6 @@ from contextlib import contextmanager
 
 import pytest
 from sqlalchemy import URL, text
-from sqlalchemy.exc import DatabaseError
 
 from core.audit.store.database import open_database, writing
 from core.audit.store.records import Choice
@@ -51,7 +50,7 @@ def test_a_ruling_cannot_be_changed(url, change):
     with kept(url) as rulings:
         rulings.add(subject(), Choice.AGREE, name="Ann")
     engine = open_database(url)
-    with pytest.raises(DatabaseError, match="only added to"), writing(engine) as connection:
+    with pytest.raises(StoreError, match="only added to"), writing(engine) as connection:
         connection.execute(text(change))
     engine.dispose()
 
