@@ -166,7 +166,7 @@ def write_files(store: AuditStore, audit: Audit, folder: Path, sources: Sequence
         store.set_look_alikes(audit.id, groups_of(*store.looks(audit.id)))
     write_results(store, audit, folder)
     write_reports(store, audit, folder, sources)
-    atomic.write(folder / STATE, written)
+    _put(folder / STATE, written)
 
 
 def are_up_to_date(store: AuditStore, audit: Audit, folder: Path) -> bool:
@@ -261,18 +261,22 @@ def _workers(order: Order) -> int:
 
 @contextmanager
 def _alone(output: Path) -> Iterator[None]:
+    lock = FileLock(output / LOCK, timeout=0)
     try:
         output.mkdir(parents=True, exist_ok=True)
-        with FileLock(output / LOCK, timeout=0):
-            yield
+        lock.acquire()
     except Timeout as error:
         raise AuditError(
             f"The audit in {output} is being run by another process: wait for it, or choose another --output."
         ) from error
-    except (FileExistsError, NotADirectoryError, PermissionError) as error:
+    except OSError as error:
         raise OutputError(
-            f"{output} cannot be used as a folder for results ({error.strerror}): choose another --output."
+            f"{output} cannot be used as a folder for results ({error.strerror or error}): choose another --output."
         ) from error
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def _found(order: Order, store: AuditStore) -> tuple[str, Audit | None]:
@@ -314,9 +318,18 @@ def _begun(
         name=order.name,
     )
     note = json.dumps({"audit": audit_id, "database": store.address})
-    atomic.write(order.output / NOTE, note.encode())
+    _put(order.output / NOTE, note.encode())
     store.add(audit)
     return audit
+
+
+def _put(path: Path, data: bytes) -> None:
+    try:
+        atomic.write(path, data)
+    except OSError as error:
+        raise OutputError(
+            f"{path} cannot be written ({error.strerror}): make room or choose another --output."
+        ) from error
 
 
 def _check_same(known: Audit, order: Order, configuration: Configuration) -> None:

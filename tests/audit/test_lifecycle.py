@@ -361,6 +361,26 @@ def test_a_file_in_the_place_of_the_output_is_refused(audit, folder, tmp_path):
         audit(folder)
 
 
+def test_a_place_that_takes_no_folder_is_refused_as_output(audit, folder):
+    with pytest.raises(OutputError, match=r"cannot be used .*File name too long"):
+        audit(folder, name="a" * 300)
+
+
+def test_a_note_that_cannot_be_written_says_so(audit, folder, tmp_path):
+    (tmp_path / "out" / f".{NOTE}.part").mkdir(parents=True)
+    with pytest.raises(OutputError, match=r"audit\.json cannot be written \(Is a directory\)"):
+        audit(folder)
+
+
+def test_a_fault_elsewhere_is_not_told_as_one_of_the_output(audit, folder, monkeypatch):
+    def locked_away(_):
+        raise PermissionError("the model is locked away")
+
+    monkeypatch.setattr(lifecycle, "load_model", locked_away)
+    with pytest.raises(PermissionError, match="the model is locked away"):
+        audit(folder)
+
+
 def test_another_database_is_refused(audit, folder, tmp_path):
     audit(folder)
     with (
