@@ -8,7 +8,7 @@ import pytest
 
 from core.audit.inputs.address import Address, input_of
 from core.audit.inputs.listing import NO_SIZE, identify
-from core.audit.inputs.remote import RemoteFiles
+from core.audit.inputs.remote import DEEPEST, RemoteFiles
 from core.errors import AuditError, ImageTooLargeError, UnreadableFileError, UnsupportedImageError
 
 
@@ -36,6 +36,17 @@ def test_an_address_is_told_from_a_path(tmp_path):
 def test_all_below_an_address_is_listed_but_clutter_sorted(works):
     names = ["Z.txt", "a/10.png", "a/2.png", "b.png"]
     assert [entry.path for entry in works.entries()] == [f"memory:///works/{name}" for name in names]
+
+
+@pytest.mark.parametrize("deeper", [0, 1])
+def test_folders_that_lead_on_for_ever_are_refused(memory, deeper):
+    memory.pipe("/round" + "/x" * (DEEPEST + deeper) + "/a.png", b"")
+    entries = RemoteFiles(Address("memory://round")).entries()
+    if deeper:
+        with pytest.raises(AuditError, match="memory://round has more than 100 folders inside each other"):
+            list(entries)
+    else:
+        assert len(list(entries)) == 1
 
 
 @pytest.mark.usefixtures("works")
