@@ -117,6 +117,13 @@ def test_formats_are_told_by_their_bytes_and_read(tmp_path, suffix, found):
     assert len(survey(opened(path), found, path.name).shots) == 2
 
 
+@pytest.mark.parametrize("word", ["free", "skip", "wide"])
+def test_a_text_is_no_video_whatever_its_words(word):
+    assert video_formats.recognise(f"The {word} art of the Hague\n".encode()) == ""
+    assert video_formats.recognise(f"\t\n\r\n{word}".encode()) == ""
+    assert video_formats.recognise(struct.pack(">I4s", 1 << 20, word.encode()) + bytes(20)) == "MP4"
+
+
 def test_pictures_are_no_videos(drawings):
     for kind in ("JPEG", "PNG", "WEBP", "GIF", "AVIF"):
         assert video_formats.recognise(drawings.file(drawings.painting(), kind)[:512]) == ""
