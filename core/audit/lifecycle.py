@@ -26,7 +26,7 @@ from core.audit.look_alikes import groups_of
 from core.audit.model import load_model
 from core.audit.plan import check_unchanged, make_plan
 from core.audit.progress import Progress, Watcher
-from core.audit.results import write_results
+from core.audit.results import CSV_FILE, write_results
 from core.audit.store.audits import AuditStore, now
 from core.audit.store.records import Audit, Counts, State
 from core.corpus import atomic
@@ -301,7 +301,13 @@ def _found(order: Order, store: AuditStore) -> tuple[str, Audit | None]:
             "VERSO_DATABASE_URL as it was when the audit began."
         )
     store.advance(audit_id, State.CANCELLING, State.CANCELLED)  # whoever was to cancel it was killed before
-    return audit_id, store.find(audit_id)
+    known = store.find(audit_id)
+    if known is None and (order.output / CSV_FILE).exists():
+        raise AuditError(
+            f"{order.output} holds the results of an audit that is not in the database {database} any more: restore the "
+            "database from a copy, or choose another --output for a new audit."
+        )
+    return audit_id, known
 
 
 def _begun(

@@ -390,6 +390,20 @@ def test_another_database_is_refused(audit, folder, tmp_path):
         carry_out(Order((folder,), tmp_path / "out", resume=True), other)
 
 
+def test_results_whose_database_is_gone_are_not_written_over(audit, folder, store, tmp_path):
+    audit(folder)
+    before = contents(tmp_path / "out")
+    for file in (tmp_path / "store").iterdir():
+        file.unlink()
+    with AuditStore.open(URL.create("sqlite", database=str(tmp_path / "store" / "audits.db"))) as emptied:
+        assert emptied.address == store.address
+        with pytest.raises(AuditError, match="restore the database from a copy"):
+            carry_out(Order((folder,), tmp_path / "out", resume=True), emptied)
+        with pytest.raises(AuditError, match="restore the database from a copy"):
+            write_again(tmp_path / "out", emptied)
+    assert contents(tmp_path / "out") == before
+
+
 def test_a_video_has_a_row_for_itself_and_one_for_each_shot(audit, folder, tmp_path):
     film(folder / "clip.mp4")
     outcome = audit(folder / "clip.mp4", folder / "00.jpg")
