@@ -29,10 +29,11 @@ PASSING: Final = (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.T
 CONTAINER_FIRST: Final = ("abfs", "abfss")
 """Addresses of Azure, in which a container stands where others have a user."""
 SECRET: Final = re.compile(
-    r"(?:signature|token|secret|password|passwd|credential|(?:api|access)[-_]?key)$|^(?:sig|auth|hmac|jwt|pwd)$",
+    r"(?:signature|token|secret|password|passwd|credential|(?:api|access)[-_]?key)$|"
+    r"^(?:sig|auth|hmac|jwt|pwd|key|rlkey|code|policy|awsaccesskeyid|key-pair-id)$",
     re.IGNORECASE,
 )
-"""Names in a query whose values open a file to whoever has them: signatures of storages, keys, tokens."""
+"""Names in a query whose values open a file to whoever has them: signatures of storages, keys, tokens, and what goes with them."""
 
 DEEPEST: Final = 100
 """Folders inside each other that are listed: what goes on below most likely leads round in a circle."""

@@ -170,6 +170,12 @@ def test_addresses_that_are_not_read_say_why(address, why):
         ("https://host/works/?accessToken=hidden", "with 'accessToken' in it"),
         ("https://host/works/?%74oken=hidden", "with 'token' in it"),
         ("https://host/works/?api_key=hidden", "with 'api_key' in it"),
+        ("https://host/a.png?key=hidden", "with 'key' in it"),
+        ("https://host/a.png?dl=1&rlkey=hidden", "with 'rlkey' in it"),
+        ("https://host/a.png?code=hidden", "with 'code' in it"),
+        ("https://host/a.png?AWSAccessKeyId=hidden", "with 'AWSAccessKeyId' in it"),
+        ("https://host/a.png?Policy=hidden&Key-Pair-Id=hidden", "with 'Policy' in it"),
+        ("https://host/a.png?Key-Pair-Id=hidden", "with 'Key-Pair-Id' in it"),
     ],
 )
 def test_a_secret_is_not_taken_in_an_address_and_not_repeated(address, why):
@@ -182,7 +188,7 @@ def test_a_secret_is_not_taken_in_an_address_and_not_repeated(address, why):
     "address",
     [
         "https://host/a@b/signature.png",
-        "https://host/show?work=17&size=full&tokens=2",
+        "https://host/show?work=17&size=full&tokens=2&sortkey=3&zipcode=4",
         "https://host/works/?C=N;O=D",
         "s3://bucket/sig/token",
     ],
