@@ -11,7 +11,9 @@ SIGNATURE_BYTES = 512
 MAX_BYTES = 4_000_000_000
 
 _SIGNATURES: Final[dict[str, re.Pattern[bytes]]] = {
-    "MP4": re.compile(rb".{4}(?:ftyp|moov|mdat|wide|free|skip)", re.DOTALL),
+    "MP4": re.compile(  # the size of what is a word as well has a first byte that no text has: "The free ..." is one
+        rb".{4}(?:ftyp|moov|mdat)|[\0-\x08].{3}(?:wide|free|skip)", re.DOTALL
+    ),
     "MATROSKA": re.compile(rb"\x1aE\xdf\xa3"),
     "AVI": re.compile(rb"RIFF.{4}AVI ", re.DOTALL),
     "MPEG-PS": re.compile(rb"\0\0\x01\xba"),

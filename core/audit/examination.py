@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import IO
 
 from core.audit.inputs.listing import Entry, Source
 from core.audit.inputs.videos import sampled, survey
@@ -66,12 +69,16 @@ def examine(detector: Detector, sources: Sequence[Source], chunk: Sequence[Plann
 
 def _open(source: Source, item: Planned, enough: int) -> Artwork:
     artwork = source.artwork(_entry(item), enough)
-    if artwork.sha256 != item.sha256:
-        raise CorruptImageError(
-            f"'{artwork.name}' changed while it was being audited (sha256 {item.sha256[:12] or 'unknown'}... when planned, "
-            f"{artwork.sha256[:12]}... when judged): audit it again."
-        )
+    _check_same(item, artwork.sha256, artwork.name)
     return artwork
+
+
+def _check_same(item: Planned, sha256: str, name: str) -> None:
+    if sha256 != item.sha256:
+        raise CorruptImageError(
+            f"'{name}' changed while it was being audited (sha256 {item.sha256[:12] or 'unknown'}... when planned, "
+            f"{sha256[:12]}... when judged): audit it again."
+        )
 
 
 def _entry(item: Planned) -> Entry:
@@ -122,7 +129,7 @@ def _watch(detector: Detector, source: Source, item: Planned) -> list[Finding]:
     name = item.path.rsplit("/", 1)[-1]
     if not item.sha256:
         raise UnreadableVideoError(too_large(name, item.size))
-    with source.seekable(_entry(item)) as file:
+    with _unchanged(source, item, name) as file:
         video = survey(file, item.video, name)
         evidence = evidence_of_video(file, item.video, trusted_signers())
         sums, counts = [0.0] * len(video.shots), [0] * len(video.shots)
@@ -134,8 +141,8 @@ def _watch(detector: Detector, source: Source, item: Planned) -> list[Finding]:
                 counts[number] += 1
                 judges[number].add(model)
     of_shots = [total / count for total, count in zip(sums, counts, strict=True)]
-    lengths = [shot.frames for shot in video.shots]
-    mean = sum(p_ai * length for p_ai, length in zip(of_shots, lengths, strict=True)) / sum(lengths)
+    weights = video.weights()
+    mean = sum(p_ai * weight for p_ai, weight in zip(of_shots, weights, strict=True)) / sum(weights)
     shared = Finding(item.position, width=video.width, height=video.height, format=item.video)
     whole = dataclasses.replace(shared, evidence=summary(evidence) or None, evidence_says=strongest(evidence))
     findings = [_judged(detector, mean, _together(set().union(*judges)), whole)]
@@ -144,6 +151,28 @@ def _watch(detector: Detector, source: Source, item: Planned) -> list[Finding]:
         shown = dataclasses.replace(shared, part=part, path=path)
         findings.append(_judged(detector, p_ai, _together(of_shot), shown))
     return findings
+
+
+@contextmanager
+def _unchanged(source: Source, item: Planned, name: str) -> Iterator[IO[bytes]]:
+    """Open a video that is read more than once; if it is not the planned one in the end, nothing found in it counts."""
+    with source.seekable(_entry(item)) as file:
+        try:
+            yield file
+        except ImageError:
+            _check_same(item, _sha256(file, name), name)
+            raise
+        _check_same(item, _sha256(file, name), name)
+
+
+def _sha256(file: IO[bytes], name: str) -> str:
+    try:
+        file.seek(0)
+        return hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]  # it asks for a wider protocol
+    except OSError as error:
+        raise UnreadableVideoError(
+            f"'{name}' cannot be read to its end ({error.strerror}): check the disk."
+        ) from error
 
 
 def _batches(frames: Iterable[Frame]) -> Iterator[Sequence[Frame]]:

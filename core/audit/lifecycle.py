@@ -26,7 +26,7 @@ from core.audit.look_alikes import groups_of
 from core.audit.model import load_model
 from core.audit.plan import check_unchanged, make_plan
 from core.audit.progress import Progress, Watcher
-from core.audit.results import write_results
+from core.audit.results import CSV_FILE, write_results
 from core.audit.store.audits import AuditStore, now
 from core.audit.store.records import Audit, Counts, State
 from core.corpus import atomic
@@ -166,7 +166,7 @@ def write_files(store: AuditStore, audit: Audit, folder: Path, sources: Sequence
         store.set_look_alikes(audit.id, groups_of(*store.looks(audit.id)))
     write_results(store, audit, folder)
     write_reports(store, audit, folder, sources)
-    atomic.write(folder / STATE, written)
+    _put(folder / STATE, written)
 
 
 def are_up_to_date(store: AuditStore, audit: Audit, folder: Path) -> bool:
@@ -191,22 +191,38 @@ def _sources_left(audit: Audit) -> Sequence[Source]:
 def _prepare(
     order: Order, store: AuditStore, audit: Audit, sources: Sequence[Source], watcher: Watcher
 ) -> bool:
+    """Plan the audit, or compare its inputs with the plan; return whether it runs now, which a wish made meanwhile forbids."""
     if audit.planned is not None:
-        check_unchanged(store, audit.id, sources)
-        return True
-    store.set_state(audit.id, State.PLANNING)
+        return _compare(store, audit, sources)
+    if not store.advance(audit.id, audit.state, State.PLANNING):
+        return False
 
     def on_planned(count: int) -> bool:
         watcher(Progress(State.PLANNING, count))
         return store.state(audit.id) not in WISHES
 
     try:
-        return make_plan(store, audit.id, sources, _workers(order), on_planned)
+        made = make_plan(store, audit.id, sources, _workers(order), on_planned)
     except AuditError:
         store.forget_plan(audit.id)
-        store.set_state(audit.id, State.CANCELLED)
-        (order.output / NOTE).unlink()
+        if order.audit_id:  # whoever asked for it knows its id, and goes on with it
+            _settle(store, audit, State.PAUSED)
+        else:
+            store.set_state(audit.id, State.CANCELLED)
+            (order.output / NOTE).unlink()
         raise
+    return made and store.advance(audit.id, State.PLANNING, State.RUNNING)
+
+
+def _compare(store: AuditStore, audit: Audit, sources: Sequence[Source]) -> bool:
+    if not store.advance(audit.id, audit.state, State.RUNNING):
+        return False
+    try:
+        check_unchanged(store, audit.id, sources)
+    except AuditError:
+        _settle(store, audit, State.FINISHED if audit.state is State.FINISHED else State.PAUSED)
+        raise
+    return store.state(audit.id) is State.RUNNING
 
 
 def _run(
@@ -217,7 +233,6 @@ def _run(
     detector: Detector,
     watcher: Watcher,
 ) -> bool:
-    store.set_state(audit.id, State.RUNNING)
     if order.engine is Engine.RAY:
         from core.audit import ray_engine  # noqa: PLC0415  (the model is loaded by others)
 
@@ -226,9 +241,14 @@ def _run(
 
 
 def _stopped(store: AuditStore, audit: Audit) -> Outcome:
-    wish = store.state(audit.id)
-    store.set_state(audit.id, State.PAUSED if wish is State.PAUSING else State.CANCELLED)
+    _settle(store, audit, State.PAUSED)
     return _outcome(store, audit)
+
+
+def _settle(store: AuditStore, audit: Audit, otherwise: State) -> None:
+    """Cancel an audit if that was asked for, else note that it is `otherwise`."""
+    cancelled = store.state(audit.id) in {State.CANCELLING, State.CANCELLED}
+    store.set_state(audit.id, State.CANCELLED if cancelled else otherwise)
 
 
 def _outcome(store: AuditStore, audit: Audit) -> Outcome:
@@ -241,22 +261,26 @@ def _workers(order: Order) -> int:
 
 @contextmanager
 def _alone(output: Path) -> Iterator[None]:
+    lock = FileLock(output / LOCK, timeout=0)
     try:
         output.mkdir(parents=True, exist_ok=True)
-        with FileLock(output / LOCK, timeout=0):
-            yield
+        lock.acquire()
     except Timeout as error:
         raise AuditError(
             f"The audit in {output} is being run by another process: wait for it, or choose another --output."
         ) from error
-    except (FileExistsError, NotADirectoryError, PermissionError) as error:
+    except OSError as error:
         raise OutputError(
-            f"{output} cannot be used as a folder for results ({error.strerror}): choose another --output."
+            f"{output} cannot be used as a folder for results ({error.strerror or error}): choose another --output."
         ) from error
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def _found(order: Order, store: AuditStore) -> tuple[str, Audit | None]:
-    """Return the id of the folder's audit and what the store knows of it, or a new id and None."""
+    """Return the id of the folder's audit, which nobody runs, and what the store knows of it, or a new id and None."""
     note = order.output / NOTE
     if not note.exists():
         return order.audit_id or uuid.uuid4().hex, None
@@ -276,7 +300,14 @@ def _found(order: Order, store: AuditStore) -> tuple[str, Audit | None]:
             f"The audit in {order.output} is kept in the database {database}, not in {store.address}: set "
             "VERSO_DATABASE_URL as it was when the audit began."
         )
-    return audit_id, store.find(audit_id)
+    store.advance(audit_id, State.CANCELLING, State.CANCELLED)  # whoever was to cancel it was killed before
+    known = store.find(audit_id)
+    if known is None and (order.output / CSV_FILE).exists():
+        raise AuditError(
+            f"{order.output} holds the results of an audit that is not in the database {database} any more: restore the "
+            "database from a copy, or choose another --output for a new audit."
+        )
+    return audit_id, known
 
 
 def _begun(
@@ -293,13 +324,22 @@ def _begun(
         name=order.name,
     )
     note = json.dumps({"audit": audit_id, "database": store.address})
-    atomic.write(order.output / NOTE, note.encode())
+    _put(order.output / NOTE, note.encode())
     store.add(audit)
     return audit
 
 
+def _put(path: Path, data: bytes) -> None:
+    try:
+        atomic.write(path, data)
+    except OSError as error:
+        raise OutputError(
+            f"{path} cannot be written ({error.strerror}): make room or choose another --output."
+        ) from error
+
+
 def _check_same(known: Audit, order: Order, configuration: Configuration) -> None:
-    if known.state in {State.CANCELLING, State.CANCELLED}:
+    if known.state is State.CANCELLED:
         raise AuditError(
             f"The audit in {order.output} was cancelled and cannot go on: start a new one in another --output."
         )

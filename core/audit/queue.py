@@ -35,8 +35,6 @@ UPLOADS: Final = "uploads"
 PICTURES: Final = "pictures"
 DRAFTS_KEPT: Final = 86_400.0
 """Seconds after which uploads that nobody made an audit of are removed."""
-
-
 LONGEST_NAME: Final = 200
 """Bytes of a file's name; disks take 255, and a number may be added."""
 
@@ -123,23 +121,22 @@ class Queue:
         bare = fitting(Path(name.replace("\\", "/")).name.lstrip(".").replace("\0", "")) or "file"
         apart = start in ZIP_START or bare.lower().endswith((".zip", ".txt", ".csv", ".tsv"))
         folder = self.folder(audit_id) / UPLOADS / ("" if apart else PICTURES)
-        target, number = folder / bare, 1
-        while target.exists():
-            number += 1
-            target = folder / f"{Path(bare).stem} ({number}){Path(bare).suffix}"
         try:
-            with target.open("xb") as written:
-                shutil.copyfileobj(file, written)
+            os.utime(self.folder(audit_id))  # a draft is as old as the last upload into it
+            target, written = _new_file(folder, bare)
         except FileNotFoundError as error:
             raise AuditError(
                 "What was dropped before is not on the server any more, for nothing was made of it within a day: open the "
                 "list of audits and drop all files again."
             ) from error
         except OSError as error:
+            raise _not_kept(bare, error) from error
+        try:
+            with written:
+                shutil.copyfileobj(file, written)
+        except OSError as error:
             target.unlink(missing_ok=True)
-            raise OutputError(
-                f"'{printable(bare)}' cannot be kept on the server ({error.strerror}): make room there and drop it again."
-            ) from error
+            raise _not_kept(bare, error) from error
 
     def uploads(self, audit_id: str) -> list[Path]:
         """Return the inputs a draft holds: its folder of single files, its archives and lists."""
@@ -172,7 +169,7 @@ class Queue:
             ) from error
 
     def discard_old(self) -> None:
-        """Remove drafts older than `DRAFTS_KEPT`."""
+        """Remove drafts into which nothing was uploaded for `DRAFTS_KEPT`."""
         for folder in self.home.iterdir():
             if ID.fullmatch(folder.name) and time.time() - folder.stat().st_mtime > DRAFTS_KEPT:
                 self.discard(folder.name)
@@ -310,6 +307,23 @@ class Queue:
 
     def _replace(self, request: Request) -> None:
         atomic.write(self.folder(request.id) / REQUEST, json.dumps(asdict(request)).encode())
+
+
+def _new_file(folder: Path, name: str) -> tuple[Path, IO[bytes]]:
+    """Make a file in the folder that nobody else writes; a name that is taken gets a number."""
+    target, number = folder / name, 1
+    while True:
+        try:
+            return target, target.open("xb")
+        except FileExistsError:
+            number += 1
+            target = folder / f"{Path(name).stem} ({number}){Path(name).suffix}"
+
+
+def _not_kept(name: str, error: OSError) -> OutputError:
+    return OutputError(
+        f"'{printable(name)}' cannot be kept on the server ({error.strerror}): make room there and drop it again."
+    )
 
 
 def fitting(name: str) -> str:

@@ -17,7 +17,7 @@ import pyarrow as pa
 from pyarrow import parquet
 
 from core.audit.examination import DECIMALS
-from core.audit.spreadsheet import neutral
+from core.audit.spreadsheet import neutral_in_csv
 from core.audit.store.audits import AuditStore
 from core.audit.store.records import Audit, Row
 from core.errors import OutputError
@@ -115,7 +115,7 @@ def _text(value: str | float | None) -> str:
         return ""
     if isinstance(value, float):
         return f"{value:.{DECIMALS}f}"
-    return neutral(value) if isinstance(value, str) else str(value)
+    return neutral_in_csv(value) if isinstance(value, str) else str(value)
 
 
 def _write_parquet(path: Path, rows: Iterator[Cells]) -> None:

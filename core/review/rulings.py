@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import Engine, insert, select
 
-from core.audit.spreadsheet import neutral
+from core.audit.spreadsheet import neutral_in_csv
 from core.audit.store.audits import ruled_now
 from core.audit.store.database import reading, writing
 from core.audit.store.records import Choice
@@ -112,5 +112,5 @@ def as_csv(rulings: Sequence[Ruling]) -> bytes:
     writer.writerow(names)
     for ruling in rulings:
         cells = [getattr(ruling, name) for name in names]
-        writer.writerow([neutral(cell) if isinstance(cell, str) else cell for cell in cells])
+        writer.writerow([neutral_in_csv(cell) if isinstance(cell, str) else cell for cell in cells])
     return file.getvalue().encode()

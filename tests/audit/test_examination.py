@@ -1,7 +1,9 @@
 """From files to findings."""
 
 import dataclasses
+import hashlib
 
+import av
 import numpy as np
 import pytest
 
@@ -60,9 +62,13 @@ def test_a_jpeg_is_decoded_down_to_what_the_card_allows(drawings, tmp_path, deco
 
 def watched(path, detector):
     sources = sources_of([path])
-    (entry,) = sources[0].entries()
-    item = Planned(0, entry.path, 0, entry.locator, entry.size, entry.stamp, "", "0" * 64, "MP4", None, 0)
-    return examine(detector, sources, [item])
+    return examine(detector, sources, [planned_video(path)])
+
+
+def planned_video(path):
+    data = path.read_bytes()
+    sha256 = hashlib.sha256(data).hexdigest()
+    return Planned(0, str(path), 0, str(path).encode(), len(data), 0, "", sha256, "MP4", None, 0)
 
 
 def test_large_frames_of_a_video_are_not_all_held_at_once(tmp_path, monkeypatch):
@@ -101,3 +107,42 @@ def test_a_video_names_every_stage_that_judged_its_frames(tmp_path):
     path = film(tmp_path / "clip.mp4", ((10, 10, 10), (250, 250, 250)))
     found = watched(path, Pair(card("pair")))
     assert [finding.model for finding in found] == ["quick + slow", "quick", "slow"]
+
+
+@pytest.mark.parametrize("judged", [0, 1])
+@pytest.mark.parametrize("damaged", [False, True])
+def test_a_video_that_is_another_than_planned_gets_no_verdict(tmp_path, judged, damaged):
+    path, other = film(tmp_path / "clip.mp4"), film(tmp_path / "other.mp4", ((250, 250, 250),))
+
+    def swap():
+        path.write_bytes(other.read_bytes()[: 500 if damaged else None])
+
+    class Swapping(Stub):
+        def predict(self, artworks):
+            swap()
+            return super().predict(artworks)
+
+    item = planned_video(path)
+    if not judged:
+        swap()
+    (finding,) = examine(Swapping(card()) if judged else Stub(card()), sources_of([path]), [item])
+    assert "'clip.mp4' changed while it was being audited" in finding.error
+    assert finding.verdict is None
+
+
+def test_a_long_shot_of_few_frames_outweighs_a_short_one_of_many(tmp_path):
+    path = film(tmp_path / "clip.mp4", ((10, 10, 10), (250, 250, 250)))
+    slow = tmp_path / "slow.mp4"
+    with av.open(path) as read, av.open(slow, "w") as written:
+        stream = written.add_stream_from_template(read.streams.video[0])
+        for packet in read.demux(video=0):
+            if packet.pts is None:
+                continue
+            second = packet.pts // packet.duration  # the first ten frames last a second each
+            packet.pts = packet.dts = (
+                min(second, 10) * packet.duration * 10 + max(second - 10, 0) * packet.duration
+            )
+            packet.stream = stream
+            written.mux(packet)
+    whole, dark, bright = watched(slow, Stub(card()))
+    assert whole.p_ai == pytest.approx((10 * dark.p_ai + bright.p_ai) / 11, abs=1e-4)

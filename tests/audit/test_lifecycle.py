@@ -13,7 +13,8 @@ from filelock import FileLock
 from pyarrow import parquet
 from sqlalchemy import URL
 
-from core.audit.lifecycle import LOCK, NOTE, Order, carry_out
+from core.audit import lifecycle
+from core.audit.lifecycle import LOCK, NOTE, Order, carry_out, write_again
 from core.audit.results import COLUMNS
 from core.audit.store.audits import AuditStore
 from core.audit.store.records import State
@@ -96,6 +97,18 @@ def test_exact_duplicates_are_scored_once_and_look_alikes_are_grouped(audit, fol
 def test_a_duplicate_of_an_unreadable_file_is_unreadable_too(audit, folder):
     shutil.copy(folder / "sub" / "cut.jpg", folder / "sub" / "cut again.jpg")
     assert audit(folder).unreadable == 3
+
+
+def test_the_same_text_under_other_names_is_told_of_each_by_its_own(audit, store, tmp_path):
+    works = tmp_path / "pages"
+    works.mkdir()
+    for name in ("a.txt", "b.jpg", "c.txt"):
+        (works / name).write_text("not found")
+    outcome = audit(works)
+    rows = store.rows(outcome.audit_id)
+    assert [row.state for row in rows] == ["no picture", "refused", "no picture"]
+    assert all(f"'{Path(row.path).name}' is text" in row.error for row in rows)
+    assert (outcome.unreadable, outcome.counts.no_picture, outcome.counts.duplicates) == (3, 2, 0)
 
 
 def test_parquet_says_the_same_as_csv(audit, folder, tmp_path):
@@ -194,6 +207,64 @@ def test_a_cancelled_audit_cannot_go_on(audit, folder, store, tmp_path):
     assert outcome.state is State.CANCELLED
     with pytest.raises(AuditError, match="cancelled and cannot go on"):
         audit(folder, resume=True)
+
+
+@pytest.mark.parametrize("ready", [(3, "check_unchanged"), (3, "load_model"), (0, "load_model")])
+@pytest.mark.parametrize("wish", [State.PAUSING, State.CANCELLING])
+def test_a_wish_made_while_a_killed_audit_gets_ready_to_go_on_is_followed(
+    audit, folder, store, monkeypatch, ready, wish
+):
+    moments, during = ready
+    with pytest.raises(CrashError):
+        audit(folder, watcher=crash_after(moments), workers=1)
+    (killed,) = store.all()
+    done = store.counts(killed.id).done
+    get_ready = getattr(lifecycle, during)
+
+    def with_a_wish(*arguments):
+        store.ask(killed.id, wish)
+        return get_ready(*arguments)
+
+    with monkeypatch.context() as meanwhile:
+        meanwhile.setattr(lifecycle, during, with_a_wish)
+        outcome = audit(folder, resume=True)
+    kept = {State.PAUSING: State.PAUSED, State.CANCELLING: State.CANCELLED}
+    assert (outcome.state, outcome.counts.done) == (kept[wish], done)
+
+
+def test_an_audit_killed_while_it_was_to_pause_goes_on(audit, folder, store):
+    with pytest.raises(CrashError):
+        audit(folder, watcher=crash_after(3), workers=1)
+    store.ask(store.all()[0].id, State.PAUSING)
+    assert audit(folder, resume=True).state is State.FINISHED
+
+
+@pytest.mark.parametrize("again", ["resume", "report"])
+def test_an_audit_killed_while_it_was_to_be_cancelled_is_cancelled(audit, folder, store, tmp_path, again):
+    with pytest.raises(CrashError):
+        audit(folder, watcher=crash_after(3), workers=1)
+    (killed,) = store.all()
+    store.ask(killed.id, State.CANCELLING)
+    if again == "resume":
+        with pytest.raises(AuditError, match="cancelled and cannot go on"):
+            audit(folder, resume=True)
+    else:
+        write_again(tmp_path / "out", store)
+        assert len(table(tmp_path / "out")) == 44
+    assert store.state(killed.id) is State.CANCELLED
+
+
+@pytest.mark.parametrize(("finished", "state"), [(True, State.FINISHED), (False, State.PAUSED)])
+def test_an_audit_whose_inputs_changed_rests_as_it_was(audit, folder, store, finished, state):
+    if finished:
+        audit(folder)
+    else:
+        with pytest.raises(CrashError):
+            audit(folder, watcher=crash_after(2))
+    (folder / "07.jpg").unlink()
+    with pytest.raises(AuditError, match="not what this audit was planned for"):
+        audit(folder, resume=True)
+    assert store.all()[0].state is state
 
 
 def test_a_second_audit_in_the_same_folder_is_refused(audit, folder):
@@ -302,6 +373,26 @@ def test_a_file_in_the_place_of_the_output_is_refused(audit, folder, tmp_path):
         audit(folder)
 
 
+def test_a_place_that_takes_no_folder_is_refused_as_output(audit, folder):
+    with pytest.raises(OutputError, match=r"cannot be used .*File name too long"):
+        audit(folder, name="a" * 300)
+
+
+def test_a_note_that_cannot_be_written_says_so(audit, folder, tmp_path):
+    (tmp_path / "out" / f".{NOTE}.part").mkdir(parents=True)
+    with pytest.raises(OutputError, match=r"audit\.json cannot be written \(Is a directory\)"):
+        audit(folder)
+
+
+def test_a_fault_elsewhere_is_not_told_as_one_of_the_output(audit, folder, monkeypatch):
+    def locked_away(_):
+        raise PermissionError("the model is locked away")
+
+    monkeypatch.setattr(lifecycle, "load_model", locked_away)
+    with pytest.raises(PermissionError, match="the model is locked away"):
+        audit(folder)
+
+
 def test_another_database_is_refused(audit, folder, tmp_path):
     audit(folder)
     with (
@@ -309,6 +400,20 @@ def test_another_database_is_refused(audit, folder, tmp_path):
         pytest.raises(AuditError, match="set VERSO_DATABASE_URL as it was"),
     ):
         carry_out(Order((folder,), tmp_path / "out", resume=True), other)
+
+
+def test_results_whose_database_is_gone_are_not_written_over(audit, folder, store, tmp_path):
+    audit(folder)
+    before = contents(tmp_path / "out")
+    for file in (tmp_path / "store").iterdir():
+        file.unlink()
+    with AuditStore.open(URL.create("sqlite", database=str(tmp_path / "store" / "audits.db"))) as emptied:
+        assert emptied.address == store.address
+        with pytest.raises(AuditError, match="restore the database from a copy"):
+            carry_out(Order((folder,), tmp_path / "out", resume=True), emptied)
+        with pytest.raises(AuditError, match="restore the database from a copy"):
+            write_again(tmp_path / "out", emptied)
+    assert contents(tmp_path / "out") == before
 
 
 def test_a_video_has_a_row_for_itself_and_one_for_each_shot(audit, folder, tmp_path):
@@ -319,7 +424,7 @@ def test_a_video_has_a_row_for_itself_and_one_for_each_shot(audit, folder, tmp_p
     assert [shot["path"].removeprefix(video["path"]) for shot in shots] == [
         "#t=0.000,1.000",
         "#t=1.000,2.000",
-        "#t=2.000,2.900",
+        "#t=2.000,3.000",
     ]
     p_ai = [float(shot["p_ai"]) for shot in shots]
     assert float(video["p_ai"]) == pytest.approx(sum(p_ai) / 3, abs=1e-6)

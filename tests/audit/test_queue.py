@@ -1,10 +1,13 @@
 """What is asked of audits, and the worker that carries it out."""
 
+import errno
 import io
 import os
 import subprocess
 import sys
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -17,7 +20,7 @@ from core.audit.store.audits import LONGEST_NAME
 from core.audit.store.pages import BINS, ODDITIES, QUEUE, RULINGS, Kind, Sorting, Tally, Wanted
 from core.audit.store.records import Choice, State
 from core.audit.worker import Worker
-from core.errors import AuditError
+from core.errors import AuditError, OutputError
 from core.verdict import Label
 from tests.audit.conftest import film
 
@@ -72,6 +75,44 @@ def test_an_upload_with_a_name_too_long_for_a_disk_keeps_its_start_and_its_kind(
     names = sorted(path.name for path in pictures.iterdir())
     assert len(names) == 2
     assert all(name.startswith("絵" * 60) and name.endswith(".jpg") for name in names)
+
+
+def test_uploads_of_one_name_at_once_are_all_kept(queue):
+    draft, together = queue.draft(), threading.Barrier(8)
+
+    def drop(number):
+        together.wait()
+        queue.spool(draft, "a.jpg", io.BytesIO(bytes([number]) * 100))
+
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(drop, range(8)))
+    (pictures,) = queue.uploads(draft)
+    assert {path.read_bytes()[0] for path in pictures.iterdir()} == set(range(8))
+
+
+def test_an_upload_that_is_cut_off_takes_no_other_with_it(queue):
+    draft = queue.draft()
+    queue.spool(draft, "a.jpg", io.BytesIO(b"whole"))
+
+    class Broken(io.BytesIO):
+        def read(self, size=-1):
+            if self.tell():
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            return super().read(size)
+
+    with pytest.raises(OutputError, match=r"'a\.jpg' cannot be kept on the server"):
+        queue.spool(draft, "a.jpg", Broken(b"x" * 1_000_000))
+    (pictures,) = queue.uploads(draft)
+    assert [path.read_bytes() for path in pictures.iterdir()] == [b"whole"]
+
+
+def test_an_old_draft_that_gets_an_upload_is_young_again(queue):
+    draft = queue.draft()
+    old = time.time() - DRAFTS_KEPT - 60
+    os.utime(queue.folder(draft), (old, old))
+    queue.spool(draft, "a.jpg", io.BytesIO(b"x"))
+    queue.discard_old()
+    assert queue.uploads(draft)
 
 
 def test_what_was_dropped_too_long_ago_is_asked_for_again(queue):
@@ -184,6 +225,28 @@ def test_an_audit_left_running_by_a_killed_process_goes_on(queue, store, stub, f
     assert store.state(asked) is State.RUNNING
     stub.predict = predict
     finish(Worker(queue, store))
+    assert store.state(asked) is State.FINISHED
+
+
+@pytest.mark.usefixtures("stub")
+def test_an_audit_whose_files_cannot_be_listed_for_a_moment_is_resumed(
+    queue, worker, store, folder, monkeypatch
+):
+    asked = queue.ask((folder,), "stub")
+    scandir = os.scandir
+
+    def shut(path):
+        if path == folder / "sub":
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        return scandir(path)
+
+    with monkeypatch.context() as moment:
+        moment.setattr(os, "scandir", shut)
+        finish(worker)
+    assert "sub cannot be listed" in queue.find(asked).failure
+    assert store.state(asked) is State.PAUSED
+    queue.wish(asked, Wish.RUN)
+    finish(worker)
     assert store.state(asked) is State.FINISHED
 
 

@@ -1,6 +1,7 @@
 """The files of results, where names and rulings are hostile."""
 
 import csv
+import io
 
 import pytest
 
@@ -21,6 +22,21 @@ def test_names_and_notes_are_neutralised_in_csv(audit, store, folder, tmp_path, 
     assert row["path"] == "'=cmd|' !A0.jpg"
     assert (row["ruling"], row["ruled_by"], row["note"]) == ("override", "'@eve", '\'+1 "quoted", and\nmore')
     assert row["ruled_at"].endswith("+00:00")
+
+
+def test_no_cell_runs_where_semicolons_end_cells(audit, store, folder, tmp_path):
+    named = folder / "x;=HYPERLINK(A1).png"
+    named.write_bytes(b"no picture")  # its name stands in the sentence of its error too
+    audit_id = audit(named).audit_id
+    store.rule(audit_id, 0, Choice.UNSURE, name="eve;@SUM(A1)", note="see\n=1+1")
+    write_results(store, store.find(audit_id), tmp_path / "out")
+    with (tmp_path / "out" / "results.csv").open(newline="") as file:
+        text = file.read()
+    begun = [cell.lstrip() for row in csv.reader(io.StringIO(text), delimiter=";") for cell in row]
+    assert len(begun) > 4
+    assert not [cell for cell in begun if cell.startswith(tuple("=+-@"))]
+    (row,) = csv.DictReader(io.StringIO(text))
+    assert row["path"] == str(named).replace(";", ";'")
 
 
 def test_the_latest_ruling_counts_for_every_copy_and_none_is_lost(audit, store, folder):

@@ -6,7 +6,6 @@ from contextlib import contextmanager
 
 import pytest
 from sqlalchemy import URL, text
-from sqlalchemy.exc import DatabaseError
 
 from core.audit.store.database import open_database, writing
 from core.audit.store.records import Choice
@@ -51,7 +50,7 @@ def test_a_ruling_cannot_be_changed(url, change):
     with kept(url) as rulings:
         rulings.add(subject(), Choice.AGREE, name="Ann")
     engine = open_database(url)
-    with pytest.raises(DatabaseError, match="only added to"), writing(engine) as connection:
+    with pytest.raises(StoreError, match="only added to"), writing(engine) as connection:
         connection.execute(text(change))
     engine.dispose()
 
@@ -74,7 +73,7 @@ def test_a_database_that_cannot_be_written_is_named(url, tmp_path):
 
 def test_no_cell_of_the_table_is_run_as_a_formula(url):
     with kept(url) as rulings:
-        rulings.add(subject("=cmd()"), Choice.AGREE, name="@eve", note='+1, "quoted"')
+        rulings.add(subject("=cmd();=cmd()"), Choice.AGREE, name="@eve", note='+1, "quoted"')
         (row,) = csv.DictReader(io.StringIO(as_csv(rulings.all()).decode()))
-    assert (row["name"], row["ruled_by"], row["note"]) == ("'=cmd()", "'@eve", '\'+1, "quoted"')
+    assert (row["name"], row["ruled_by"], row["note"]) == ("'=cmd();'=cmd()", "'@eve", '\'+1, "quoted"')
     assert (row["p_ai"], row["verdict"], row["sha256"]) == ("0.91", "ai", SHA256)

@@ -62,18 +62,15 @@ class Folder(Files):
 
 
 def _walk(folder: Path) -> Iterator[Entry]:
-    try:
-        with os.scandir(folder) as found:
-            inside = sorted(found, key=lambda item: os.fsencode(item.name))
-    except OSError as error:
-        raise AuditError(
-            f"The folder {printable(str(folder))} cannot be listed ({error.strerror}): change its permissions, or "
-            "move it out of the input."
-        ) from error
-    for item in inside:
+    left = [iter(_inside(folder))]
+    while left:
+        item = next(left[-1], None)
+        if item is None:
+            left.pop()
+            continue
         if is_clutter(item.name):
             continue
-        path = folder / item.name
+        path = Path(item.path)
         if item.is_symlink():
             shown = printable(str(path))
             refused = (
@@ -81,9 +78,20 @@ def _walk(folder: Path) -> Iterator[Entry]:
             )
             yield Entry(shown, os.fsencode(path), NO_SIZE, 0, refused)
         elif item.is_dir():
-            yield from _walk(path)
+            left.append(iter(_inside(path)))
         else:
             yield entry_of(path)
+
+
+def _inside(folder: Path) -> list[os.DirEntry[str]]:
+    try:
+        with os.scandir(folder) as found:
+            return sorted(found, key=lambda item: os.fsencode(item.name))
+    except OSError as error:
+        raise AuditError(
+            f"The folder {printable(str(folder))} cannot be listed ({error.strerror}): change its permissions, or "
+            "move it out of the input."
+        ) from error
 
 
 def entry_of(path: Path) -> Entry:

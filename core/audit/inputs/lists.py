@@ -5,7 +5,9 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterator
 from pathlib import Path
+from typing import IO
 
+from core.audit.inputs.address import MARK
 from core.audit.inputs.files import Files, entry_of
 from core.audit.inputs.listing import NO_SIZE, Entry
 from core.audit.inputs.roots import Roots
@@ -20,7 +22,7 @@ LONGEST = 32_768
 class ListOfFiles(Files):
     """The files that a list names, in its order; relative paths start at the list's folder.
 
-    Empty lines are passed over. A file may be named twice; one outside `roots` is refused by itself.
+    Empty lines are passed over. A file may be named twice; one outside `roots` is refused by itself, and so is an address.
     """
 
     def __init__(self, path: Path, roots: Roots | None = None) -> None:
@@ -31,9 +33,16 @@ class ListOfFiles(Files):
         """List the files named.
 
         Raises:
-            ListError: the list is no text in UTF-8, or its CSV has no column `path`.
+            ListError: the list is no text in UTF-8, has a line longer than any path, or its CSV has no column `path`.
         """
         for named in self._named():
+            if MARK in named:
+                shown = _without_secrets(named)
+                refused = (
+                    f"'{shown}' is an address, which a list cannot hold: name it as an input of its own."
+                )
+                yield Entry(shown, shown.encode(), NO_SIZE, 0, refused)
+                continue
             path = self.path.parent / named
             if self._roots is not None and not self._roots.hold(path):
                 shown = printable(str(path))
@@ -47,9 +56,7 @@ class ListOfFiles(Files):
         try:
             with self.path.open(encoding="utf-8-sig", newline="") as file:
                 if self.path.suffix.lower() == ".txt":
-                    lines: Iterator[str] = (
-                        line.rstrip("\r\n") for line in iter(lambda: file.readline(LONGEST), "")
-                    )
+                    lines = _lines(file, shown)
                 else:
                     delimiter = "\t" if self.path.suffix.lower() == ".tsv" else ","
                     rows = csv.DictReader(file, delimiter=delimiter, strict=True)
@@ -65,3 +72,19 @@ class ListOfFiles(Files):
                 f"{shown} cannot be read as a list of files ({error}): save it as UTF-8, one path a line, or as CSV "
                 f"with a column '{COLUMN}'."
             ) from error
+
+
+def _lines(file: IO[str], shown: str) -> Iterator[str]:
+    while line := file.readline(LONGEST):
+        if len(line) == LONGEST:
+            raise ListError(
+                f"{shown} has a line of {LONGEST:,} characters or more, which is no path: save it with one path a line."
+            )
+        yield line.rstrip("\r\n")
+
+
+def _without_secrets(address: str) -> str:
+    """Return what of an address may stand in a report: neither who asks for it nor its query."""
+    protocol, _, rest = address.partition("?")[0].partition(MARK)
+    host, slash, path = rest.partition("/")
+    return printable(f"{protocol}{MARK}{host.rpartition('@')[2]}{slash}{path}")

@@ -29,10 +29,14 @@ PASSING: Final = (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.T
 CONTAINER_FIRST: Final = ("abfs", "abfss")
 """Addresses of Azure, in which a container stands where others have a user."""
 SECRET: Final = re.compile(
-    r"(?:signature|token|secret|password|passwd|credential|(?:api|access)[-_]?key)$|^(?:sig|auth|hmac|jwt|pwd)$",
+    r"(?:signature|token|secret|password|passwd|credential|(?:api|access)[-_]?key)$|"
+    r"^(?:sig|auth|hmac|jwt|pwd|key|rlkey|code|policy|awsaccesskeyid|key-pair-id)$",
     re.IGNORECASE,
 )
-"""Names in a query whose values open a file to whoever has them: signatures of storages, keys, tokens."""
+"""Names in a query whose values open a file to whoever has them: signatures of storages, keys, tokens, and what goes with them."""
+
+DEEPEST: Final = 100
+"""Folders inside each other that are listed: what goes on below most likely leads round in a circle."""
 
 Info = dict[str, Any]
 
@@ -107,7 +111,12 @@ class RemoteFiles:
             data = stream.read(DEFAULT_LIMITS.max_bytes + 1)
         return images.open(data, name=name, enough=enough)
 
-    def _below(self, folder: str) -> Iterator[Entry]:
+    def _below(self, folder: str, depth: int = 0) -> Iterator[Entry]:
+        if depth > DEEPEST:
+            raise AuditError(
+                f"{self._shown} has more than {DEEPEST} folders inside each other, or leads round in a circle: name a folder "
+                "further down, or its files one by one."
+            )
         with self._answering(self._files.unstrip_protocol(folder)):
             found: list[Info] = self._files.ls(folder, detail=True)
         for info in sorted(found, key=lambda one: _name(one).encode(errors="surrogatepass")):
@@ -117,7 +126,7 @@ class RemoteFiles:
             if itself or sorts or is_clutter(name):
                 continue
             if info["type"] == "directory":
-                yield from self._below(info["name"])
+                yield from self._below(info["name"], depth + 1)
             else:
                 yield self._entry(info)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import IO, TYPE_CHECKING, Final
+from typing import IO, TYPE_CHECKING, Final, cast
 
 import av
 import numpy as np
@@ -22,6 +22,7 @@ from core.images import DEFAULT_LIMITS, Artwork
 from core.video_formats import DEMUXERS
 
 if TYPE_CHECKING:
+    from av.codec.context import CodecContext
     from av.container import InputContainer
     from av.video.frame import VideoFrame
 
@@ -39,7 +40,10 @@ Histogram = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Shot:
-    """Frames between two cuts: `first` to `last` (numbers, both included), `start` to `end` (seconds)."""
+    """Frames between two cuts: `first` to `last` (numbers, both included), `start` to `end` (seconds).
+
+    `end` is when the next shot starts or, of the last one, when its last frame has been shown.
+    """
 
     first: int
     last: int
@@ -65,6 +69,11 @@ class Video:
     height: int
     shots: tuple[Shot, ...]
 
+    def weights(self) -> list[float]:
+        """Return how long each shot lasts: in seconds or, where the video does not tell the time, in frames."""
+        seconds = [shot.end - shot.start for shot in self.shots]
+        return seconds if any(seconds) else [float(shot.frames) for shot in self.shots]
+
 
 def survey(file: IO[bytes], video_format: str, name: str) -> Video:
     """Find the shots of a video; every frame is decoded once, none is kept.
@@ -80,10 +89,11 @@ def survey(file: IO[bytes], video_format: str, name: str) -> Video:
     shots: list[Shot] = []
     previous: Histogram | None = None
     begun: tuple[int, float] | None = None
-    number, time, size = -1, 0.0, (0, 0)
+    number, time, end, size = -1, 0.0, 0.0, (0, 0)
     for number, frame in _frames(file, video_format, name):
         size = (frame.height, frame.width) if frame.rotation % 180 else (frame.width, frame.height)
         time = max(time, float(frame.time or 0.0))
+        end = max(end, time + _seconds(frame))
         begun = begun or (number, time)
         histogram = colour_histogram(frame)
         if previous is not None and np.abs(histogram - previous).sum() / 2 > CUT:
@@ -92,7 +102,7 @@ def survey(file: IO[bytes], video_format: str, name: str) -> Video:
         previous = histogram
     if begun is None:
         raise UnreadableVideoError(f"'{name}' is a video without pictures: check that it plays.")
-    shots.append(Shot(begun[0], number, begun[1], time))
+    shots.append(Shot(begun[0], number, begun[1], end))
     return Video(*size, tuple(shots))
 
 
@@ -121,6 +131,11 @@ def colour_histogram(frame: VideoFrame) -> Histogram:
     return share
 
 
+def _seconds(frame: VideoFrame) -> float:
+    """Return how long a frame is shown, 0 where that is not known."""
+    return float(max(frame.duration, 0) * frame.time_base) if frame.duration and frame.time_base else 0.0
+
+
 def _frames(file: IO[bytes], video_format: str, name: str) -> Iterator[tuple[int, VideoFrame]]:
     file.seek(0)
     try:
@@ -139,6 +154,11 @@ def _decoded(container: InputContainer, video_format: str, name: str) -> Iterato
             f"'{name}' ({video_format}) has no pictures that can be read: it is sound only or damaged, so check that it plays."
         )
     stream = container.streams.video[0]
+    if cast("CodecContext | None", stream.codec_context) is None:  # PyAV's types leave that out
+        raise UnreadableVideoError(
+            f"'{name}' ({video_format}) is coded in a way that cannot be told, or is damaged: convert it to MP4 (H.264) and "
+            "try that."
+        )
     _check_size(stream.width, stream.height, name)
     stream.thread_type = "AUTO"
     for number, frame in enumerate(container.decode(stream)):

@@ -114,6 +114,12 @@ class AuditStore:
         with writing(self._engine) as connection:
             connection.execute(update(audits).where(audits.c.id == audit_id).values(state=state))
 
+    def advance(self, audit_id: str, before: State, after: State) -> bool:
+        """Note that an audit is `after` now, unless it is not `before` any more; return whether it was."""
+        chosen = (audits.c.id == audit_id, audits.c.state == before)
+        with writing(self._engine) as connection:
+            return bool(connection.execute(update(audits).where(*chosen).values(state=after)).rowcount)
+
     def rename(self, audit_id: str, name: str) -> None:
         """Note what an audit is called from now on, on one line of at most `LONGEST_NAME` characters; "" takes its name away."""
         with writing(self._engine) as connection:

@@ -16,7 +16,7 @@ from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 from filelock import FileLock
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
-from sqlalchemy.exc import ArgumentError, DatabaseError, NoSuchModuleError, OperationalError
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from core.errors import StoreError
@@ -54,7 +54,7 @@ def open_database(url: URL | None = None) -> Engine:
     before it returns, so that neither a crash nor a power cut takes back what was reported.
 
     Raises:
-        StoreError: it cannot be reached or written, or is of a newer version of Verso.
+        StoreError: it cannot be reached or written, needs a driver that is missing, or is of a newer version of Verso.
     """
     url = url or database_url()
     shown = url.render_as_string(hide_password=True)
@@ -71,7 +71,12 @@ def open_database(url: URL | None = None) -> Engine:
             f"The database of audits {shown} was written by another version of Verso ({error}): install that "
             f"version, or name another database by {VARIABLE}."
         ) from error
-    except (DatabaseError, NoSuchModuleError, OSError) as error:
+    except (ImportError, NoSuchModuleError) as error:
+        raise StoreError(
+            f"The database of audits {shown} needs a driver that is not installed ({error}): install it, or name a "
+            f"postgresql:// or sqlite:/// database by {VARIABLE}."
+        ) from error
+    except (DBAPIError, OSError) as error:
         raise StoreError(
             f"The database of audits {shown} cannot be opened ({getattr(error, 'orig', None) or error}): make it "
             f"writable, or set {VARIABLE} to another one."
@@ -84,12 +89,12 @@ def reading(engine: Engine) -> Iterator[Connection]:
     """Open a transaction that only reads.
 
     Raises:
-        StoreError: the database cannot be reached or read.
+        StoreError: the database cannot be reached or read, for example because it is damaged.
     """
     try:
         with engine.connect() as connection:
             yield connection
-    except OperationalError as error:
+    except DBAPIError as error:
         raise StoreError(
             f"The database of audits {engine.url.render_as_string(hide_password=True)} cannot be read "
             f"({error.orig}): reach it again, or restore it from a copy."
@@ -101,15 +106,15 @@ def writing(engine: Engine) -> Iterator[Connection]:
     """Open a transaction that writes; it is durable when the block ends, and undone if the block raises.
 
     Raises:
-        StoreError: the database cannot be reached or written, for example because the disk is full.
+        StoreError: the database cannot be reached or written, for example because the disk is full, or it refuses the change.
     """
     try:
         with engine.execution_options(writes=True).begin() as connection:
             yield connection
-    except OperationalError as error:
+    except DBAPIError as error:
         raise StoreError(
             f"The database of audits {engine.url.render_as_string(hide_password=True)} cannot be written "
-            f"({error.orig}): make room or reach it again, and go on with --resume."
+            f"({error.orig}): make room, reach it again or restore it from a copy, and go on with --resume."
         ) from error
 
 

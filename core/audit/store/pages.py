@@ -149,7 +149,7 @@ class ResultPages:
             func.count().filter(items.c.part > 0),
         ]
         chosen = self._chosen(select(*counted), results, columns, wanted)
-        with self._engine.connect() as connection:
+        with reading(self._engine) as connection:
             rows, duplicates, of_videos = connection.execute(chosen).one()
         return Tally(rows - duplicates - of_videos, duplicates, of_videos)
 
@@ -246,7 +246,7 @@ class ResultPages:
         if positions is not None:
             grouped = grouped.where(items.c.position.in_(positions))
         counted: dict[int, dict[str, int]] = {}
-        with self._engine.connect() as connection:
+        with reading(self._engine) as connection:
             for position, verdict, count in connection.execute(grouped):
                 counted.setdefault(position, {})[verdict] = count
         return counted

@@ -1,6 +1,8 @@
 """Folders and single files."""
 
 import os
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -21,6 +23,22 @@ def works(tmp_path, drawings):
 def test_a_folder_lists_everything_but_clutter_sorted(works):
     paths = [entry.path.removeprefix(f"{works}/") for entry in Folder(works).entries()]
     assert paths == ["Z.txt", "a/10.png", "a/2.png", "b.png"]
+
+
+def test_a_folder_may_be_deeper_than_python_calls_itself(tmp_path, monkeypatch):
+    (tmp_path / "deep").mkdir()
+    monkeypatch.chdir(tmp_path / "deep")
+    depth = sys.getrecursionlimit() + 100
+    for _ in range(depth):
+        Path("d").mkdir()
+        os.chdir("d")
+    Path("x.png").touch()
+    (entry,) = Folder(tmp_path / "deep").entries()
+    Path("x.png").unlink()
+    for _ in range(depth):  # Python cannot remove what is so deep
+        os.chdir("..")
+        Path("d").rmdir()
+    assert entry.path.removeprefix(str(tmp_path / "deep")) == "/d" * depth + "/x.png"
 
 
 def test_links_are_listed_and_not_followed(works):

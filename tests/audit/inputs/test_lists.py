@@ -2,7 +2,7 @@
 
 import pytest
 
-from core.audit.inputs.lists import ListOfFiles
+from core.audit.inputs.lists import LONGEST, ListOfFiles
 from core.audit.inputs.roots import Roots
 from core.errors import ListError
 
@@ -43,3 +43,19 @@ def test_files_outside_the_roots_are_refused_one_by_one(tmp_path):
     entries = list(ListOfFiles(tmp_path / "list.txt", Roots([tmp_path / "in"])).entries())
     assert [bool(entry.refused) for entry in entries] == [False, True, True, True, True]
     assert "outside the folders that may be read here" in entries[1].refused
+
+
+def test_an_address_in_a_list_is_refused_by_itself_and_its_secrets_are_not_repeated(tmp_path):
+    path = tmp_path / "list.txt"
+    path.write_text("https://me:hidden@host/a@b.png?token=hidden\na.png\n")
+    address, picture = ListOfFiles(path).entries()
+    assert address.path == "https://host/a@b.png"
+    assert "name it as an input of its own" in address.refused
+    assert "hidden" not in repr(address)
+    assert (picture.path, picture.refused) == (f"{tmp_path}/a.png", "")
+
+
+def test_a_line_longer_than_any_path_is_refused(tmp_path):
+    with pytest.raises(ListError, match=r"list\.txt has a line of 32,768 characters or more"):
+        listed(tmp_path / "list.txt", f"a.png\n{'b' * LONGEST}\n")
+    assert len(listed(tmp_path / "list.txt", f"a.png\n{'b' * (LONGEST - 2)}\n")) == 2

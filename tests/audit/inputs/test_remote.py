@@ -8,7 +8,7 @@ import pytest
 
 from core.audit.inputs.address import Address, input_of
 from core.audit.inputs.listing import NO_SIZE, identify
-from core.audit.inputs.remote import RemoteFiles
+from core.audit.inputs.remote import DEEPEST, RemoteFiles
 from core.errors import AuditError, ImageTooLargeError, UnreadableFileError, UnsupportedImageError
 
 
@@ -36,6 +36,17 @@ def test_an_address_is_told_from_a_path(tmp_path):
 def test_all_below_an_address_is_listed_but_clutter_sorted(works):
     names = ["Z.txt", "a/10.png", "a/2.png", "b.png"]
     assert [entry.path for entry in works.entries()] == [f"memory:///works/{name}" for name in names]
+
+
+@pytest.mark.parametrize("deeper", [0, 1])
+def test_folders_that_lead_on_for_ever_are_refused(memory, deeper):
+    memory.pipe("/round" + "/x" * (DEEPEST + deeper) + "/a.png", b"")
+    entries = RemoteFiles(Address("memory://round")).entries()
+    if deeper:
+        with pytest.raises(AuditError, match="memory://round has more than 100 folders inside each other"):
+            list(entries)
+    else:
+        assert len(list(entries)) == 1
 
 
 @pytest.mark.usefixtures("works")
@@ -159,6 +170,12 @@ def test_addresses_that_are_not_read_say_why(address, why):
         ("https://host/works/?accessToken=hidden", "with 'accessToken' in it"),
         ("https://host/works/?%74oken=hidden", "with 'token' in it"),
         ("https://host/works/?api_key=hidden", "with 'api_key' in it"),
+        ("https://host/a.png?key=hidden", "with 'key' in it"),
+        ("https://host/a.png?dl=1&rlkey=hidden", "with 'rlkey' in it"),
+        ("https://host/a.png?code=hidden", "with 'code' in it"),
+        ("https://host/a.png?AWSAccessKeyId=hidden", "with 'AWSAccessKeyId' in it"),
+        ("https://host/a.png?Policy=hidden&Key-Pair-Id=hidden", "with 'Policy' in it"),
+        ("https://host/a.png?Key-Pair-Id=hidden", "with 'Key-Pair-Id' in it"),
     ],
 )
 def test_a_secret_is_not_taken_in_an_address_and_not_repeated(address, why):
@@ -171,7 +188,7 @@ def test_a_secret_is_not_taken_in_an_address_and_not_repeated(address, why):
     "address",
     [
         "https://host/a@b/signature.png",
-        "https://host/show?work=17&size=full&tokens=2",
+        "https://host/show?work=17&size=full&tokens=2&sortkey=3&zipcode=4",
         "https://host/works/?C=N;O=D",
         "s3://bucket/sig/token",
     ],

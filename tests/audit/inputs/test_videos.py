@@ -1,5 +1,6 @@
 """Videos: their shots and the frames that stand for them."""
 
+import dataclasses
 import io
 import struct
 
@@ -7,7 +8,7 @@ import pytest
 
 from core import video_formats
 from core.audit.inputs import videos
-from core.audit.inputs.videos import FRAMES_PER_SHOT, Shot, sampled, survey
+from core.audit.inputs.videos import FRAMES_PER_SHOT, Shot, Video, sampled, survey
 from core.errors import ImageTooSmallError, UnreadableVideoError
 from core.images import Limits
 from tests.audit.conftest import COLOURS, film
@@ -22,10 +23,23 @@ def test_a_shot_ends_where_the_colours_change(tmp_path):
     assert (video.width, video.height) == (96, 64)
     assert [(shot.first, shot.last) for shot in video.shots] == [(0, 9), (10, 19), (20, 29)]
     assert [shot.start for shot in video.shots] == pytest.approx([0, 1, 2])
+    assert [shot.end for shot in video.shots] == pytest.approx([1, 2, 3])
 
 
 def test_a_still_is_one_shot(tmp_path):
     assert len(survey(opened(film(tmp_path / "a.mp4", COLOURS[:1])), "MP4", "a.mp4").shots) == 1
+
+
+def test_a_single_frame_lasts_as_long_as_it_is_shown(tmp_path):
+    video = survey(opened(film(tmp_path / "a.mp4", COLOURS[:1], frames=1)), "MP4", "a.mp4")
+    assert video.weights() == pytest.approx([0.1])
+
+
+def test_shots_weigh_what_they_last_and_their_frames_where_no_time_is_told():
+    shots = (Shot(0, 9, 0.0, 10.0), Shot(10, 39, 10.0, 11.0))
+    assert Video(96, 64, shots).weights() == [10, 1]
+    timeless = tuple(dataclasses.replace(shot, start=0.0, end=0.0) for shot in shots)
+    assert Video(96, 64, timeless).weights() == [10, 30]
 
 
 def test_sampled_frames_show_their_shot(tmp_path):
@@ -103,7 +117,27 @@ def test_formats_are_told_by_their_bytes_and_read(tmp_path, suffix, found):
     assert len(survey(opened(path), found, path.name).shots) == 2
 
 
+@pytest.mark.parametrize("word", ["free", "skip", "wide"])
+def test_a_text_is_no_video_whatever_its_words(word):
+    assert video_formats.recognise(f"The {word} art of the Hague\n".encode()) == ""
+    assert video_formats.recognise(f"\t\n\r\n{word}".encode()) == ""
+    assert video_formats.recognise(struct.pack(">I4s", 1 << 20, word.encode()) + bytes(20)) == "MP4"
+
+
 def test_pictures_are_no_videos(drawings):
     for kind in ("JPEG", "PNG", "WEBP", "GIF", "AVIF"):
         assert video_formats.recognise(drawings.file(drawings.painting(), kind)[:512]) == ""
     assert video_formats.recognise(b"\0\0\0\x18ftypheic" + bytes(20)) == ""
+
+
+@pytest.mark.parametrize(
+    ("suffix", "found", "names"),
+    [("mp4", "MP4", (b"mp4v", b"esds")), ("mkv", "MATROSKA", (b"MPEG4/ISO/ASP",))],
+)
+def test_a_video_in_a_code_that_nobody_knows_is_refused(tmp_path, suffix, found, names):
+    data = film(tmp_path / f"a.{suffix}").read_bytes()
+    for name in names:
+        assert name in data
+        data = data.replace(name, b"x" * len(name))
+    with pytest.raises(UnreadableVideoError, match=r"coded in a way that cannot be told.*convert it to MP4"):
+        survey(io.BytesIO(data), found, "a")

@@ -1,5 +1,7 @@
 """The database: its tables come and go by migrations, and what is written stays."""
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -7,9 +9,10 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import URL, Engine, inspect, text
-from sqlalchemy.exc import DatabaseError
 
+from core.audit.store.audits import AuditStore
 from core.audit.store.database import database_url, migrations, open_database, writing
+from core.audit.store.pages import Wanted
 from core.audit.store.tables import metadata
 from core.errors import StoreError
 
@@ -102,7 +105,7 @@ CHANGES = ["UPDATE rulings SET ruling = 'unsure'", "DELETE FROM rulings"]
 @pytest.mark.parametrize("change", CHANGES)
 def test_rulings_are_only_added_to(engine, change):
     rule(engine)
-    with pytest.raises(DatabaseError, match="only added to"), writing(engine) as connection:
+    with pytest.raises(StoreError, match="only added to"), writing(engine) as connection:
         connection.execute(text(change))
 
 
@@ -117,6 +120,38 @@ def test_a_file_that_is_no_database_is_refused(tmp_path):
     (tmp_path / "audits.db").write_text("not a database" * 100)
     with pytest.raises(StoreError, match="cannot be opened"):
         open_database(URL.create("sqlite", database=str(tmp_path / "audits.db")))
+
+
+@pytest.mark.parametrize("driver", ["mysql", "postgresql+psycopg2"])
+def test_a_database_whose_driver_is_missing_is_refused(driver):
+    with pytest.raises(StoreError, match=r"needs a driver that is not installed \(No module"):
+        open_database(URL.create(driver, "me", "secret", "127.0.0.1", 1, "verso"))
+
+
+def test_a_damaged_table_is_told_in_a_sentence(audit, folder, tmp_path):
+    audit_id = audit(folder / "00.jpg").audit_id
+    file = tmp_path / "store" / "audits.db"
+    with closing(sqlite3.connect(file)) as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        (page,) = connection.execute("SELECT rootpage FROM sqlite_master WHERE name = 'items'").fetchone()
+        (size,) = connection.execute("PRAGMA page_size").fetchone()
+    whole = file.read_bytes()
+    damaged = tmp_path / "damaged.db"
+    damaged.write_bytes(whole[: (page - 1) * size] + b"\xff" * size + whole[page * size :])
+    with AuditStore.open(URL.create("sqlite", database=str(damaged))) as opened:
+        with pytest.raises(StoreError, match=r"cannot be read \(.*restore it from a copy"):
+            opened.counts(audit_id)
+        with pytest.raises(StoreError, match=r"cannot be written \(.*restore it from a copy"):
+            opened.forget_plan(audit_id)
+
+
+@pytest.mark.parametrize("ask", [lambda pages: pages.tally(Wanted()), lambda pages: pages.shots()])
+def test_a_table_that_is_gone_is_told_in_a_sentence(audit, store, folder, tmp_path, ask):
+    known = store.find(audit(folder / "00.jpg").audit_id)
+    with closing(sqlite3.connect(tmp_path / "store" / "audits.db")) as connection:
+        connection.execute("DROP TABLE items")
+    with pytest.raises(StoreError, match=r"cannot be read \(no such table: items\)"):
+        ask(store.results(known))
 
 
 def test_the_address_comes_from_the_environment(monkeypatch, tmp_path):

@@ -5,13 +5,13 @@ import os
 import pytest
 from alembic import command
 from sqlalchemy import make_url, text
-from sqlalchemy.exc import DatabaseError
 
 from core.audit.lifecycle import Order, carry_out
 from core.audit.results import write_results
 from core.audit.store.audits import AuditStore
 from core.audit.store.database import open_database, writing
 from core.audit.store.records import Choice
+from core.errors import StoreError
 from tests.audit.conftest import film
 from tests.audit.store.test_database import CHANGES, differences, migrate, rule
 from tests.audit.test_lifecycle import CrashError, contents, crash_after
@@ -36,7 +36,7 @@ def test_the_tables_are_those_of_the_code(engine):
 @pytest.mark.parametrize("change", CHANGES)
 def test_rulings_are_only_added_to(engine, change):
     rule(engine)
-    with pytest.raises(DatabaseError, match="only added to"), writing(engine) as connection:
+    with pytest.raises(StoreError, match="only added to"), writing(engine) as connection:
         connection.execute(text(change))
 
 
