@@ -9,7 +9,7 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
-from core.audit.spreadsheet import neutral
+from core.audit.spreadsheet import neutral_in_csv
 from dashboard.parts.corpus_figures import FONT_SIZE
 
 FORMAT: Final = "picture"
@@ -104,11 +104,11 @@ def as_csv(frame: pd.DataFrame) -> str:
     texts = frame.select_dtypes(include=["object", "string"]).columns
     safe = frame.assign(
         **{
-            name: frame[name].map(lambda value: neutral(value) if isinstance(value, str) else value)
+            name: frame[name].map(lambda value: neutral_in_csv(value) if isinstance(value, str) else value)
             for name in texts
         }
     )
-    return safe.to_csv(index=False, header=[neutral(str(name)) for name in safe], lineterminator="\n")
+    return safe.to_csv(index=False, header=[neutral_in_csv(str(name)) for name in safe], lineterminator="\n")
 
 
 def heading(text: str, about: Sequence[str]) -> dict[str, Any]:

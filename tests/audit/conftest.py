@@ -110,9 +110,9 @@ needs_full_disk = pytest.mark.skipif(
 COLOURS = ((200, 20, 20), (20, 200, 20), (20, 20, 220))
 
 
-def film(path: Path, colours=COLOURS, frames: int = 10, size=(96, 64)) -> Path:
+def film(path: Path, colours=COLOURS, frames: int = 10, size=(96, 64), options=None) -> Path:
     """A video of 10 frames a second with a cut wherever the colour changes."""
-    with av.open(path, "w") as container:
+    with av.open(path, "w", options=options or {}) as container:
         stream = container.add_stream("mpeg4", rate=10)
         stream.width, stream.height, stream.pix_fmt = *size, "yuv420p"
         for colour in colours:

@@ -33,6 +33,8 @@ BINS = 4
 SMALL = (64, 36)
 """Width and height in pixels of the frames whose colours are counted."""
 FRAMES_PER_SHOT = 3
+WHOLE: Final = 0.8
+"""Share of the length a video announces that its pictures must fill."""
 MAX_FRAMES: Final = 1_000_000
 
 Histogram = NDArray[np.float64]
@@ -161,11 +163,30 @@ def _decoded(container: InputContainer, video_format: str, name: str) -> Iterato
         )
     _check_size(stream.width, stream.height, name)
     stream.thread_type = "AUTO"
+    shown = 0.0
     for number, frame in enumerate(container.decode(stream)):
         if number >= MAX_FRAMES:
             raise UnreadableVideoError(f"'{name}' has more than {MAX_FRAMES:,} frames: cut it into parts.")
         _check_size(frame.width, frame.height, name)  # a stream may change its mind
+        shown = max(shown, float(frame.time or 0.0) + _seconds(frame))
         yield number, frame
+    _check_whole(container, shown, name)
+
+
+def _check_whole(container: InputContainer, shown: float, name: str) -> None:
+    """Refuse a video that breaks off long before the end it announces; one that announces none is taken as it is."""
+    stream = container.streams.video[0]
+    if stream.duration and stream.time_base:
+        announced = float(stream.duration * stream.time_base)
+    elif container.duration and len(container.streams) == 1:  # else that of the sound, which may go on
+        announced = container.duration / av.time_base
+    else:
+        return
+    if shown < WHOLE * announced:
+        raise UnreadableVideoError(
+            f"'{name}' breaks off after {shown:.1f} of {announced:.1f} seconds: it is cut off or damaged, so get the whole "
+            "file."
+        )
 
 
 def _check_size(width: int, height: int, name: str) -> None:

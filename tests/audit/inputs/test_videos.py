@@ -141,3 +141,18 @@ def test_a_video_in_a_code_that_nobody_knows_is_refused(tmp_path, suffix, found,
         data = data.replace(name, b"x" * len(name))
     with pytest.raises(UnreadableVideoError, match=r"coded in a way that cannot be told.*convert it to MP4"):
         survey(io.BytesIO(data), found, "a")
+
+
+@pytest.mark.parametrize("suffix", ["mkv", "mp4"])
+def test_a_video_that_breaks_off_is_refused_with_what_is_there_of_it(tmp_path, suffix):
+    whole = film(tmp_path / f"whole.{suffix}", COLOURS * 4, options={"movflags": "faststart"})
+    cut = tmp_path / f"cut.{suffix}"
+    cut.write_bytes(whole.read_bytes()[: whole.stat().st_size * 3 // 5])
+    video_format = {"mkv": "MATROSKA", "mp4": "MP4"}[suffix]
+    with whole.open("rb") as file:
+        assert survey(file, video_format, "whole").shots[-1].end == pytest.approx(12, abs=0.2)
+    with (
+        cut.open("rb") as file,
+        pytest.raises(UnreadableVideoError, match=r"breaks off after \d.* of 12.0 s"),
+    ):
+        survey(file, video_format, "cut")
