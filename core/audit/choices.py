@@ -69,3 +69,9 @@ def outcome(verdict: str, ruling: str, note: str) -> str:
 def told(verdict: str, ruling: str, note: str) -> str:
     """Say a ruling in a few words, with what it decided: "override: generated"."""
     return ": ".join(filter(None, (ruling, outcome(verdict, ruling, note))))
+
+
+def reason(verdict: str, ruling: str, note: str) -> str:
+    """Return a ruling's note without what it decided, which `told` says."""
+    decided = outcome(verdict, ruling, note) if verdict == Label.INCONCLUSIVE else ""
+    return note.removeprefix(decided).removeprefix(": ") if decided else note

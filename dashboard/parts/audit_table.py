@@ -95,25 +95,25 @@ def _page_of_files(audit: Audit) -> None:
 def _filters(judges: Sequence[str]) -> Wanted:
     line = st.container(horizontal=True, vertical_alignment="bottom")
     verdicts = line.multiselect(
-        "Verdict", list(Label), key="audit-verdict", bind="query-params", placeholder="any", width=200
+        "Verdict", list(Label), key="audit-verdict", bind="query-params", placeholder="any", width=180
     )
     kinds: list[Kind] = []
     for label, aspect, key in ASKED:
-        kinds += line.multiselect(label, aspect, key=key, bind="query-params", placeholder="any", width=200)
+        kinds += line.multiselect(label, aspect, key=key, bind="query-params", placeholder="any", width=180)
     models = []
     if len(judges) > 1:
         models = line.multiselect(
             "Judged by", judges, key="audit-judge", bind="query-params", placeholder="any", width=250
         )
     text = line.text_input(
-        "Find", key="audit-find", bind="query-params", placeholder="in the path, or a sha256", width=240
+        "Find", key="audit-find", bind="query-params", placeholder="in the path, or a sha256", width=205
     )
     order = line.selectbox(
         "Order",
         list(Sorting),
         key="audit-order",
         bind="query-params",
-        width=210,
+        width=190,
         help="Of all files, not of this page alone. But for *as in the results*, exact duplicates and shots of videos are "
         "left out.",
     )

@@ -7,7 +7,7 @@ from typing import Final
 import pandas as pd
 import streamlit as st
 
-from core.audit.choices import Offer, offers, told
+from core.audit.choices import Offer, offers, reason, told
 from core.errors import VersoError
 from core.review.rulings import Ruling, as_csv
 from dashboard.parts.error_sentence import error_sentence
@@ -92,7 +92,8 @@ def _told(ruling: Ruling, item: Reviewed) -> str:
         if ruling.model == item.verdict.model
         else f" on the verdict *{ruling.verdict}* of {escaped(ruling.model)}"
     )
-    note = f": {escaped(ruling.note)}" if ruling.note else ""
+    why = reason(ruling.verdict, ruling.ruling, ruling.note)
+    note = f": {escaped(why)}" if why else ""
     said = told(ruling.verdict, ruling.ruling, ruling.note).capitalize()
     return f"**{said}**{about}, {escaped(ruling.ruled_by)}, {when} UTC{note}"
 

@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 import streamlit as st
 
-from core.audit.choices import Offer, offers, told
+from core.audit.choices import Offer, offers, reason, told
 from core.audit.store.records import Audit, Row
 from core.errors import VersoError
 from core.verdict import Label, Thresholds, Verdict
@@ -134,7 +134,8 @@ def _alike(audit: Audit, row: Row) -> str:
 def _earlier(audit: Audit, row: Row) -> None:
     """Draw every ruling made on a file, the newest first."""
     for number, each in enumerate(results(audit).rulings_on(row) if row.ruling else ()):
-        note = f": {escaped(each.note)}" if each.note else ""
+        why = reason(row.verdict or "", each.ruling, each.note)
+        note = f": {escaped(why)}" if why else ""
         before = "before " if number else ""
         st.markdown(
             f"Ruled {before}**{escaped(told(row.verdict or '', each.ruling, each.note))}** by {escaped(each.ruled_by)}, "
@@ -148,7 +149,7 @@ def _meanwhile(audit: Audit, row: Row) -> str:
     if now is None or not now.ruling or now.ruled_at == row.ruled_at:
         return ""
     said = told(now.verdict or "", now.ruling, now.note or "")
-    return f"{now.ruled_by} had ruled {said} on it while you looked. Both rulings are kept, and yours is the newest: Look again."
+    return f"{now.ruled_by} had ruled {said} on it while you looked. Both are kept; yours, the newest, stands in the results."
 
 
 def _draft(audit: Audit, row: Row, key: str) -> tuple[str, str]:

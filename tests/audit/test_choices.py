@@ -1,6 +1,6 @@
 import pytest
 
-from core.audit.choices import offers, outcome, told
+from core.audit.choices import offers, outcome, reason, told
 from core.audit.store.records import Choice
 from core.verdict import Label
 
@@ -36,3 +36,5 @@ def test_what_was_decided_is_told_of_every_ruling_that_decides(label):
         assert told(label, offer.choice, offer.note("")) == (
             f"{offer.choice}: {decided}" if decided else offer.choice
         )
+        assert reason(label, offer.choice, offer.note("seen the sketch")) == "seen the sketch"
+        assert reason(label, offer.choice, offer.note("")) == ""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from core.audit.choices import told
+from core.audit.choices import reason, told
 from core.audit.inputs.address import Input
 from core.audit.queue import PICTURES, UPLOADS
 from core.audit.report.content import EXPECT, FOR_EXPERTS, LIMITS, METHOD, Content
@@ -163,7 +163,8 @@ def _contested(content: Content) -> tuple[Section, ...]:
 
 def _ruled(row: Row, ruling: Ruled) -> str:
     said = told(row.verdict or "", ruling.ruling, ruling.note)
-    note = f" ({ruling.note})" if ruling.note else ""
+    why = reason(row.verdict or "", ruling.ruling, ruling.note)
+    note = f" ({why})" if why else ""
     return f"{said} by {ruling.ruled_by}, {_moment(ruling.ruled_at)}{note}"
 
 
