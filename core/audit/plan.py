@@ -133,7 +133,7 @@ def _planned(
     planned = []
     for position, (source, entry, identity) in enumerate(some, start):
         sha256, video = (identity.sha256, identity.video) if identity else ("", "")
-        original = first.get(sha256)
+        original = None if identity and identity.stranger else first.get(sha256)
         if sha256 and original is None:
             first[sha256] = position
         planned.append(

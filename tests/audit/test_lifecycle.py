@@ -99,6 +99,18 @@ def test_a_duplicate_of_an_unreadable_file_is_unreadable_too(audit, folder):
     assert audit(folder).unreadable == 3
 
 
+def test_the_same_text_under_other_names_is_told_of_each_by_its_own(audit, store, tmp_path):
+    works = tmp_path / "pages"
+    works.mkdir()
+    for name in ("a.txt", "b.jpg", "c.txt"):
+        (works / name).write_text("not found")
+    outcome = audit(works)
+    rows = store.rows(outcome.audit_id)
+    assert [row.state for row in rows] == ["no picture", "refused", "no picture"]
+    assert all(f"'{Path(row.path).name}' is text" in row.error for row in rows)
+    assert (outcome.unreadable, outcome.counts.no_picture, outcome.counts.duplicates) == (3, 2, 0)
+
+
 def test_parquet_says_the_same_as_csv(audit, folder, tmp_path):
     audit(folder)
     rows = parquet.read_table(tmp_path / "out" / "results.parquet").to_pylist()

@@ -10,6 +10,7 @@ from typing import IO, Protocol
 
 from core import video_formats
 from core.errors import ImageError
+from core.image_headers import NO_PICTURES, describe_stranger, recognise
 from core.images import DEFAULT_LIMITS, Artwork
 
 BLOCK = 1 << 20
@@ -36,10 +37,14 @@ class Entry:
 
 @dataclass(frozen=True)
 class Identity:
-    """What the bytes of an entry are: their hex sha256 and, for a video, its format ("" for all else)."""
+    """What the bytes of an entry are: their hex sha256 and, for a video, its format ("" for all else).
+
+    `stranger` says that they are text or a document: whether that should have been a picture, its name tells.
+    """
 
     sha256: str
     video: str
+    stranger: bool = False
 
 
 class Source(Protocol):
@@ -106,4 +111,5 @@ def identify(source: Source, entry: Entry) -> Identity | None:
                 digest.update(block)
     except (ImageError, OSError):  # opening it again for judging gives the sentence
         return None
-    return Identity(digest.hexdigest(), video)
+    stranger = not (video or recognise(start)) and describe_stranger(start) in NO_PICTURES
+    return Identity(digest.hexdigest(), video, stranger)
