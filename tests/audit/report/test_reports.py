@@ -112,7 +112,7 @@ def test_text_is_told_apart_from_damaged_pictures_in_folders_and_archives(audit,
     archive = shutil.make_archive(str(tmp_path / "packed"), "zip", folder)
     for name, given in (("of a folder", folder), ("of a zip", Path(archive))):
         outcome = audit(given, name=name)
-        assert (outcome.counts.unreadable, outcome.counts.no_picture, outcome.unreadable) == (1, 1, 3)
+        assert (outcome.counts.unreadable, outcome.counts.no_picture, outcome.unreadable) == (1, 2, 3)
         page = (tmp_path / name / "report.html").read_text("utf-8")
         assert said_of(page, "Not readable, duplicates included") == "1"
         assert said_of(page, "No picture but text or a document, duplicates included") == "2"
