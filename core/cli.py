@@ -46,7 +46,7 @@ app.add_typer(encoder)
 
 @app.command()
 def predict(
-    paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Image files.")],
+    paths: Annotated[list[str], typer.Argument(metavar="PATH...", help="Image files.")],
     model: Annotated[str | None, typer.Option(help="A model's name or folder.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Write JSON Lines.")] = False,
 ) -> None:
@@ -63,7 +63,7 @@ def predict(
         named = utf8_path(path)
         line |= {"path": named, "model": detector.card.name}
         try:
-            artwork = images.open(path)
+            artwork = images.open(Path(path))
         except ImageError as error:
             unread += 1
             line["error"] = str(error)

@@ -2,6 +2,7 @@ import hashlib
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -28,6 +29,8 @@ from core.explain import METHODS
 from tests.commands import invoke, run_cli
 
 REPOSITORY = Path(__file__).resolve().parents[1]
+OVERRIDES = "-dac_override,-dac_read_search,-fowner"
+"""What lets root read a file that nobody may read."""
 TOLERANCE = 1e-4
 """Largest accepted difference in p_ai between `predict` and `predictions.csv` on one machine."""
 
@@ -61,12 +64,37 @@ def test_predict_exits_0_when_all_was_read(tiny_model, pictures):
     assert "p_ai" in result.stdout
 
 
-def run_apart(*arguments: str | bytes, **environment: str) -> subprocess.CompletedProcess[bytes]:
-    """Run a verb in a process of its own, as scripts do."""
-    command = [sys.executable, "-m", "core", *arguments]
+def run_apart(
+    *arguments: str | bytes, before: tuple[str, ...] = (), **environment: str
+) -> subprocess.CompletedProcess[bytes]:
+    """Run a verb in a process of its own, as scripts do; `before` is the command that starts it."""
+    command = [*before, sys.executable, "-m", "core", *arguments]
     return subprocess.run(
         command, cwd=REPOSITORY, env=os.environ | environment, capture_output=True, check=False
     )
+
+
+def as_a_user() -> tuple[str, ...]:
+    """What starts a command for which permissions hold, whoever runs the tests."""
+    if os.geteuid():
+        return ()
+    if not shutil.which("setpriv"):
+        pytest.skip("root reads every file, and there is no setpriv to be less than root")
+    return ("setpriv", "--bounding-set", OVERRIDES, "--inh-caps", OVERRIDES)
+
+
+@pytest.mark.parametrize("verb", ["predict", "evidence"])
+def test_a_file_that_may_not_be_read_does_not_stop_the_others(verb, tiny_model, tmp_path, drawings):
+    paths = [tmp_path / name for name in ("closed.png", "open.png")]
+    for path in paths:
+        path.write_bytes(drawings.file(drawings.painting()))
+    paths[0].chmod(0)
+    model = ["--model", str(tiny_model)] if verb == "predict" else []
+    result = run_apart(verb, *map(str, paths), *model, "--json", before=as_a_user())
+    closed, read = [json.loads(line) for line in result.stdout.splitlines()]
+    assert result.returncode == 1
+    assert "may not be read" in closed["error"]
+    assert read["error"] is None
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "latin-1"])
