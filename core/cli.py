@@ -114,6 +114,7 @@ def explain(
     from core.detectors.store import load_detector
     from core.explain import MAX_SIDE, attribute, overlay
 
+    _expect_room_for_png(output, path)
     artwork = images.open(path)
     detector = load_detector(model)
     verdict = judge(detector, [artwork])[0]
@@ -122,12 +123,41 @@ def explain(
     try:
         overlay(artwork.preview(MAX_SIDE), saliency, opacity).save(output, "PNG")
     except OSError as error:
-        raise OutputError(
-            f"{output} cannot be written ({error.strerror}); choose another --output."
-        ) from error
+        raise _unwritable(output, str(error.strerror)) from error
     if saliency.flat:
         say(f"Nothing in {path.name} spoke for '{target}': the overlay is empty.")
     say(f"Wrote {output}.")
+
+
+def _expect_room_for_png(output: Path, original: Path) -> None:
+    """Refuse a place for an overlay where it would replace the picture itself, or anything that is no PNG."""
+    from core.image_headers import recognise
+
+    try:
+        if output.exists():
+            if original.exists() and output.samefile(original):
+                raise _wrong_output(f"{output} is the picture itself, which stays as it is: name another file.")
+            if not output.is_file() or recognise(_start(output)) != "PNG":
+                raise _wrong_output(f"{output} exists and is no PNG, so it is not replaced: name another file.")
+    except OSError as error:
+        raise _unwritable(output, str(error.strerror)) from error
+    if not output.parent.is_dir():
+        raise _unwritable(output, f"there is no folder {output.parent}")
+    if output.suffix.lower() != ".png":
+        raise _wrong_output(f"The overlay is a PNG, but '{output}' is not called so: end its name in .png.")
+
+
+def _start(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(64)
+
+
+def _unwritable(output: Path, reason: str) -> OutputError:
+    return OutputError(f"{output} cannot be written ({reason}); choose another --output.")
+
+
+def _wrong_output(sentence: str) -> typer.BadParameter:
+    return typer.BadParameter(sentence, param_hint="--output")
 
 
 @app.command()

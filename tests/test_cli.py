@@ -148,6 +148,45 @@ def test_explain_writes_an_overlay(tiny_model, pictures, tmp_path):
         assert overlay.size == (80, 60)
 
 
+def what_is_said(result) -> str:
+    """Standard error without the frame and the line breaks of a message on wrong usage."""
+    return " ".join(result.stderr.replace("│", " ").split())
+
+
+@pytest.mark.parametrize("way", ["itself", "a link", "a hard link"])
+def test_explain_does_not_write_over_the_picture_it_explains(way, tmp_path, drawings):
+    picture, output = tmp_path / "work.png", tmp_path / "other.png"
+    picture.write_bytes(drawings.file(drawings.painting()))
+    before = picture.read_bytes()
+    if way == "a link":
+        output.symlink_to(picture)
+    elif way == "a hard link":
+        output.hardlink_to(picture)
+    else:
+        output = picture
+    result = invoke("explain", str(picture), "--output", str(output))
+    assert result.exit_code == 2
+    assert "is the picture itself" in what_is_said(result)
+    assert picture.read_bytes() == before
+
+
+def test_explain_replaces_no_file_that_is_no_png(pictures, tmp_path):
+    (tmp_path / "notes.png").write_text("not to be lost")
+    result = invoke("explain", pictures[0], "--output", str(tmp_path / "notes.png"))
+    assert result.exit_code == 2
+    assert "exists and is no PNG" in what_is_said(result)
+    assert (tmp_path / "notes.png").read_text() == "not to be lost"
+
+
+@pytest.mark.parametrize("name", ["overlay.jpg", "overlay", ""])
+def test_explain_writes_png_only_under_a_name_that_says_so(name, pictures, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    result = invoke("explain", pictures[0], "--output", name)
+    assert result.exit_code == 2
+    assert "PNG" in what_is_said(result) or "empty" in what_is_said(result)
+    assert not (tmp_path / "overlay.jpg").exists()
+
+
 def test_explain_offers_every_method_and_no_other(pictures, tmp_path):
     assert [str(method) for method in Method] == list(METHODS)
     shown = invoke("explain", "--help").stdout
