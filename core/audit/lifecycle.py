@@ -16,7 +16,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from core.audit import local
+from core.audit import local, own_files
 from core.audit.configuration import Configuration
 from core.audit.engine import Engine
 from core.audit.inputs.address import Input
@@ -33,7 +33,7 @@ from core.corpus import atomic
 from core.detectors.protocol import Detector
 from core.errors import AuditError, OutputError
 
-NOTE = "audit.json"
+NOTE = own_files.NOTE
 LOCK = ".audit.lock"
 STATE = ".written-of"
 """What the audit was called and which ruling was the newest when the files beside it were written."""

@@ -11,11 +11,12 @@ from typing import IO
 
 from core import images
 from core.audit.inputs.listing import LOWEST, NO_SIZE, Entry
+from core.audit.own_files import own_files
 from core.errors import AuditError, UnreadableFileError
 from core.images import Artwork, printable
 
 CLUTTER = frozenset({"thumbs.db", "desktop.ini", "__macosx"})
-"""Names, in lower case, of what file managers leave behind; with hidden files, all that a folder may hold unlisted."""
+"""Names, in lower case, of what file managers leave behind; with hidden files and an audit's own, all that a folder may hold unlisted."""
 
 
 class Files:
@@ -53,7 +54,7 @@ class Files:
 
 
 class Folder(Files):
-    """All files below a folder, sorted by their path; only hidden files and `CLUTTER` are left out.
+    """All files below a folder, sorted by their path; hidden files, `CLUTTER` and an audit's own files are left out.
 
     Links are listed but not followed: they may lead out of the folder, or round in circles.
     """
@@ -72,8 +73,9 @@ def _walk(folder: Path) -> Iterator[Entry]:
             f"The folder {printable(str(folder))} cannot be listed ({error.strerror}): change its permissions, or "
             "move it out of the input."
         ) from error
+    own = own_files(folder)
     for item in inside:
-        if item.name.startswith(".") or item.name.lower() in CLUTTER:
+        if item.name.startswith(".") or item.name.lower() in CLUTTER or item.name in own:
             continue
         path = folder / item.name
         if item.is_symlink():
