@@ -90,6 +90,16 @@ def test_what_an_audit_leaves_in_its_folder_is_known_by_name(audit, folder, tmp_
     assert left == own_files(tmp_path / "out")
 
 
+@pytest.mark.parametrize("resume", [False, True])
+def test_files_of_others_under_the_names_of_results_are_not_replaced(resume, audit, folder, tmp_path):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "results.csv").write_text("a year's work")
+    with pytest.raises(AuditError, match=r"would replace \(results\.csv\): move them"):
+        audit(folder, resume=resume)
+    assert (tmp_path / "out" / "results.csv").read_text() == "a year's work"
+    assert not (tmp_path / "out" / NOTE).exists()
+
+
 def test_an_audit_json_of_another_program_hides_no_file(audit, folder, tmp_path):
     (folder / "audit.json").write_text('{"advisories": {}}')
     (folder / "results.csv").write_text("not an audit's")
