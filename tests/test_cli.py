@@ -74,6 +74,11 @@ def run_apart(
     )
 
 
+def what_is_said(result) -> str:
+    """Standard error without the frame and the line breaks of a message on wrong usage."""
+    return " ".join(result.stderr.replace("│", " ").split())
+
+
 def as_a_user() -> tuple[str, ...]:
     """What starts a command for which permissions hold, whoever runs the tests."""
     if os.geteuid():
@@ -140,17 +145,73 @@ def test_an_error_is_one_sentence_on_stderr(pictures):
     assert result.stdout == ""
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["predict", ""],
+        ["evidence", ""],
+        ["predict", "x.jpg", "--model", ""],
+        ["explain", "", "--output", "x.png"],
+        ["explain", "x.jpg", "--output", ""],
+        ["audit", "", "--output", "x"],
+        ["audit", ".", "--output", ""],
+        ["audit", ".", "--output", "x", "--model", ""],
+        ["train", "verso", "--corpus", "x.csv", "--output", ""],
+        ["evaluate", ""],
+        ["compare", ""],
+        ["quantise", ""],
+    ],
+)
+def test_an_empty_name_or_path_is_wrong_usage(arguments, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    result = invoke(*arguments)
+    assert result.exit_code == 2
+    assert "it is empty: give a name or a path." in what_is_said(result)
+    assert not [*tmp_path.iterdir()]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["train", "verso", "--corpus", "x.csv", "--output"],
+        ["cascade", "--output"],
+        ["audit", ".", "--output"],
+        ["corpus", "stats", "x.csv", "--figures"],
+        ["corpus", "fetch", "folder", ".", "--output"],
+    ],
+)
+@pytest.mark.parametrize("below", ["", "below"])
+def test_a_file_in_the_place_of_a_folder_for_results_is_wrong_usage(arguments, below, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "x.csv").touch()
+    result = invoke(*arguments, str(Path("x.csv") / below))
+    assert result.exit_code == 2
+    assert "is a file" in what_is_said(result)
+
+
+def test_a_manifest_is_not_built_where_it_cannot_be_written(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "x.csv").touch()
+    for output, said in (("x.csv/joined.csv", "is a file"), (".", "is a folder")):
+        result = invoke("corpus", "build", "x.csv", "--output", output)
+        assert result.exit_code == 2
+        assert said in what_is_said(result)
+
+
+def test_a_model_that_may_not_be_written_is_not_measured(tiny_model, tmp_path, workshop):
+    folder = shutil.copytree(tiny_model, tmp_path / "closed")
+    folder.chmod(0o555)
+    result = run_apart("evaluate", str(folder), "--corpus", str(workshop.manifest), before=as_a_user())
+    assert result.returncode == 1
+    assert b"may not be written by this user" in result.stderr
+
+
 def test_explain_writes_an_overlay(tiny_model, pictures, tmp_path):
     output = tmp_path / "overlay.png"
     run_cli("explain", pictures[0], "--output", str(output), "--model", str(tiny_model), "--target", "human")
     with Image.open(output) as overlay:
         assert overlay.format == "PNG"
         assert overlay.size == (80, 60)
-
-
-def what_is_said(result) -> str:
-    """Standard error without the frame and the line breaks of a message on wrong usage."""
-    return " ".join(result.stderr.replace("│", " ").split())
 
 
 @pytest.mark.parametrize("way", ["itself", "a link", "a hard link"])
