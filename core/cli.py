@@ -15,7 +15,7 @@ import typer
 from core.audit.commands import audit, report
 from core.corpus.commands import app as corpus
 from core.detectors.commands import app as encoder
-from core.errors import OutputError, VersoError
+from core.errors import OutputError, VersoError, WrongUsageError
 from core.evaluation.commands import faithfulness, leaks
 from core.provenance.commands import evidence
 from core.terminal import progress_bar, say, write_json
@@ -397,6 +397,11 @@ def compare(  # noqa: PLR0913, PLR0917  (one option, one argument)
     if threshold is not None:
         at = rules.the_same(at, rules.Cut(threshold))
     elif band is not None:
+        if not 0 <= band[0] <= band[1] <= 1:
+            raise typer.BadParameter(
+                f"{band[0]:g} {band[1]:g} is no band: give two numbers from 0 to 1, the lower one first.",
+                param_hint="--band",
+            )
         at = rules.the_same(at, Thresholds(*band))
     if own is None:
         joined = [
@@ -460,11 +465,11 @@ def bench(
 
 
 def main() -> None:
-    """Run the command line; a `VersoError` ends it with one sentence and exit code 1."""
+    """Run the command line; a `VersoError` ends it with one sentence and exit code 1, or 2 for wrong usage."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # a file's name may hold bytes that are no text
     try:
         app()
     except VersoError as error:
         say(str(error), "Error:")
-        sys.exit(1)
+        sys.exit(2 if isinstance(error, WrongUsageError) else 1)

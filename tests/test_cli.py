@@ -13,7 +13,7 @@ import torch
 from PIL import Image
 
 from core import images
-from core.cli import Method
+from core.cli import Method, main
 from core.detectors.card import read_card
 from core.detectors.precision import BF16_TOLERANCE, best_compute
 from core.detectors.store import (
@@ -79,6 +79,14 @@ def what_is_said(result) -> str:
     return " ".join(result.stderr.replace("│", " ").split())
 
 
+def exit_code_of(monkeypatch, *arguments: str) -> int:
+    """Run the whole command line, with what it makes of errors."""
+    monkeypatch.setattr(sys, "argv", ["core", *arguments])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    return ended.value.code
+
+
 def as_a_user() -> tuple[str, ...]:
     """What starts a command for which permissions hold, whoever runs the tests."""
     if os.geteuid():
@@ -137,12 +145,33 @@ def test_wrong_usage_exits_2(arguments):
 
 
 def test_an_error_is_one_sentence_on_stderr(pictures):
-    command = [sys.executable, "-m", "core", "predict", pictures[0], "--model", "nobody"]
-    result = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
+    result = run_apart("explain", pictures[1], "--output", "x.png")
     assert result.returncode == 1
-    assert "There is no model 'nobody'" in result.stderr
-    assert "Traceback" not in result.stderr
-    assert result.stdout == ""
+    assert result.stderr.startswith(b"Error: 'cut.jpg' ")
+    assert result.stderr.count(b"\n") == 1
+    assert result.stdout == b""
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["predict", "x.png"],
+        ["explain", "x.png", "--output", "overlay.png"],
+        ["evaluate"],
+        ["compare"],
+        ["audit", "x.png", "--output", "out"],
+    ],
+)
+def test_a_model_that_there_is_not_is_wrong_usage(arguments, tmp_path, drawings, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("VERSO_DATABASE_URL", f"sqlite:///{tmp_path}/audits.db")
+    (tmp_path / "x.png").write_bytes(drawings.file(drawings.painting()))
+    model = ["nobody"] if arguments[0] in {"evaluate", "compare"} else ["--model", "nobody"]
+    corpus = ["--corpus", str(REPOSITORY / "data" / "manifest.csv")] if arguments[0] == "evaluate" else []
+    assert exit_code_of(monkeypatch, *arguments, *model, *corpus) == 2
+    shown = capsys.readouterr()
+    assert "There is no model 'nobody'" in shown.err
+    assert shown.out == ""
 
 
 @pytest.mark.parametrize(
