@@ -473,3 +473,19 @@ def main() -> None:
     except VersoError as error:
         say(str(error), "Error:")
         sys.exit(2 if isinstance(error, WrongUsageError) else 1)
+    except OSError as error:
+        if not _is_of_stdout():
+            raise
+        say(f"The output cannot be written ({error.strerror}): make room, or send it elsewhere.", "Error:")
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what waits there is lost already
+        sys.exit(1)
+
+
+def _is_of_stdout() -> bool:
+    """Whether stdout takes not even an empty line."""
+    try:
+        sys.stdout.write("\n")
+        sys.stdout.flush()
+    except OSError:
+        return True
+    return False

@@ -26,6 +26,7 @@ from core.detectors.store import (
 )
 from core.evaluation.predictions import read_predictions
 from core.explain import METHODS
+from tests.audit.conftest import FULL_DISK
 from tests.commands import invoke, run_cli
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -172,6 +173,22 @@ def test_a_model_that_there_is_not_is_wrong_usage(arguments, tmp_path, drawings,
     shown = capsys.readouterr()
     assert "There is no model 'nobody'" in shown.err
     assert shown.out == ""
+
+
+@pytest.mark.skipif(not FULL_DISK.exists(), reason="this system has no disk that is always full")
+@pytest.mark.parametrize("verb", ["predict", "evidence"])
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_output_that_finds_no_room_is_one_sentence(verb, unbuffered, tiny_model, pictures):
+    model = ["--model", str(tiny_model)] if verb == "predict" else []
+    command = [sys.executable, "-m", "core", verb, pictures[0], *model, "--json"]
+    environment = os.environ | {"PYTHONUNBUFFERED": unbuffered}
+    with FULL_DISK.open("wb") as full:
+        result = subprocess.run(
+            command, cwd=REPOSITORY, env=environment, stdout=full, stderr=subprocess.PIPE, check=False
+        )
+    assert result.returncode == 1
+    assert result.stderr.startswith(b"Error: The output cannot be written (No space left on device)")
+    assert result.stderr.count(b"\n") == 1
 
 
 @pytest.mark.parametrize(
