@@ -15,11 +15,12 @@ import typer
 from core.audit.commands import audit, report
 from core.corpus.commands import app as corpus
 from core.detectors.commands import app as encoder
-from core.errors import OutputError, VersoError
+from core.errors import OutputError, VersoError, WrongUsageError
 from core.evaluation.commands import faithfulness, leaks
 from core.provenance.commands import evidence
 from core.terminal import progress_bar, say, write_json
 from core.training.commands import bands, cascade, quantise, refit
+from core.usage import ModelOption, a_file_to_write, a_folder_to_write, a_local_path, a_name, expect_writable
 from core.visible_text import utf8_path, visible
 
 if TYPE_CHECKING:
@@ -46,8 +47,8 @@ app.add_typer(encoder)
 
 @app.command()
 def predict(
-    paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Image files.")],
-    model: Annotated[str | None, typer.Option(help="A model's name or folder.")] = None,
+    paths: Annotated[list[str], typer.Argument(metavar="PATH...", help="Image files.", parser=a_name)],
+    model: ModelOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Write JSON Lines.")] = False,
 ) -> None:
     """Judge images, one line each; exit 0 if all were read, 1 if some were not, 2 for wrong usage."""
@@ -63,10 +64,10 @@ def predict(
         named = utf8_path(path)
         line |= {"path": named, "model": detector.card.name}
         try:
-            artwork = images.open(path)
+            artwork = images.open(a_local_path(path))
         except ImageError as error:
             unread += 1
-            line["error"] = str(error)
+            line |= {"sha256": error.sha256, "error": str(error)}
         else:
             verdict = judge(detector, [artwork])[0]
             line |= {"sha256": artwork.sha256, "verdict": verdict.label, "p_ai": round(verdict.p_ai, 6)}
@@ -96,9 +97,9 @@ class Method(StrEnum):
 
 @app.command()
 def explain(
-    path: Annotated[Path, typer.Argument(help="An image file.")],
-    output: Annotated[Path, typer.Option(help="The PNG to write.")],
-    model: Annotated[str | None, typer.Option(help="A model's name or folder.")] = None,
+    path: Annotated[str, typer.Argument(metavar="PATH", help="An image file.", parser=a_name)],
+    output: Annotated[Path, typer.Option(help="The PNG to write.", parser=a_file_to_write, metavar="<path>")],
+    model: ModelOption = None,
     method: Annotated[
         Method, typer.Option(help="How: occlusion explains any model, and is slower.")
     ] = Method.GRAD_CAM,
@@ -114,7 +115,9 @@ def explain(
     from core.detectors.store import load_detector
     from core.explain import MAX_SIDE, attribute, overlay
 
-    artwork = images.open(path)
+    picture = a_local_path(path)
+    _expect_room_for_png(output, picture)
+    artwork = images.open(picture)
     detector = load_detector(model)
     verdict = judge(detector, [artwork])[0]
     typer.echo(f"{visible(utf8_path(path))}: {verdict.label} (p_ai {verdict.p_ai:.3f}, {verdict.model})")
@@ -122,19 +125,57 @@ def explain(
     try:
         overlay(artwork.preview(MAX_SIDE), saliency, opacity).save(output, "PNG")
     except OSError as error:
-        raise OutputError(
-            f"{output} cannot be written ({error.strerror}); choose another --output."
-        ) from error
+        raise _unwritable(output, str(error.strerror)) from error
     if saliency.flat:
-        say(f"Nothing in {path.name} spoke for '{target}': the overlay is empty.")
+        say(f"Nothing in {picture.name} spoke for '{target}': the overlay is empty.")
     say(f"Wrote {output}.")
+
+
+def _expect_room_for_png(output: Path, original: Path) -> None:
+    """Refuse a place for an overlay where it would replace the picture itself, or anything that is no PNG."""
+    from core.image_headers import recognise
+
+    try:
+        if output.exists():
+            if original.exists() and output.samefile(original):
+                raise _wrong_output(
+                    f"{output} is the picture itself, which stays as it is: name another file."
+                )
+            if not output.is_file() or recognise(_start(output)) != "PNG":
+                raise _wrong_output(
+                    f"{output} exists and is no PNG, so it is not replaced: name another file."
+                )
+    except OSError as error:
+        raise _unwritable(output, str(error.strerror)) from error
+    if not output.parent.is_dir():
+        raise _unwritable(output, f"there is no folder {output.parent}")
+    if output.suffix.lower() != ".png":
+        raise _wrong_output(f"The overlay is a PNG, but '{output}' is not called so: end its name in .png.")
+
+
+def _start(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(64)
+
+
+def _unwritable(output: Path, reason: str) -> OutputError:
+    return OutputError(f"{output} cannot be written ({reason}); choose another --output.")
+
+
+def _wrong_output(sentence: str) -> typer.BadParameter:
+    return typer.BadParameter(sentence, param_hint="--output")
 
 
 @app.command()
 def train(  # noqa: PLR0917  (one option, one argument)
     recipe: Annotated[str, typer.Argument(help="A recipe that comes with Verso, or a .toml file.")],
     corpus: Annotated[Path, typer.Option(help="The manifest to train on.")],
-    output: Annotated[Path, typer.Option(help="The model's folder, for example models/mine.")],
+    output: Annotated[
+        Path,
+        typer.Option(
+            help="The model's folder, for example models/mine.", parser=a_folder_to_write, metavar="<path>"
+        ),
+    ],
     init: Annotated[
         Path | None, typer.Option(help="Initial ResNet-18 weights (safetensors); default: torchvision's.")
     ] = None,
@@ -225,9 +266,10 @@ def train(  # noqa: PLR0917  (one option, one argument)
 def experiments(
     recipes: Annotated[list[str], typer.Argument(metavar="RECIPE...", help="Recipes of classical models.")],
     corpus: Annotated[Path, typer.Option(help="The manifest; only train and val are used.")],
-    output: Annotated[Path, typer.Option(help="The Markdown file that gets the table.")] = Path(
-        "models/EXPERIMENTS.md"
-    ),
+    output: Annotated[
+        Path,
+        typer.Option(help="The Markdown file that gets the table.", parser=a_file_to_write, metavar="<path>"),
+    ] = Path("models/EXPERIMENTS.md"),
 ) -> None:
     """Cross-validate classical models on families and sources they never saw, and write the figures down."""
     from core.corpus import manifest
@@ -253,7 +295,7 @@ def experiments(
 
 @app.command()
 def evaluate(
-    model: Annotated[str, typer.Argument(help="A model's name or folder.")],
+    model: Annotated[str, typer.Argument(help="A model's name or folder.", parser=a_name)],
     corpus: Annotated[Path, typer.Option(help="The manifest whose images are judged.")] = Path(
         "data/manifest.csv"
     ),
@@ -292,7 +334,9 @@ def evaluate(
         return
     conditions = chosen(perturb or ())
     rows = manifest.read(corpus)
-    detector, folder = load_detector(model), find_model(model)
+    folder = find_model(model)
+    expect_writable(folder)
+    detector = load_detector(model)
     name = detector.card.name
     with progress_bar() as bar:
         task = bar.add_task(name, total=None)
@@ -312,7 +356,9 @@ def evaluate(
 
 @app.command()
 def compare(  # noqa: PLR0913, PLR0917  (one option, one argument)
-    models: Annotated[list[str], typer.Argument(metavar="MODEL...", help="Names or folders of models.")],
+    models: Annotated[
+        list[str], typer.Argument(metavar="MODEL...", help="Names or folders of models.", parser=a_name)
+    ],
     split: Annotated[
         list[str] | None, typer.Option(help="A split to compare on; may be repeated. Default: test and ood.")
     ] = None,
@@ -351,6 +397,11 @@ def compare(  # noqa: PLR0913, PLR0917  (one option, one argument)
     if threshold is not None:
         at = rules.the_same(at, rules.Cut(threshold))
     elif band is not None:
+        if not 0 <= band[0] <= band[1] <= 1:
+            raise typer.BadParameter(
+                f"{band[0]:g} {band[1]:g} is no band: give two numbers from 0 to 1, the lower one first.",
+                param_hint="--band",
+            )
         at = rules.the_same(at, Thresholds(*band))
     if own is None:
         joined = [
@@ -390,7 +441,10 @@ def bench(
     images: Annotated[int, typer.Option(min=1, help="JPEGs of 1 024 px to draw.")] = 200,
     rounds: Annotated[int, typer.Option(min=1, help="Alternating rounds after a warm-up.")] = 5,
     fast: Annotated[
-        str | None, typer.Option(help="The fast model. Default: verso-fast, if it is here.")
+        str | None,
+        typer.Option(
+            help="The fast model. Default: verso-fast, if it is here.", parser=a_name, metavar="<str>"
+        ),
     ] = None,
     peers: Annotated[
         bool,
@@ -411,11 +465,27 @@ def bench(
 
 
 def main() -> None:
-    """Run the command line; a `VersoError` ends it with one sentence and exit code 1."""
+    """Run the command line; a `VersoError` ends it with one sentence and exit code 1, or 2 for wrong usage."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # a file's name may hold bytes that are no text
     try:
         app()
     except VersoError as error:
         say(str(error), "Error:")
+        sys.exit(2 if isinstance(error, WrongUsageError) else 1)
+    except OSError as error:
+        if not _is_of_stdout():
+            raise
+        say(f"The output cannot be written ({error.strerror}): make room, or send it elsewhere.", "Error:")
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what waits there is lost already
         sys.exit(1)
+
+
+def _is_of_stdout() -> bool:
+    """Whether stdout takes not even an empty line."""
+    try:
+        sys.stdout.write("\n")
+        sys.stdout.flush()
+    except OSError:
+        return True
+    return False

@@ -9,8 +9,14 @@ class VersoError(Exception):
     """Base of every error a user can cause or can act on."""
 
 
+class WrongUsageError(VersoError):
+    """What was asked for is not there to be asked for: another command is needed, not another try."""
+
+
 class ImageError(VersoError, ValueError):
-    """An image was refused at the door."""
+    """An image was refused at the door; `sha256` is the hex digest of its bytes, where they were read."""
+
+    sha256: str | None = None
 
 
 class EmptyImageError(ImageError):
@@ -93,6 +99,10 @@ class ModelError(VersoError):
     """A model folder is missing or its files do not fit each other."""
 
 
+class UnknownModelError(ModelError, WrongUsageError):
+    """There is no model of that name."""
+
+
 class EncoderError(VersoError):
     """The weights of the frozen encoder are missing, damaged or of another network, or cannot be fetched."""
 
@@ -103,6 +113,10 @@ class EncoderWarning(UserWarning):
 
 class EvaluationError(VersoError, ValueError):
     """A figure was asked for that the predictions at hand do not define."""
+
+
+class SelectionError(EvaluationError, WrongUsageError):
+    """Models or images were chosen to be measured that are not there to choose, or one of them twice."""
 
 
 class AuditError(VersoError):

@@ -153,9 +153,13 @@ def open(  # noqa: A001 - read as `images.open`
     else:
         shown = printable(source.name if name is None else name)
         data = _read(source, shown, limits)
-    image, kind, (width, height) = _decode(data, shown, limits, enough)
-    with _clear_errors(shown, kind):
-        rgb = image_pixels.to_srgb(image)
+    try:
+        image, kind, (width, height) = _decode(data, shown, limits, enough)
+        with _clear_errors(shown, kind):
+            rgb = image_pixels.to_srgb(image)
+    except ImageError as error:
+        error.sha256 = hashlib.sha256(data).hexdigest()
+        raise
     return Artwork(
         image=rgb,
         sha256=hashlib.sha256(data).hexdigest(),
@@ -401,7 +405,7 @@ def _kind(data: bytes, name: str) -> str:
         found = kind or image_headers.describe_stranger(data)
         msg = (
             f"{_called(name)} is {found}, not a picture in a format that Verso reads here ({', '.join(FORMATS)}): "
-            "save it as PNG or JPEG and try that."
+            f"{image_headers.REMEDIES.get(found, 'save it as PNG or JPEG and try that')}."
         )
         elsewhere = found in image_headers.NO_PICTURES and PurePath(name).suffix.lower() not in EXTENSIONS
         raise NoPictureError(msg) if elsewhere else UnsupportedImageError(msg)

@@ -22,7 +22,7 @@ def visible(text: str, glyphs: Container[int] | None = None) -> str:
     )
 
 
-def utf8_path(path: Path) -> str:
+def utf8_path(path: str | Path) -> str:
     r"""Return a path as text that any reader of UTF-8 takes: a byte that is none stands as its escape, such as `\xe9`."""
     return os.fsencode(path).decode("utf-8", "backslashreplace")
 

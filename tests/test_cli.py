@@ -2,6 +2,7 @@ import hashlib
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +13,7 @@ import torch
 from PIL import Image
 
 from core import images
-from core.cli import Method
+from core.cli import Method, main
 from core.detectors.card import read_card
 from core.detectors.precision import BF16_TOLERANCE, best_compute
 from core.detectors.store import (
@@ -25,9 +26,12 @@ from core.detectors.store import (
 )
 from core.evaluation.predictions import read_predictions
 from core.explain import METHODS
+from tests.audit.conftest import FULL_DISK
 from tests.commands import invoke, run_cli
 
 REPOSITORY = Path(__file__).resolve().parents[1]
+OVERRIDES = "-dac_override,-dac_read_search,-fowner"
+"""What lets root read a file that nobody may read."""
 TOLERANCE = 1e-4
 """Largest accepted difference in p_ai between `predict` and `predictions.csv` on one machine."""
 
@@ -51,8 +55,20 @@ def test_predict_json_reports_every_file_and_exits_1(tiny_model, pictures):
     assert 0 <= read["p_ai"] <= 1
     assert read["error"] is None
     assert "truncated" in cut["error"]
+    assert cut["sha256"] == hashlib.sha256(Path(pictures[1]).read_bytes()).hexdigest()
+    assert absent["sha256"] is None
     assert "does not exist" in absent["error"]
     assert cut["p_ai"] is absent["verdict"] is None
+
+
+def test_an_address_is_repeated_as_it_was_given_and_sent_to_an_audit(tiny_model):
+    for verb in (["predict", "--model", str(tiny_model)], ["evidence"]):
+        result = invoke(*verb, "http://x.test/a.jpg", "./a//b.jpg", "--json")
+        address, path = [json.loads(line) for line in result.stdout.splitlines()]
+        assert result.exit_code == 1
+        assert (address["path"], path["path"]) == ("http://x.test/a.jpg", "./a//b.jpg")
+        assert "'http://x.test/a.jpg' is an address" in address["error"]
+        assert "python -m core audit" in address["error"]
 
 
 def test_predict_exits_0_when_all_was_read(tiny_model, pictures):
@@ -61,12 +77,50 @@ def test_predict_exits_0_when_all_was_read(tiny_model, pictures):
     assert "p_ai" in result.stdout
 
 
-def run_apart(*arguments: str | bytes, **environment: str) -> subprocess.CompletedProcess[bytes]:
-    """Run a verb in a process of its own, as scripts do."""
-    command = [sys.executable, "-m", "core", *arguments]
+def run_apart(
+    *arguments: str | bytes, before: tuple[str, ...] = (), **environment: str
+) -> subprocess.CompletedProcess[bytes]:
+    """Run a verb in a process of its own, as scripts do; `before` is the command that starts it."""
+    command = [*before, sys.executable, "-m", "core", *arguments]
     return subprocess.run(
         command, cwd=REPOSITORY, env=os.environ | environment, capture_output=True, check=False
     )
+
+
+def what_is_said(result) -> str:
+    """Standard error without the frame and the line breaks of a message on wrong usage."""
+    return " ".join(result.stderr.replace("│", " ").split())
+
+
+def exit_code_of(monkeypatch, *arguments: str) -> int:
+    """Run the whole command line, with what it makes of errors."""
+    monkeypatch.setattr(sys, "argv", ["core", *arguments])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    return ended.value.code
+
+
+def as_a_user() -> tuple[str, ...]:
+    """What starts a command for which permissions hold, whoever runs the tests."""
+    if os.geteuid():
+        return ()
+    if not shutil.which("setpriv"):
+        pytest.skip("root reads every file, and there is no setpriv to be less than root")
+    return ("setpriv", "--bounding-set", OVERRIDES, "--inh-caps", OVERRIDES)
+
+
+@pytest.mark.parametrize("verb", ["predict", "evidence"])
+def test_a_file_that_may_not_be_read_does_not_stop_the_others(verb, tiny_model, tmp_path, drawings):
+    paths = [tmp_path / name for name in ("closed.png", "open.png")]
+    for path in paths:
+        path.write_bytes(drawings.file(drawings.painting()))
+    paths[0].chmod(0)
+    model = ["--model", str(tiny_model)] if verb == "predict" else []
+    result = run_apart(verb, *map(str, paths), *model, "--json", before=as_a_user())
+    closed, read = [json.loads(line) for line in result.stdout.splitlines()]
+    assert result.returncode == 1
+    assert "may not be read" in closed["error"]
+    assert read["error"] is None
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "latin-1"])
@@ -104,12 +158,110 @@ def test_wrong_usage_exits_2(arguments):
 
 
 def test_an_error_is_one_sentence_on_stderr(pictures):
-    command = [sys.executable, "-m", "core", "predict", pictures[0], "--model", "nobody"]
-    result = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
+    result = run_apart("explain", pictures[1], "--output", "x.png")
     assert result.returncode == 1
-    assert "There is no model 'nobody'" in result.stderr
-    assert "Traceback" not in result.stderr
-    assert result.stdout == ""
+    assert result.stderr.startswith(b"Error: 'cut.jpg' ")
+    assert result.stderr.count(b"\n") == 1
+    assert result.stdout == b""
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["predict", "x.png"],
+        ["explain", "x.png", "--output", "overlay.png"],
+        ["evaluate"],
+        ["compare"],
+        ["audit", "x.png", "--output", "out"],
+    ],
+)
+def test_a_model_that_there_is_not_is_wrong_usage(arguments, tmp_path, drawings, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("VERSO_DATABASE_URL", f"sqlite:///{tmp_path}/audits.db")
+    (tmp_path / "x.png").write_bytes(drawings.file(drawings.painting()))
+    model = ["nobody"] if arguments[0] in {"evaluate", "compare"} else ["--model", "nobody"]
+    corpus = ["--corpus", str(REPOSITORY / "data" / "manifest.csv")] if arguments[0] == "evaluate" else []
+    assert exit_code_of(monkeypatch, *arguments, *model, *corpus) == 2
+    shown = capsys.readouterr()
+    assert "There is no model 'nobody'" in shown.err
+    assert shown.out == ""
+
+
+@pytest.mark.skipif(not FULL_DISK.exists(), reason="this system has no disk that is always full")
+@pytest.mark.parametrize("verb", ["predict", "evidence"])
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_output_that_finds_no_room_is_one_sentence(verb, unbuffered, tiny_model, pictures):
+    model = ["--model", str(tiny_model)] if verb == "predict" else []
+    command = [sys.executable, "-m", "core", verb, pictures[0], *model, "--json"]
+    environment = os.environ | {"PYTHONUNBUFFERED": unbuffered}
+    with FULL_DISK.open("wb") as full:
+        result = subprocess.run(
+            command, cwd=REPOSITORY, env=environment, stdout=full, stderr=subprocess.PIPE, check=False
+        )
+    assert result.returncode == 1
+    assert result.stderr.startswith(b"Error: The output cannot be written (No space left on device)")
+    assert result.stderr.count(b"\n") == 1
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["predict", ""],
+        ["evidence", ""],
+        ["predict", "x.jpg", "--model", ""],
+        ["explain", "", "--output", "x.png"],
+        ["explain", "x.jpg", "--output", ""],
+        ["audit", "", "--output", "x"],
+        ["audit", ".", "--output", ""],
+        ["audit", ".", "--output", "x", "--model", ""],
+        ["train", "verso", "--corpus", "x.csv", "--output", ""],
+        ["evaluate", ""],
+        ["compare", ""],
+        ["quantise", ""],
+    ],
+)
+def test_an_empty_name_or_path_is_wrong_usage(arguments, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    result = invoke(*arguments)
+    assert result.exit_code == 2
+    assert "it is empty: give a name or a path." in what_is_said(result)
+    assert not [*tmp_path.iterdir()]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["train", "verso", "--corpus", "x.csv", "--output"],
+        ["cascade", "--output"],
+        ["audit", ".", "--output"],
+        ["corpus", "stats", "x.csv", "--figures"],
+        ["corpus", "fetch", "folder", ".", "--output"],
+    ],
+)
+@pytest.mark.parametrize("below", ["", "below"])
+def test_a_file_in_the_place_of_a_folder_for_results_is_wrong_usage(arguments, below, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "x.csv").touch()
+    result = invoke(*arguments, str(Path("x.csv") / below))
+    assert result.exit_code == 2
+    assert "is a file" in what_is_said(result)
+
+
+def test_a_manifest_is_not_built_where_it_cannot_be_written(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "x.csv").touch()
+    for output, said in (("x.csv/joined.csv", "is a file"), (".", "is a folder")):
+        result = invoke("corpus", "build", "x.csv", "--output", output)
+        assert result.exit_code == 2
+        assert said in what_is_said(result)
+
+
+def test_a_model_that_may_not_be_written_is_not_measured(tiny_model, tmp_path, workshop):
+    folder = shutil.copytree(tiny_model, tmp_path / "closed")
+    folder.chmod(0o555)
+    result = run_apart("evaluate", str(folder), "--corpus", str(workshop.manifest), before=as_a_user())
+    assert result.returncode == 1
+    assert b"may not be written by this user" in result.stderr
 
 
 def test_explain_writes_an_overlay(tiny_model, pictures, tmp_path):
@@ -118,6 +270,40 @@ def test_explain_writes_an_overlay(tiny_model, pictures, tmp_path):
     with Image.open(output) as overlay:
         assert overlay.format == "PNG"
         assert overlay.size == (80, 60)
+
+
+@pytest.mark.parametrize("way", ["itself", "a link", "a hard link"])
+def test_explain_does_not_write_over_the_picture_it_explains(way, tmp_path, drawings):
+    picture, output = tmp_path / "work.png", tmp_path / "other.png"
+    picture.write_bytes(drawings.file(drawings.painting()))
+    before = picture.read_bytes()
+    if way == "a link":
+        output.symlink_to(picture)
+    elif way == "a hard link":
+        output.hardlink_to(picture)
+    else:
+        output = picture
+    result = invoke("explain", str(picture), "--output", str(output))
+    assert result.exit_code == 2
+    assert "is the picture itself" in what_is_said(result)
+    assert picture.read_bytes() == before
+
+
+def test_explain_replaces_no_file_that_is_no_png(pictures, tmp_path):
+    (tmp_path / "notes.png").write_text("not to be lost")
+    result = invoke("explain", pictures[0], "--output", str(tmp_path / "notes.png"))
+    assert result.exit_code == 2
+    assert "exists and is no PNG" in what_is_said(result)
+    assert (tmp_path / "notes.png").read_text() == "not to be lost"
+
+
+@pytest.mark.parametrize("name", ["overlay.jpg", "overlay", ""])
+def test_explain_writes_png_only_under_a_name_that_says_so(name, pictures, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    result = invoke("explain", pictures[0], "--output", name)
+    assert result.exit_code == 2
+    assert "PNG" in what_is_said(result) or "empty" in what_is_said(result)
+    assert not (tmp_path / "overlay.jpg").exists()
 
 
 def test_explain_offers_every_method_and_no_other(pictures, tmp_path):

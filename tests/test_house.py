@@ -28,7 +28,7 @@ ROOMS = (
     ("detectors",),
     ("provenance",),
     ("corpus",),
-    ("archives", "video_formats", "cache_folder", "terminal", "pdf"),
+    ("archives", "video_formats", "cache_folder", "terminal", "usage", "pdf"),
     ("images", "verdict"),
     ("image_headers", "image_pixels", "visible_text", "clutter", "errors"),
 )

@@ -10,6 +10,7 @@ import typer
 from core.audit.engine import Engine
 from core.audit.inputs.address import input_of
 from core.terminal import interruptible, progress_bar, say
+from core.usage import ModelOption, a_folder_to_write, a_name
 
 if TYPE_CHECKING:
     from core.audit.progress import Progress
@@ -19,7 +20,7 @@ INTERRUPTED = 130
 
 def _that_exist(inputs: list[str]) -> list[str]:
     for text in inputs:
-        named = input_of(text)
+        named = input_of(a_name(text))
         if isinstance(named, Path) and not named.exists():
             raise typer.BadParameter(f"{text} is no file and no folder on this computer: check the path.")
     return inputs
@@ -35,9 +36,11 @@ def audit(
             callback=_that_exist,
         ),
     ],
-    output: Annotated[Path, typer.Option(help="The folder for the results.", file_okay=False)],
+    output: Annotated[
+        Path, typer.Option(help="The folder for the results.", parser=a_folder_to_write, metavar="<path>")
+    ],
     *,
-    model: Annotated[str | None, typer.Option(help="A model's name or folder.")] = None,
+    model: ModelOption = None,
     name: Annotated[str, typer.Option(help="What to call the audit, in its reports and on the page.")] = "",
     resume: Annotated[bool, typer.Option("--resume", help="Go on where an audit stopped.")] = False,
     workers: Annotated[

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from core.audit import local
+from core.audit import local, own_files
 from core.audit.configuration import Configuration
 from core.audit.engine import Engine
 from core.audit.inputs.address import Input
@@ -33,7 +33,7 @@ from core.corpus import atomic
 from core.detectors.protocol import Detector
 from core.errors import AuditError, OutputError
 
-NOTE = "audit.json"
+NOTE = own_files.NOTE
 LOCK = ".audit.lock"
 STATE = ".written-of"
 """What the audit was called and which ruling was the newest when the files beside it were written."""
@@ -87,7 +87,8 @@ def carry_out(
         The outcome: `FINISHED`, or `PAUSED` or `CANCELLED` if the store was asked for that meanwhile.
 
     Raises:
-        AuditError: the folder holds an audit and `resume` is not set; the model, the configuration or the inputs
+        AuditError: the folder holds an audit and `resume` is not set, or files of others under the names of results; the
+            model, the configuration or the inputs
             are not those it was begun with; it was cancelled; another process runs it; there is nothing to audit; an
             address does not answer, or there is no room for a copy of a video, and it can go on later.
         OutputError: the folder cannot be written.
@@ -283,6 +284,7 @@ def _found(order: Order, store: AuditStore) -> tuple[str, Audit | None]:
     """Return the id of the folder's audit, which nobody runs, and what the store knows of it, or a new id and None."""
     note = order.output / NOTE
     if not note.exists():
+        _expect_nothing_to_lose(order.output)
         return order.audit_id or uuid.uuid4().hex, None
     if not order.resume:
         raise AuditError(
@@ -308,6 +310,15 @@ def _found(order: Order, store: AuditStore) -> tuple[str, Audit | None]:
             "database from a copy, or choose another --output for a new audit."
         )
     return audit_id, known
+
+
+def _expect_nothing_to_lose(output: Path) -> None:
+    """Refuse a folder that holds files which are no audit's, under the names that results get."""
+    if lost := own_files.would_replace(output):
+        raise AuditError(
+            f"{output} holds no audit but files that its results would replace ({', '.join(lost)}): move them, or choose "
+            "another --output."
+        )
 
 
 def _begun(

@@ -10,6 +10,7 @@ from rich.table import Table as Grid
 from typer.core import TyperGroup
 
 from core.errors import ManifestError
+from core.usage import a_file_to_write, a_folder_to_write
 
 if TYPE_CHECKING:
     from typer._click.core import Command, Context
@@ -52,7 +53,9 @@ def build(
         list[Path],
         typer.Argument(metavar="MANIFEST...", help="Manifests to join.", exists=True, dir_okay=False),
     ],
-    output: Annotated[Path, typer.Option(help="The manifest to write.", dir_okay=False)],
+    output: Annotated[
+        Path, typer.Option(help="The manifest to write.", parser=a_file_to_write, metavar="<path>")
+    ],
     *,
     split: Annotated[Scheme | None, typer.Option(help="Deal the images that have no split yet.")] = None,
     seed: Annotated[int, typer.Option(help="Of the deal.")] = 0,
@@ -144,7 +147,10 @@ def stats(
         bool, typer.Option("--markdown", help="Write the tables as Markdown, as in the datasheet.")
     ] = False,
     figures: Annotated[
-        Path | None, typer.Option(help="A folder to write the figures to, as web pages.", file_okay=False)
+        Path | None,
+        typer.Option(
+            help="A folder to write the figures to, as web pages.", parser=a_folder_to_write, metavar="<path>"
+        ),
     ] = None,
 ) -> None:
     """Count the images of a manifest by split, label, source, medium, generator, format, licence and size."""

@@ -19,7 +19,7 @@ from core.corpus import atomic
 from core.detectors.calibration import PlattScaling
 from core.detectors.card import Card, identity, read_weights
 from core.detectors.protocol import Detector
-from core.errors import ModelError
+from core.errors import ModelError, UnknownModelError
 from core.images import Artwork
 
 FAMILY: Final = "cascade"
@@ -127,7 +127,10 @@ def load_cascade(card: Card, folder: Path, load: Callable[[str], Detector]) -> C
         ModelError: if a stage is missing, is a cascade itself, or is not the model the cut-offs were chosen for.
     """
     stages = read_stages(card, folder)
-    fast, thorough = load(stages.fast), load(stages.thorough)
+    try:
+        fast, thorough = load(stages.fast), load(stages.thorough)
+    except UnknownModelError as error:
+        raise ModelError(f"Model '{card.name}' judges by two others: {error}") from error
     for stage, wanted in ((fast, stages.fast_is), (thorough, stages.thorough_is)):
         if isinstance(stage, CascadeDetector):
             raise ModelError(

@@ -12,7 +12,7 @@ from core.detectors.encoder_weights import HOW_TO_GET, chosen_weights
 from core.detectors.precision import Compute
 from core.detectors.protocol import Detector
 from core.detectors.resnet import load_resnet
-from core.errors import ModelError
+from core.errors import ModelError, UnknownModelError
 
 DEFAULT_MODEL = "verso"
 FALLBACK_MODEL = "verso-fast"
@@ -101,14 +101,14 @@ def find_model(name: str) -> Path:
     """Return the folder of the model called `name`, or the folder itself if a path is given.
 
     Raises:
-        ModelError: if there is none; the message lists those there are.
+        UnknownModelError: if there is none; the message lists those there are.
     """
     folder = models_folder() / name
     for candidate in (folder, Path(name)):
         if (candidate / CARD_FILE).is_file():
             return candidate
     known = ", ".join(model_names()) or "none"
-    raise ModelError(f"There is no model '{name}'. Known models: {known}.")
+    raise UnknownModelError(f"There is no model '{name}'. Known models: {known}.")
 
 
 def load_card(name: str) -> Card:

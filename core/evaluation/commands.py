@@ -11,6 +11,7 @@ from rich.table import Table
 
 from core.corpus.commands import ManifestFile
 from core.terminal import progress_bar, say, show
+from core.usage import a_file_to_write, a_name, expect_writable
 
 if TYPE_CHECKING:
     import numpy as np
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def faithfulness(
-    model: Annotated[str, typer.Argument(help="A model's name or folder.")],
+    model: Annotated[str, typer.Argument(help="A model's name or folder.", parser=a_name)],
     corpus: Annotated[Path, typer.Option(help="The manifest; images of val are used.")] = Path(
         "data/manifest.csv"
     ),
@@ -35,7 +36,9 @@ def faithfulness(
     from core.detectors.store import find_model, load_detector
     from core.evaluation import faithfulness as measuring
 
-    detector, folder = load_detector(model), find_model(model)
+    folder = find_model(model)
+    expect_writable(folder)
+    detector = load_detector(model)
     with progress_bar() as bar:
         task = bar.add_task(detector.card.name)
         frame = measuring.measure(
@@ -60,7 +63,11 @@ def leaks(
     ] = None,
     output: Annotated[
         Path | None,
-        typer.Option(help="A file for the findings; the dashboard shows data/leaks.json.", dir_okay=False),
+        typer.Option(
+            help="A file for the findings; the dashboard shows data/leaks.json.",
+            parser=a_file_to_write,
+            metavar="<path>",
+        ),
     ] = None,
 ) -> None:
     """Ring the leak alarm if metadata alone tells the labels apart in what a model is fed; exit 1 if it does.

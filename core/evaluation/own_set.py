@@ -23,7 +23,7 @@ from core.clutter import is_clutter
 from core.corpus.manifest import LABELS
 from core.corpus.sources.folder import UNKNOWN
 from core.detectors.protocol import Detector
-from core.errors import ArchiveError, EvaluationError, ImageError, UnreadableFileError
+from core.errors import ArchiveError, EvaluationError, ImageError, SelectionError, UnreadableFileError
 from core.evaluation.predictions import BATCH
 from core.evaluation.selection import FACTS, NOT_STATED, Joined
 from core.images import Artwork
@@ -79,11 +79,11 @@ def score_own(
         limits: what a zip may hold.
 
     Raises:
-        EvaluationError: as `look_at_own`; if a model is named twice.
+        EvaluationError: as `look_at_own`; a `SelectionError` if a model is named twice.
     """
     names = [detector.card.name for detector in detectors]
     if not names or len(set(names)) < len(names):
-        raise EvaluationError(
+        raise SelectionError(
             f"Name each model once, and at least one; named were {', '.join(names) or 'none'}."
         )
 

@@ -20,7 +20,7 @@ import numpy as np
 from PIL import Image, ImageFilter
 
 from core import images
-from core.errors import EvaluationError
+from core.errors import SelectionError
 from core.images import Artwork
 
 ALL = "all"
@@ -165,12 +165,12 @@ def chosen(names: Iterable[str]) -> list[Condition]:
     """Return the conditions called `names` ("all" for every one), each once, in the order of `CONDITIONS`.
 
     Raises:
-        EvaluationError: if a name is not known; the message lists those that are.
+        SelectionError: if a name is not known; the message lists those that are.
     """
     wanted = set(names)
     unknown = sorted(wanted - {ALL, *CONDITIONS})
     if unknown:
-        raise EvaluationError(
+        raise SelectionError(
             f"There is no perturbation '{unknown[0]}'. Known: {', '.join(CONDITIONS)}, or {ALL} for all of them."
         )
     return [condition for name, condition in CONDITIONS.items() if {name, ALL} & wanted]

@@ -13,9 +13,9 @@ from core.corpus import manifest as manifests
 from core.corpus.manifest import Manifest
 from core.detectors.card import Card
 from core.detectors.store import find_model, load_card
-from core.errors import EvaluationError
+from core.errors import EvaluationError, SelectionError
 from core.evaluation.bootstrap import Truth
-from core.evaluation.perturbations import CONDITIONS
+from core.evaluation.perturbations import CONDITIONS, chosen
 from core.evaluation.predictions import REPORTED_SPLITS, read_predictions
 from core.evaluation.robustness import PERTURBED_SPLITS, current_columns
 from core.evaluation.tables import SPLIT_TITLES
@@ -95,7 +95,7 @@ def choices(models: Sequence[str], corpus: Path | Manifest, split: str) -> Choic
     Raises:
         ManifestError: if the manifest cannot be read.
         ModelError: if there is no such model.
-        EvaluationError: if the split is none of `REPORTED_SPLITS`.
+        SelectionError: if the split is none of `REPORTED_SPLITS`.
     """
     rows = _of_split(_opened(corpus).frame, split)
     measured = [set(current_columns(find_model(model), load_card(model)).columns) for model in models]
@@ -121,15 +121,16 @@ def load(models: Sequence[str], selection: Selection, corpus: Path | Manifest) -
         corpus: the manifest that the models were evaluated on, or its file.
 
     Raises:
-        ModelError: if there is no such model.
+        UnknownModelError: if there is no such model.
         ManifestError: if the manifest cannot be read.
-        EvaluationError: if a model lacks images or has others, is named twice, or nothing fits the selection.
+        EvaluationError: if a model lacks images or has others; a `SelectionError` if one is named twice, or nothing fits
+            the selection.
     """
     said: dict[str, pd.DataFrame] = {}
     for model in models:
         folder, card = find_model(model), load_card(model)
         if card.name in said:
-            raise EvaluationError(f"Model '{card.name}' is named twice; name each model once.")
+            raise SelectionError(f"Model '{card.name}' is named twice; name each model once.")
         said[card.name] = _said(folder, card, selection)
     return join(said, selection, _opened(corpus).frame)
 
@@ -173,6 +174,7 @@ def _said(folder: Path, card: Card, selection: Selection) -> pd.DataFrame:
         )
     if not selection.condition:
         return frame
+    chosen([selection.condition])
     measured = current_columns(folder, card)
     if selection.condition not in measured:
         has = ", ".join(measured.columns) or "none"
@@ -186,7 +188,7 @@ def _said(folder: Path, card: Card, selection: Selection) -> pd.DataFrame:
 
 def _of_split(manifest: pd.DataFrame, split: str) -> pd.DataFrame:
     if split not in REPORTED_SPLITS:
-        raise EvaluationError(
+        raise SelectionError(
             f"There is no split '{split}' to compare on; choose {', '.join(REPORTED_SPLITS)}."
         )
     rows = manifest[manifest["split"] == split].set_index("sha256", drop=False)
@@ -230,7 +232,7 @@ def _narrowed(rows: pd.DataFrame, selection: Selection) -> pd.DataFrame:
     ):
         if wanted and wanted not in set(rows[column][within]):
             known = ", ".join(_names(rows[column][within])) or "none"
-            raise EvaluationError(
+            raise SelectionError(
                 f"There is no {column} '{wanted}' in {selection.split}; there are {known}."
                 if column != "source"
                 else f"No image of {selection.split} comes from source '{wanted}'; choose one of the manifest's."
@@ -243,7 +245,7 @@ def _narrowed(rows: pd.DataFrame, selection: Selection) -> pd.DataFrame:
     if selection.source:
         keep &= rows["source"] == selection.source
     if not keep.any():
-        raise EvaluationError(f"No image fits {selection.short}; widen the selection.")
+        raise SelectionError(f"No image fits {selection.short}; widen the selection.")
     return rows[keep]
 
 

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from core.terminal import write_json
+from core.usage import a_local_path, a_name
 from core.visible_text import utf8_path, visible
 
 
 def evidence(
-    paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Pictures and videos.")],
+    paths: Annotated[
+        list[str], typer.Argument(metavar="PATH...", help="Pictures and videos.", parser=a_name)
+    ],
     as_json: Annotated[bool, typer.Option("--json", help="Write JSON Lines.")] = False,
 ) -> None:
     """Read what files say of their provenance; exit 0 if all were read, 1 if some were not, 2 for wrong usage.
@@ -31,10 +33,10 @@ def evidence(
         line: dict[str, object] = {"path": named, "sha256": None, "evidence": None, "error": None}
         told = "no evidence, which says nothing"
         try:
-            sha256, found = evidence_of_file(path, signers)
+            sha256, found = evidence_of_file(a_local_path(path), signers)
         except ImageError as error:
             unread += 1
-            line["error"] = str(error)
+            line |= {"sha256": error.sha256, "error": str(error)}
             told = f"error: {error}"
         else:
             line |= {"sha256": sha256, "evidence": [asdict(each) for each in found]}

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from core.terminal import progress_bar, say
+from core.usage import a_file_to_write, a_folder_to_write, a_name, expect_writable
 
 if TYPE_CHECKING:
     from core.corpus.cache import ImageCache
@@ -16,11 +17,20 @@ if TYPE_CHECKING:
 
 
 def cascade(
-    output: Annotated[Path, typer.Option(help="The model's folder.")] = Path("models/cascade"),
+    output: Annotated[
+        Path, typer.Option(help="The model's folder.", parser=a_folder_to_write, metavar="<path>")
+    ] = Path("models/cascade"),
     fast: Annotated[
-        str | None, typer.Option(help="Judges first; by default verso-fast, else resnet18-finetune.")
+        str | None,
+        typer.Option(
+            help="Judges first; by default verso-fast, else resnet18-finetune.",
+            parser=a_name,
+            metavar="<str>",
+        ),
     ] = None,
-    thorough: Annotated[str, typer.Option(help="Judges what the fast one is not sure of.")] = "verso",
+    thorough: Annotated[
+        str, typer.Option(help="Judges what the fast one is not sure of.", parser=a_name, metavar="<str>")
+    ] = "verso",
     corpus: Annotated[Path, typer.Option(help="The manifest both were trained on.")] = Path(
         "data/manifest.csv"
     ),
@@ -42,7 +52,7 @@ def cascade(
 
 
 def quantise(
-    model: Annotated[str, typer.Argument(help="A ResNet-18, by its name or folder.")],
+    model: Annotated[str, typer.Argument(help="A ResNet-18, by its name or folder.", parser=a_name)],
     corpus: Annotated[Path, typer.Option(help="The manifest it was trained on.")] = Path("data/manifest.csv"),
 ) -> None:
     """Round a network to 8 bits, in which it judges faster on CPUs that multiply bytes natively."""
@@ -52,6 +62,7 @@ def quantise(
     from core.training.quantise import quantise as round_to_8_bits
 
     folder = find_model(model)
+    expect_writable(folder)
     with progress_bar() as bar:
         task = bar.add_task("reading pictures", total=None)
         round_to_8_bits(
@@ -66,9 +77,10 @@ def quantise(
 def bands(
     recipe: Annotated[str, typer.Argument(help="A recipe of a classical model.")],
     corpus: Annotated[Path, typer.Option(help="The manifest; only train and val are used.")],
-    output: Annotated[Path, typer.Option(help="The Markdown file that gets the table.")] = Path(
-        "models/EXPERIMENTS.md"
-    ),
+    output: Annotated[
+        Path,
+        typer.Option(help="The Markdown file that gets the table.", parser=a_file_to_write, metavar="<path>"),
+    ] = Path("models/EXPERIMENTS.md"),
 ) -> None:
     """Compare ways to choose the inconclusive band, conformal prediction among them, on works held out."""
     from core.corpus import manifest

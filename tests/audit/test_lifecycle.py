@@ -15,6 +15,7 @@ from sqlalchemy import URL
 
 from core.audit import lifecycle
 from core.audit.lifecycle import LOCK, NOTE, Order, carry_out, write_again
+from core.audit.own_files import own_files
 from core.audit.results import COLUMNS
 from core.audit.store.audits import AuditStore
 from core.audit.store.records import State
@@ -70,6 +71,41 @@ def test_every_file_has_a_row_and_the_folder_is_in_order(audit, folder, tmp_path
     )
     assert all(row["verdict"] in {"human", "ai", "inconclusive"} for row in rows if not row["error"])
     assert rows[0]["evidence"] == rows[0]["ruling"] == ""
+
+
+@pytest.mark.parametrize("place", ["works/results", "works"])
+def test_an_audit_does_not_count_its_own_files_at_first_or_again(place, audit, folder, tmp_path):
+    listed = {path.name for path in folder.rglob("*") if path.is_file()}
+    with pytest.raises(CrashError):
+        audit(folder, name=place, watcher=crash_after(2))
+    for _ in range(2):
+        assert audit(folder, name=place, resume=True).state is State.FINISHED
+        assert {Path(row["path"]).name for row in table(tmp_path / place)} == listed
+    audit(folder, name="another")
+    assert {Path(row["path"]).name for row in table(tmp_path / "another")} == listed
+
+
+def test_what_an_audit_leaves_in_its_folder_is_known_by_name(audit, folder, tmp_path):
+    audit(folder)
+    left = {path.name for path in (tmp_path / "out").iterdir() if not path.name.startswith(".")}
+    assert left == own_files(tmp_path / "out")
+
+
+@pytest.mark.parametrize("resume", [False, True])
+def test_files_of_others_under_the_names_of_results_are_not_replaced(resume, audit, folder, tmp_path):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "results.csv").write_text("a year's work")
+    with pytest.raises(AuditError, match=r"would replace \(results\.csv\): move them"):
+        audit(folder, resume=resume)
+    assert (tmp_path / "out" / "results.csv").read_text() == "a year's work"
+    assert not (tmp_path / "out" / NOTE).exists()
+
+
+def test_an_audit_json_of_another_program_hides_no_file(audit, folder, tmp_path):
+    (folder / "audit.json").write_text('{"advisories": {}}')
+    (folder / "results.csv").write_text("not an audit's")
+    audit(folder)
+    assert {"audit.json", "results.csv"} <= {Path(row["path"]).name for row in table(tmp_path / "out")}
 
 
 def test_one_file_that_cannot_be_read_is_one_row_with_its_sentence(audit, folder, tmp_path):

@@ -6,6 +6,7 @@ import shutil
 import pytest
 
 from core.detectors.card import read_card, write_card
+from core.errors import WrongUsageError
 from tests.commands import invoke, run_cli
 
 
@@ -53,8 +54,33 @@ def test_options_that_exclude_each_other_are_wrong_usage(models, options):
     assert invoke("compare", *models, *options).exit_code == 2
 
 
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--split", "foo"], "There is no split 'foo'"),
+        (["--family", "foo"], "There is no family 'foo'"),
+        (["--medium", "foo"], "There is no medium 'foo'"),
+        (["--source", "foo"], "comes from source 'foo'"),
+        (["--condition", "foo"], "There is no perturbation 'foo'"),
+    ],
+)
+def test_a_choice_that_there_is_not_is_wrong_usage(models, options, said):
+    error = invoke("compare", *models, *options).exception
+    assert isinstance(error, WrongUsageError)
+    assert said in str(error)
+
+
+def test_a_band_upside_down_is_laid_at_the_option(models):
+    result = invoke("compare", *models, "--band", "0.9", "0.1")
+    assert result.exit_code == 2
+    assert "--band" in result.stderr
+    assert "the lower one first" in " ".join(result.stderr.replace("│", " ").split())
+
+
 def test_a_model_named_twice_and_a_condition_not_measured_are_sentences(models):
-    assert "named twice" in str(invoke("compare", models[0], *[models[0], *models[2:]]).exception)
+    twice = invoke("compare", models[0], *[models[0], *models[2:]]).exception
+    assert isinstance(twice, WrongUsageError)
+    assert "named twice" in str(twice)
     assert "was not measured after 'jpeg-50'" in str(
         invoke("compare", *models, "--condition", "jpeg-50").exception
     )

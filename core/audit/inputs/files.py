@@ -11,6 +11,7 @@ from typing import IO
 
 from core import images
 from core.audit.inputs.listing import LOWEST, NO_SIZE, Entry
+from core.audit.own_files import own_files
 from core.clutter import is_clutter
 from core.errors import AuditError, UnreadableFileError
 from core.images import Artwork, printable
@@ -51,7 +52,7 @@ class Files:
 
 
 class Folder(Files):
-    """All files below a folder, sorted by their path; only hidden files and clutter are left out.
+    """All files below a folder, sorted by their path; hidden files, clutter and an audit's own files are left out.
 
     Links are listed but not followed: they may lead out of the folder, or round in circles.
     """
@@ -67,8 +68,6 @@ def _walk(folder: Path) -> Iterator[Entry]:
         item = next(left[-1], None)
         if item is None:
             left.pop()
-            continue
-        if is_clutter(item.name):
             continue
         path = Path(item.path)
         if item.is_symlink():
@@ -86,12 +85,14 @@ def _walk(folder: Path) -> Iterator[Entry]:
 def _inside(folder: Path) -> list[os.DirEntry[str]]:
     try:
         with os.scandir(folder) as found:
-            return sorted(found, key=lambda item: os.fsencode(item.name))
+            inside = sorted(found, key=lambda item: os.fsencode(item.name))
     except OSError as error:
         raise AuditError(
             f"The folder {printable(str(folder))} cannot be listed ({error.strerror}): change its permissions, or "
             "move it out of the input."
         ) from error
+    own = own_files(folder)
+    return [item for item in inside if not is_clutter(item.name) and item.name not in own]
 
 
 def entry_of(path: Path) -> Entry:

@@ -14,6 +14,7 @@ import typer
 
 from core.corpus.sources.politeness import Politeness
 from core.errors import SourceError
+from core.usage import a_folder_to_write
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -30,7 +31,12 @@ PROMPTS_SHOWN = 5
 
 app = typer.Typer(name="fetch", no_args_is_help=True)
 
-Output = Annotated[Path, typer.Option(help="The folder for the images and manifest.csv.", file_okay=False)]
+Output = Annotated[
+    Path,
+    typer.Option(
+        help="The folder for the images and manifest.csv.", parser=a_folder_to_write, metavar="<path>"
+    ),
+]
 Uniform = Annotated[
     bool,
     typer.Option(
@@ -153,7 +159,12 @@ def github(
         Path, typer.Option("--manifest", help="The manifest to rebuild.", dir_okay=False)
     ] = Path("data/manifest.csv"),
     output: Annotated[
-        Path | None, typer.Option(help="Where to; the cache that all commands look in, if not given.")
+        Path | None,
+        typer.Option(
+            help="Where to; the cache that all commands look in, if not given.",
+            parser=a_folder_to_write,
+            metavar="<path>",
+        ),
     ] = None,
     base_url: Annotated[
         str | None, typer.Option(help="Where raw files of repositories lie, if not on GitHub.")
@@ -187,7 +198,7 @@ def github(
 @app.command()
 def folder(
     context: typer.Context,
-    root: Annotated[Path, typer.Argument(metavar="FOLDER", help="human/... and ai/<generator>/...")],
+    root: Annotated[Path, typer.Argument(metavar="<path>", help="human/... and ai/<generator>/...")],
     output: Output,
     *,
     labels: Annotated[

@@ -1,0 +1,37 @@
+"""The files that an audit leaves in its folder: no works, so another audit of that folder passes them over."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Final
+
+NOTE: Final = "audit.json"
+RESULTS: Final = (
+    "results.csv",
+    "results.parquet",
+    "results.xlsx",
+    "near_duplicates.csv",
+    "report.html",
+    "report.pdf",
+)
+"""What is written at the end, beside the note; all else that an audit writes is hidden."""
+
+
+def own_files(folder: Path) -> frozenset[str]:
+    """Return the names of an audit's own files in a folder: none where it holds no audit."""
+    return frozenset((NOTE, *RESULTS)) if _holds_audit(folder) else frozenset()
+
+
+def would_replace(folder: Path) -> list[str]:
+    """Return the names of files in a folder that an audit would write anew, in their order."""
+    return [name for name in RESULTS if (folder / name).exists()]
+
+
+def _holds_audit(folder: Path) -> bool:
+    """Whether a folder holds the note of an audit; other programs write an `audit.json` too."""
+    try:
+        noted = json.loads((folder / NOTE).read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return False
+    return isinstance(noted, dict) and noted.keys() == {"audit", "database"}
