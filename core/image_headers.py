@@ -22,7 +22,10 @@ _SIGNATURES: Final[dict[str, re.Pattern[bytes]]] = {
 # Files that people often try, so that a refusal can name them.
 _STRANGERS: Final[dict[str, re.Pattern[bytes]]] = {
     "a HEIC picture": re.compile(rb".{4}ftyp(?:he[iv]|mif1|msf1)", re.DOTALL),
-    "a video": re.compile(rb".{4}ftyp|\x1aE\xdf\xa3", re.DOTALL),
+    "a video": re.compile(
+        rb".{4}(?:ftyp.{4}|moov|mdat)|\x1aE\xdf\xa3|RIFF.{4}AVI |\0\0\x01\xba|FLV\x01|0&\xb2u\x8ef\xcf\x11",
+        re.DOTALL,
+    ),
     "a JPEG XL picture": re.compile(rb"\xff\x0a|\0\0\0\x0cJXL "),
     "a JPEG 2000 picture": re.compile(rb"\0\0\0\x0cjP  "),
     "a Photoshop document": re.compile(rb"8BPS"),
@@ -35,6 +38,12 @@ _STRANGERS: Final[dict[str, re.Pattern[bytes]]] = {
 
 NO_PICTURES: Final = frozenset({"a PDF document", "a zip archive or office document", "text"})
 """Strangers that are no damaged and no foreign pictures."""
+
+REMEDIES: Final = {
+    "a video": "name it as an input of an audit (`python -m core audit`), which judges videos shot by shot",
+    "a zip archive or office document": "unpack it, or name the archive itself as an input of an audit",
+}
+"""What to do with strangers that are not saved as pictures."""
 
 # A real picture stays far below; a file above can keep a decoder busy for hours, or fill the memory.
 MAX_PARTS: Final = {"JPEG": 1_000, "PNG": 1_000, "TIFF": 200_000}

@@ -401,7 +401,7 @@ def _kind(data: bytes, name: str) -> str:
         found = kind or image_headers.describe_stranger(data)
         msg = (
             f"{_called(name)} is {found}, not a picture in a format that Verso reads here ({', '.join(FORMATS)}): "
-            "save it as PNG or JPEG and try that."
+            f"{image_headers.REMEDIES.get(found, 'save it as PNG or JPEG and try that')}."
         )
         elsewhere = found in image_headers.NO_PICTURES and PurePath(name).suffix.lower() not in EXTENSIONS
         raise NoPictureError(msg) if elsewhere else UnsupportedImageError(msg)

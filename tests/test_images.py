@@ -454,10 +454,8 @@ class TestRefusals:
             (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "text"),
             (b"%PDF-1.7\n%\xe2\xe3\xcf\xd3", "a PDF document"),
             (b"8BPS\0\x01" + bytes(30), "a Photoshop document"),
-            (b"PK\x03\x04\x14\0" + bytes(30), "a zip archive"),
             (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "a HEIC picture"),
             (b"\0\0\0\x18ftypmif1\0\0\0\0mif1heic", "a HEIC picture"),
-            (b"\0\0\0\x18ftypmp42\0\0\0\0mp42isom", "a video"),
             (b"\xff\x0a\xfa\x1f" + bytes(30), "a JPEG XL picture"),
             (b"\0\0\0\x0cjP  \r\n\x87\n" + bytes(30), "a JPEG 2000 picture"),
             (b"P6 40 40 255\n" + bytes(4800), "of an unknown kind"),
@@ -468,6 +466,19 @@ class TestRefusals:
     def test_another_kind_of_file(self, data, found):
         with pytest.raises(UnsupportedImageError, match=f"'work.png' is {found}.*save it as PNG or JPEG"):
             images.open(data, name="work.png")
+
+    @pytest.mark.parametrize(
+        "start", [b"\0\0\0\x18ftypmp42\0\0\0\0mp42isom", b"RIFF\0\0\0\0AVI ", b"\0\0\x01\xba"]
+    )
+    def test_a_video_is_sent_to_an_audit(self, start):
+        with pytest.raises(UnsupportedImageError, match=r"is a video.*input of an audit"):
+            images.open(start + bytes(30), name="clip")
+
+    def test_an_archive_among_pictures_is_unpacked_or_named_itself(self):
+        with pytest.raises(
+            UnsupportedImageError, match=r"a zip archive.*unpack it, or name the archive itself"
+        ):
+            images.open(b"PK\x03\x04\x14\0" + bytes(30), name="works.zip")
 
     @pytest.mark.parametrize("kind", ["PPM", "ICO", "TGA", "SGI", "PCX", "EPS", "DIB"])
     def test_formats_pillow_knows_but_verso_does_not(self, drawings, kind):
