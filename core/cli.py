@@ -67,7 +67,7 @@ def predict(
             artwork = images.open(a_local_path(path))
         except ImageError as error:
             unread += 1
-            line["error"] = str(error)
+            line |= {"sha256": error.sha256, "error": str(error)}
         else:
             verdict = judge(detector, [artwork])[0]
             line |= {"sha256": artwork.sha256, "verdict": verdict.label, "p_ai": round(verdict.p_ai, 6)}

@@ -14,7 +14,9 @@ class WrongUsageError(VersoError):
 
 
 class ImageError(VersoError, ValueError):
-    """An image was refused at the door."""
+    """An image was refused at the door; `sha256` is the hex digest of its bytes, where they were read."""
+
+    sha256: str | None = None
 
 
 class EmptyImageError(ImageError):

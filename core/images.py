@@ -153,9 +153,13 @@ def open(  # noqa: A001 - read as `images.open`
     else:
         shown = printable(source.name if name is None else name)
         data = _read(source, shown, limits)
-    image, kind, (width, height) = _decode(data, shown, limits, enough)
-    with _clear_errors(shown, kind):
-        rgb = image_pixels.to_srgb(image)
+    try:
+        image, kind, (width, height) = _decode(data, shown, limits, enough)
+        with _clear_errors(shown, kind):
+            rgb = image_pixels.to_srgb(image)
+    except ImageError as error:
+        error.sha256 = hashlib.sha256(data).hexdigest()
+        raise
     return Artwork(
         image=rgb,
         sha256=hashlib.sha256(data).hexdigest(),

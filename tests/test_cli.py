@@ -55,8 +55,20 @@ def test_predict_json_reports_every_file_and_exits_1(tiny_model, pictures):
     assert 0 <= read["p_ai"] <= 1
     assert read["error"] is None
     assert "truncated" in cut["error"]
+    assert cut["sha256"] == hashlib.sha256(Path(pictures[1]).read_bytes()).hexdigest()
+    assert absent["sha256"] is None
     assert "does not exist" in absent["error"]
     assert cut["p_ai"] is absent["verdict"] is None
+
+
+def test_an_address_is_repeated_as_it_was_given_and_sent_to_an_audit(tiny_model):
+    for verb in (["predict", "--model", str(tiny_model)], ["evidence"]):
+        result = invoke(*verb, "http://x.test/a.jpg", "./a//b.jpg", "--json")
+        address, path = [json.loads(line) for line in result.stdout.splitlines()]
+        assert result.exit_code == 1
+        assert (address["path"], path["path"]) == ("http://x.test/a.jpg", "./a//b.jpg")
+        assert "'http://x.test/a.jpg' is an address" in address["error"]
+        assert "python -m core audit" in address["error"]
 
 
 def test_predict_exits_0_when_all_was_read(tiny_model, pictures):

@@ -36,7 +36,7 @@ def evidence(
             sha256, found = evidence_of_file(a_local_path(path), signers)
         except ImageError as error:
             unread += 1
-            line["error"] = str(error)
+            line |= {"sha256": error.sha256, "error": str(error)}
             told = f"error: {error}"
         else:
             line |= {"sha256": sha256, "evidence": [asdict(each) for each in found]}

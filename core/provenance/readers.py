@@ -15,7 +15,7 @@ from core.provenance.evidence import Evidence, Kind
 from core.provenance.exif import read_exif
 from core.provenance.generators import read_generators
 from core.provenance.trust import TrustedSigners
-from core.provenance.video_metadata import read_video_metadata
+from core.provenance.video_metadata import expect_opens, read_video_metadata
 from core.provenance.xmp import read_xmp
 
 OPEN = Limits(max_bytes=2**63, max_pixels=2**63, min_side=1)
@@ -64,6 +64,11 @@ def evidence_of_file(path: Path, signers: TrustedSigners) -> tuple[str, tuple[Ev
     if video_format := _video_format(path):
         with path.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
+            try:
+                expect_opens(file, video_format, images.printable(path.name))
+            except UnreadableVideoError as error:
+                error.sha256 = digest
+                raise
             return digest, evidence_of_video(file, video_format, signers)
     artwork = images.open(path)
     return artwork.sha256, evidence_of(artwork, signers)

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import IO, Final
+from typing import IO, TYPE_CHECKING, Final
 
 import av
+from av.error import FFmpegError
 
+from core.errors import UnreadableVideoError
 from core.images import Metadata
 from core.provenance.evidence import Evidence, Kind, Says, plain
 from core.provenance.generators import COMPANIONS, QUOTED, STRUCTURED, WRITTEN, read_generators
@@ -18,6 +20,9 @@ from core.provenance.makers import generator_named
 from core.provenance.xmp import MOST_BYTES as MOST_XMP
 from core.provenance.xmp import read_xmp
 from core.video_formats import DEMUXERS
+
+if TYPE_CHECKING:
+    from av.container import InputContainer
 
 PLACE: Final = "video tag"
 PREFIXES: Final = ("com.apple.quicktime.", "com.android.")
@@ -31,6 +36,27 @@ SETTINGS: Final = {key.lower(): key for key in (WRITTEN | STRUCTURED)}
 XMP: Final = "xmp"
 
 
+def expect_opens(file: IO[bytes], video_format: str, name: str) -> None:
+    """Check that a video can be opened.
+
+    Args:
+        file: its bytes, seekable.
+        video_format: a key of `DEMUXERS`.
+        name: for the message.
+
+    Raises:
+        UnreadableVideoError: it cannot.
+    """
+    try:
+        with _opened(file, video_format):
+            pass
+    except (FFmpegError, OSError) as error:
+        raise UnreadableVideoError(
+            f"'{name}' starts like a video ({video_format}) but is damaged or of a rare variant "
+            f"({getattr(error, 'strerror', None) or error}): check that it plays, or convert it to MP4 (H.264)."
+        ) from error
+
+
 def read_video_metadata(file: IO[bytes], video_format: str) -> list[Evidence]:
     """Return what the tags of a video and of its streams say; the pictures are not decoded.
 
@@ -41,14 +67,7 @@ def read_video_metadata(file: IO[bytes], video_format: str) -> list[Evidence]:
     Raises:
         Exception: whatever the library raises on what is no video.
     """
-    file.seek(0)
-    with av.open(
-        file,
-        mode="r",
-        format=DEMUXERS[video_format],
-        metadata_errors="replace",
-        options={"export_xmp": "1"} if video_format == "MP4" else {},
-    ) as container:
+    with _opened(file, video_format) as container:
         tags = _tags(container.metadata)
         of_streams = [_tags(stream.metadata) for stream in container.streams.video]
     packet = tags.pop(XMP, "")
@@ -58,6 +77,17 @@ def read_video_metadata(file: IO[bytes], video_format: str) -> list[Evidence]:
     for each in of_streams:
         found += [one for one in _programs(each) if one.says is Says.AI]
     return [*dict.fromkeys(found + _camera(tags))]
+
+
+def _opened(file: IO[bytes], video_format: str) -> InputContainer:
+    file.seek(0)
+    return av.open(
+        file,
+        mode="r",
+        format=DEMUXERS[video_format],
+        metadata_errors="replace",
+        options={"export_xmp": "1"} if video_format == "MP4" else {},
+    )
 
 
 def _tags(metadata: Mapping[str, str]) -> dict[str, str]:

@@ -1,5 +1,6 @@
 """The verb `evidence`."""
 
+import hashlib
 import json
 
 from PIL.PngImagePlugin import PngInfo
@@ -21,8 +22,15 @@ def test_evidence_json_reports_every_file_and_exits_1(tmp_path, drawings):
     assert set(made["evidence"][0]) == {"kind", "where", "finding", "word", "says", "trust", "signer"}
     assert (made["evidence"][0]["says"], made["error"]) == ("ai", None)
     assert plain["evidence"] == []
-    assert absent["evidence"] is None
+    assert absent["evidence"] is absent["sha256"] is None
     assert "does not exist" in absent["error"]
+
+
+def test_what_is_no_picture_has_its_sha256_beside_the_error(tmp_path):
+    (tmp_path / "notes.txt").write_text("hello")
+    line = json.loads(invoke("evidence", str(tmp_path / "notes.txt"), "--json").stdout)
+    assert "text, not a picture" in line["error"]
+    assert line["sha256"] == hashlib.sha256(b"hello").hexdigest()
 
 
 def test_evidence_in_words_exits_0_when_all_was_read(tmp_path, drawings):

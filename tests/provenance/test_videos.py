@@ -1,5 +1,6 @@
 """What files of videos say of themselves."""
 
+import hashlib
 import io
 import json
 import random
@@ -167,6 +168,17 @@ def test_the_verb_evidence_reads_videos(studio, tmp_path):
     assert (result.exit_code, line["error"]) == (0, None)
     assert len(line["sha256"]) == 64
     assert line["evidence"][0]["says"] == "ai"
+
+
+@pytest.mark.parametrize("data", [b"\0\0\0\x18ftypmp42" + bytes(400), b"\x1aE\xdf\xa3" + bytes(400)])
+def test_a_video_that_cannot_be_opened_is_an_error_with_its_sha256(data, tmp_path):
+    (tmp_path / "cut").write_bytes(data)
+    result = invoke("evidence", str(tmp_path / "cut"), "--json")
+    line = json.loads(result.stdout)
+    assert result.exit_code == 1
+    assert line["evidence"] is None
+    assert "'cut' starts like a video" in line["error"]
+    assert line["sha256"] == hashlib.sha256(data).hexdigest()
 
 
 def test_a_video_that_is_too_large_is_an_error_of_its_own(tmp_path, monkeypatch):
