@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from threading import Event
 from types import FrameType
@@ -22,7 +22,7 @@ from rich.progress import (
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from core.visible_text import visible
@@ -30,6 +30,8 @@ from core.visible_text import visible
 console = Console(stderr=True)
 WIDE = 10_000
 """Columns of a table that no terminal shows."""
+BAR, LEAST_BAR = 40, 8
+"""Columns of a progress bar, and how many are the fewest worth showing."""
 
 
 def say(text: str, title: str = "") -> None:
@@ -54,6 +56,11 @@ def write_json(line: Mapping[str, object]) -> None:
     typer.echo(json.dumps(line, ensure_ascii=False).encode(errors="replace"))
 
 
+def _whole() -> Column:
+    """Return a column of a table that is not cut as long as another can be."""
+    return Column(no_wrap=True)
+
+
 class RateColumn(ProgressColumn):
     """How many are done a second, over the last half minute; or the task's field `rate`, where it measures its own."""
 
@@ -63,18 +70,71 @@ class RateColumn(ProgressColumn):
         return Text("" if rate is None else f"{rate:.1f}/s", style="progress.data.speed")
 
 
+class TimesColumn(ProgressColumn):
+    """How long it took so far, and how much time is left where that can be told."""
+
+    def __init__(self, *, elapsed: bool = True) -> None:
+        super().__init__(_whole())
+        self._elapsed = TimeElapsedColumn() if elapsed else None
+        self._left = TimeRemainingColumn()
+
+    def render(self, task: Task) -> Text:
+        """Return the times, each after its name."""
+        left = self._left.render(task)
+        parts = [Text.assemble("left ", left)] if left else []
+        if self._elapsed is not None:
+            parts.insert(0, Text.assemble("elapsed ", self._elapsed.render(task)))
+        return Text(" · ").join(parts)
+
+
+class ShortenedColumn(TextColumn):
+    """A text that gives way to the other columns, on one line."""
+
+    def render(self, task: Task) -> Text:
+        """Return the text, which ends in an ellipsis where it has no room."""
+        text = super().render(task)
+        text.no_wrap, text.overflow = True, "ellipsis"
+        return text
+
+
+class FittingProgress(Progress):
+    """A progress display that is never cut at its end: a narrow terminal shows no bar, a narrower one only the time left.
+
+    What is being done is shortened where even that has no room.
+    """
+
+    def __init__(self, shown_on: Console) -> None:
+        doing = TextColumn("{task.description}", markup=False)
+        short = ShortenedColumn("{task.description}", markup=False, table_column=Column())
+        counted = (MofNCompleteColumn(table_column=_whole()), RateColumn(_whole()))
+        self._shown_on = shown_on
+        self._layouts: tuple[tuple[ProgressColumn, ...], ...] = (
+            (doing, BarColumn(BAR), *counted, TimesColumn()),
+            (doing, *counted, TimesColumn()),
+            (short, *counted, TimesColumn(elapsed=False)),
+        )
+        super().__init__(*self._layouts[0], console=shown_on)
+
+    def make_tasks_table(self, tasks: Iterable[Task]) -> Table:
+        """Return the widest of the layouts that has room."""
+        shown = list(tasks)
+        for layout in self._layouts:
+            self.columns = layout
+            table = super().make_tasks_table(shown)
+            if self._has_room_for(table):
+                break
+        return table
+
+    def _has_room_for(self, table: Table) -> bool:
+        unbounded = self._shown_on.options.update(max_width=WIDE)
+        needed = self._shown_on.measure(table, options=unbounded).maximum
+        spared = BAR - LEAST_BAR if any(isinstance(each, BarColumn) for each in self.columns) else 0
+        return needed - spared <= self._shown_on.width
+
+
 def progress_bar() -> Progress:
     """Return the progress display all verbs use; it goes to stderr so that stdout stays clean."""
-    return Progress(
-        TextColumn("{task.description}", markup=False),
-        BarColumn(),
-        MofNCompleteColumn(),
-        RateColumn(),
-        TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(),
-        console=console,
-    )
+    return FittingProgress(console)
 
 
 @contextmanager

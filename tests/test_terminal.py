@@ -6,6 +6,7 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
+from core import terminal
 from core.terminal import RateColumn, interruptible, progress_bar, say, show
 
 NAME = f"[draft] [bold]:smile: 12 'one' {'long ' * 40}name.png"
@@ -55,6 +56,43 @@ def test_what_is_being_done_is_written_as_it_is():
     bar.add_task("[draft]: judging")
     (task,) = bar.tasks
     assert bar.columns[0].render(task).plain == "[draft]: judging"
+
+
+@pytest.fixture
+def shown(monkeypatch):
+    """Shows the progress of a task on a terminal of so many columns."""
+
+    def show_on(width: int, description: str, total: int, rate: float) -> str:
+        file = io.StringIO()
+        narrow = Console(file=file, width=width, color_system=None)
+        monkeypatch.setattr(terminal, "console", narrow)
+        bar = progress_bar()
+        bar.update(bar.add_task(description, total=total, rate=rate), completed=total)
+        narrow.print(bar.make_tasks_table(bar.tasks))
+        return file.getvalue()
+
+    return show_on
+
+
+def test_each_time_stands_after_its_name(shown):
+    line = shown(120, "auditing, 2 errors", 24, 61.5)
+    assert "24/24 61.5/s elapsed 0:00:00 · left 0:00:00" in line
+    assert "━" * 12 in line
+
+
+@pytest.mark.parametrize(("total", "rate"), [(24, 61.5), (100_000, 1234.5)])
+def test_a_narrow_terminal_leaves_the_bar_out_and_cuts_no_number(shown, total, rate):
+    line = shown(40, "auditing, 2 errors", total, rate)
+    assert line.count("\n") == 1
+    assert "━" not in line
+    assert line.rstrip().endswith(f"{total}/{total} {rate}/s left 0:00:00")
+    assert line.startswith("au")
+
+
+def test_the_bar_gives_way_before_what_is_being_done(shown):
+    line = shown(80, "network 2 of 3, epoch 12 of 40", 40_000, 12.5)
+    assert line.startswith("network 2 of 3, epoch 12 of 40")
+    assert line.rstrip().endswith("left 0:00:00")
 
 
 class PressesWhileClearedUp:
