@@ -51,7 +51,10 @@ def predict(
     model: ModelOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Write JSON Lines.")] = False,
 ) -> None:
-    """Judge images, one line each; exit 0 if all were read, 1 if some were not, 2 for wrong usage."""
+    """Judge images, one line each; exit 0 if all were read, 1 if some were not, 2 for wrong usage.
+
+    Every picture is decoded whole. Audits may decode large JPEGs at a smaller scale, so that p_ai can differ slightly.
+    """
     from core import images
     from core.detectors.judging import judge
     from core.detectors.store import load_detector

@@ -55,7 +55,8 @@ def audit(
 ) -> None:
     """Judge whole collections; exit 0 if all files were read, 1 if some were not, 2 for wrong usage.
 
-    Interrupted at any moment, it goes on with --resume and gives the same results.
+    Interrupted at any moment, it goes on with --resume and gives the same results. Of folders and archives, hidden files
+    and folders are left out, and of folders what audits wrote there.
     """
     again = "Everything counted as done is kept. Go on with the same command and --resume."
     try:
