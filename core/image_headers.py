@@ -23,7 +23,7 @@ _SIGNATURES: Final[dict[str, re.Pattern[bytes]]] = {
 _STRANGERS: Final[dict[str, re.Pattern[bytes]]] = {
     "a HEIC picture": re.compile(rb".{4}ftyp(?:he[iv]|mif1|msf1)", re.DOTALL),
     "a video": re.compile(
-        rb".{4}(?:ftyp|moov|mdat)|\x1aE\xdf\xa3|RIFF.{4}AVI |\0\0\x01\xba|FLV\x01|0&\xb2u\x8ef\xcf\x11",
+        rb".{4}(?:ftyp.{4}|moov|mdat)|\x1aE\xdf\xa3|RIFF.{4}AVI |\0\0\x01\xba|FLV\x01|0&\xb2u\x8ef\xcf\x11",
         re.DOTALL,
     ),
     "a JPEG XL picture": re.compile(rb"\xff\x0a|\0\0\0\x0cJXL "),
