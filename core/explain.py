@@ -52,6 +52,8 @@ FEATURES: Mapping[str, str] = {
 """What classical models judge, in plain words."""
 
 Heat = NDArray[np.float32]
+Passes = list[Tensor]
+"""The margins of each pass of an occlusion, as far as it came."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -177,7 +179,7 @@ def occlusion(
     target: str,
     progress: Callable[[int, int], None] = lambda done, total: None,  # noqa: ARG005
     *,
-    known: list[Tensor] | None = None,
+    known: Passes | None = None,
 ) -> Saliency:
     """Attribute a class to the parts of an artwork by hiding them one after the other, whatever the model is.
 

@@ -12,14 +12,13 @@ from typing import cast
 
 import streamlit as st
 from PIL import Image
-from torch import Tensor
 
 from core import images
 from core.detectors.card import Card
 from core.detectors.judging import judge
 from core.detectors.protocol import Detector
 from core.errors import ExplanationError, ImageError, TrustListError
-from core.explain import MAX_SIDE, Saliency, grad_cam, occlusion
+from core.explain import MAX_SIDE, Passes, Saliency, grad_cam, occlusion
 from core.images import Artwork
 from core.provenance.evidence import Evidence, summary
 from core.provenance.readers import evidence_of
@@ -61,7 +60,7 @@ class Reviewed:
     evidence: tuple[Evidence, ...] = ()
     unexplained: str = ""
     hidden: dict[str, Saliency] = field(default_factory=dict)
-    begun: dict[str, list[Tensor]] = field(default_factory=dict)
+    begun: dict[str, Passes] = field(default_factory=dict)
     reduced: Image.Image | None = None
 
     @property
