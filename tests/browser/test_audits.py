@@ -67,7 +67,9 @@ def test_an_audit_of_a_zip_from_its_start_to_a_ruling(auditing, page, drawings, 
     name = page.get_by_text(re.compile(r"^\d\d\.jpg$")).first.inner_text()
     page.get_by_placeholder("who rules").blur()
     page.keyboard.press("o")
-    expect(page.get_by_text(f"Ruled override: {name}")).to_be_visible(timeout=WAIT)
+    expect(page.get_by_text(re.compile(rf"Ruled override: (generated|human-made): {name}"))).to_be_visible(
+        timeout=WAIT
+    )
     expect(page.get_by_text("1 of 11 not ruled yet")).to_be_visible(timeout=WAIT)
 
     page.reload()
