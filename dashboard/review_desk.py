@@ -141,7 +141,7 @@ class Desk:
     def remove(self, item: Item) -> None:
         """Take an item off the desk."""
         self.items.remove(item)
-        self.left_out = []
+        self.left_out, self.same = [], []
 
     def clear(self) -> None:
         """Take every item off the desk, to be put back as long as nothing new is dropped."""

@@ -154,10 +154,8 @@ def _meanwhile(audit: Audit, row: Row) -> str:
 
 def _draft(audit: Audit, row: Row, key: str) -> tuple[str, str]:
     """Draw the field for a note, with what was typed before and not ruled with; return its key, and that of the draft."""
-    note_key, draft = (
-        f"note-{key}-{row.position}-{row.part}",
-        of_audit(f"{DRAFT}-{row.position}-{row.part}", audit),
-    )
+    of_file = f"{row.position}-{row.part}"
+    note_key, draft = of_audit(f"note-{key}-{of_file}", audit), of_audit(f"{DRAFT}-{of_file}", audit)
 
     def keep() -> None:
         st.session_state[draft] = st.session_state[note_key]
