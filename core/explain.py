@@ -138,13 +138,13 @@ def _of_head(detector: ClassicalDetector, artwork: Artwork, wanted: int) -> Tens
     patch token has a say in it any more, and every gradient is 0. What it is given is no better: tokens count there
     whatever their length, so that gradient times activation cancels. Of several taps, those of earlier blocks do
     not show. The head is followed as it judges a picture, over all its windows at once, but without rounding its
-    features to half precision; the encoder runs in its own precision.
+    features to half precision; the encoder runs in its own precision, or where that is 8 bits in the next best.
     """
     features, name = detector.features, detector.card.name
     if not isinstance(features, EncoderFeatures) or not isinstance(features.encoder, Encoder):
         kind = detector.card.features.kind if detector.card.features else "other"
         raise not_followed(name, f"{plain_name(detector.pipeline[-1])} on {FEATURES.get(kind, kind)}")
-    taps, encoder = features.taps, copy.copy(features.encoder)
+    taps, encoder = features.taps, copy.copy(features.encoder.to_follow())
     encoder.network = _to_be_hooked(encoder.network)
     head = torch_head(detector.pipeline, name)
     sign = 1 if wanted == CLASSES.index("ai") else -1

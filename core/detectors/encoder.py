@@ -5,9 +5,10 @@ CLIP ViT-B/16 (Radford et al., Learning Transferable Visual Models From Natural 
 
 from __future__ import annotations
 
+import copy
 import math
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, cast
@@ -18,6 +19,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.functional import cosine_similarity, normalize
 
+from core.detectors.encoder_int8 import Int8Layer
 from core.detectors.encoder_weights import HOW_TO_GET, State, chosen_weights, read_weights
 from core.detectors.precision import Compute, best_compute, cast_once
 from core.detectors.preprocessing import Preprocessing
@@ -27,6 +29,7 @@ from core.images import Artwork
 
 if TYPE_CHECKING:
     from transformers import CLIPVisionConfig, CLIPVisionModel
+    from transformers.models.clip.modeling_clip import CLIPEncoderLayer
 
 HEAD_WIDTH = 64
 """Channels of one attention head in every CLIP vision transformer."""
@@ -112,15 +115,25 @@ class Encoder:
         last = last_layer(taps, self.layers)
         found: dict[str, Tensor] = {}
         with self.compute.autocast:
-            hidden = self.network.pre_layrnorm(self.network.embeddings(batch.to(self.compute.device)))
-            for number, layer in enumerate(self.network.encoder.layers[:last], start=1):
-                hidden = layer(hidden, None)
+            first = self.network.pre_layrnorm(self.network.embeddings(batch.to(self.compute.device)))
+            hidden = first
+            for number, hidden in enumerate(self._after_layers(first, last), start=1):
                 for kind, read in READINGS.items():
                     if (tap := f"{kind}-{number}") in taps:
                         found[tap] = read(hidden.float())
             if POOLED in taps:
                 found[POOLED] = self.network.post_layernorm(hidden[:, 0])
         return torch.stack([found[tap].float() for tap in taps], dim=1)
+
+    def to_follow(self) -> Encoder:
+        """Return an encoder of the same weights whose passes have gradients."""
+        return self
+
+    def _after_layers(self, hidden: Tensor, last: int) -> Iterator[Tensor]:
+        """Give the hidden states `[N, 1 + patches, size]` after each layer up to the one numbered `last`."""
+        for layer in self.network.encoder.layers[:last]:
+            hidden = layer(hidden, None)
+            yield hidden
 
     def embed(
         self,
@@ -151,6 +164,55 @@ class Encoder:
         return torch.stack([joined(each) for each in of_each]).cpu().numpy()
 
 
+class Int8Encoder(Encoder):
+    """The encoder with its layers in 8-bit integers, see `core.detectors.encoder_int8`; all else runs in float32.
+
+    Its passes have no gradients. Which channels are outliers is seen in the reference pictures.
+
+    Args:
+        network: in float32; its layers are taken out of it.
+        identity: digest of the weights.
+    """
+
+    def __init__(self, network: CLIPVisionModel, identity: str) -> None:
+        super().__init__(network, in_int8(identity), Compute(torch.device("cpu"), torch.float32))
+        layers = [cast("CLIPEncoderLayer", layer) for layer in self.network.encoder.layers]
+        norms: list[nn.Module] = [norm for layer in layers for norm in (layer.layer_norm1, layer.layer_norm2)]
+        with torch.inference_mode():
+            extents = iter(self._extents(norms))
+            self._int8 = [Int8Layer(layer, next(extents), next(extents)) for layer in layers]
+        self.network.encoder.layers = nn.ModuleList()
+
+    def to_follow(self) -> Encoder:
+        """Return the encoder of this computer that has gradients."""
+        return load_encoder()
+
+    def _extents(self, norms: Sequence[nn.Module]) -> list[Tensor]:
+        """Return the largest magnitude of each channel of what norms give for the reference pictures: `[size]` each."""
+        given: dict[nn.Module, Tensor] = {}
+        hooks = [
+            norm.register_forward_hook(lambda norm, _, out: given.update({norm: out.abs().amax((0, 1))}))
+            for norm in norms
+        ]
+        for _ in super()._after_layers(
+            self.network.pre_layrnorm(self.network.embeddings(reference_pictures(self.side))), self.layers
+        ):
+            pass
+        for hook in hooks:
+            hook.remove()
+        return [given[norm] for norm in norms]
+
+    def _after_layers(self, hidden: Tensor, last: int) -> Iterator[Tensor]:
+        for layer in self._int8[:last]:
+            hidden = layer(hidden)
+            yield hidden
+
+
+def in_int8(identity: str) -> str:
+    """Return the identity of an encoder whose layers are in 8-bit integers where the CPU multiplies these natively."""
+    return f"{identity}:int8"
+
+
 def joined(windows: Tensor) -> Tensor:
     """Return the embedding of a picture from its windows': `[taps * size]` for `[n, taps, size]`.
 
@@ -159,8 +221,13 @@ def joined(windows: Tensor) -> Tensor:
     return normalize(windows.mean(dim=0), dim=-1).flatten()
 
 
-def load_encoder(compute: Compute | None = None) -> Encoder:
-    """Return the encoder of this computer, loaded once and shared by all who ask for the same `compute`.
+def load_encoder(compute: Compute | None = None, *, int8: bool = False) -> Encoder:
+    """Return the encoder of this computer, loaded once and shared by all who ask for the same.
+
+    Args:
+        compute: where and in which precision it runs; by default the best this machine has.
+        int8: whether its layers are to be in 8-bit integers, if `compute` allows it. If not, they run in the precision
+            of `compute`, under the same identity.
 
     Raises:
         EncoderError: if its weights are missing, damaged, of another kind of network, or, when they come from
@@ -170,13 +237,28 @@ def load_encoder(compute: Compute | None = None) -> Encoder:
         EncoderWarning: if the weights `VERSO_ENCODER` names give other embeddings than the reference.
     """
     path, pinned = chosen_weights()
-    return _shared(path, pinned, compute or best_compute())
+    compute = compute or best_compute()
+    if int8 and compute.int8:
+        return _shared_int8(path, pinned)
+    encoder = _shared(path, pinned, compute)
+    if int8:
+        encoder = copy.copy(encoder)
+        encoder.identity = in_int8(encoder.identity)
+    return encoder
 
 
 @lru_cache(maxsize=2)
 def _shared(path: Path, pinned: bool, compute: Compute) -> Encoder:
     state, identity = read_weights(path, pinned=pinned)
     encoder = Encoder(network_of(state, path), identity, compute)
+    _compare_with_reference(encoder, path, pinned=pinned)
+    return encoder
+
+
+@lru_cache(maxsize=1)
+def _shared_int8(path: Path, pinned: bool) -> Encoder:
+    state, identity = read_weights(path, pinned=pinned)
+    encoder = Int8Encoder(network_of(state, path), identity)
     _compare_with_reference(encoder, path, pinned=pinned)
     return encoder
 

@@ -35,10 +35,14 @@ class _Table(BaseModel):
 
 
 class EmbeddingFeatures(_Table):
-    """What `taps` of the frozen encoder give, concatenated; see `core.detectors.taps`."""
+    """What `taps` of the frozen encoder give, concatenated; see `core.detectors.taps`.
+
+    With `int8` its layers run in 8-bit integers where the CPU multiplies these natively.
+    """
 
     kind: Literal["embedding"]
     taps: tuple[Tap, ...] = Field(default=JUST_POOLED, min_length=1)
+    int8: bool = Field(default=False, exclude_if=lambda given: not given)
 
     @field_validator("taps")
     @classmethod
@@ -117,7 +121,7 @@ def load_features(
         return pixels.Pixels(declared.side)
     if isinstance(declared, ForensicFeatures):
         return forensic.Forensic()
-    encoder = encoder or load_encoder(compute)
+    encoder = encoder or load_encoder(compute, int8=declared.int8)
     require_taps(declared.taps, encoder.taps)
     return EncoderFeatures(encoder, declared.taps)
 

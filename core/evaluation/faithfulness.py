@@ -201,7 +201,8 @@ def randomised(detector: Detector, seed: int = 0) -> Detector:
     if isinstance(detector, ClassicalDetector) and isinstance(detector.features, EncoderFeatures):
         encoder, taps = detector.features.encoder, detector.features.taps
         if isinstance(encoder, Encoder):
-            reset = Encoder(_reset(encoder.network, seed), f"random {seed}", encoder.compute)
+            followed = encoder.to_follow()
+            reset = Encoder(_reset(followed.network, seed), f"random {seed}", followed.compute)
             return ClassicalDetector(detector.card, detector.pipeline, EncoderFeatures(reset, taps))
     raise EvaluationError(
         f"The maps of model '{detector.card.name}' cannot be measured: it has no network whose weights could be made "
