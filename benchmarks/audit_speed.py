@@ -2,7 +2,7 @@
 
 Usage: PYTHONPATH=. python benchmarks/audit_speed.py [--images 48] [--rounds 5] [--val 48] [--fast verso-fast]
 
-1. Audits of pictures of `val` with `cascade` and with `verso`.
+1. Audits of pictures of `val` with `cascade`, with `verso` and with `verso-int8`.
 2. The time to the first verdict of a fresh process, part by part.
 """
 
@@ -47,13 +47,16 @@ def lay_val(folder: Path, count: int) -> int:
     return len(found)
 
 
-def passed_on(folder: Path) -> float:
-    """Return the share of a folder that the cascade asks its thorough model about."""
+def passed_on(folder: Path) -> str:
+    """Say which share of a folder each model of the cascade after the first is asked about."""
     detector = load_model("cascade")[0]
     if not isinstance(detector, CascadeDetector):
         raise SystemExit("models/cascade is no cascade: make it with `python -m core cascade`.")
-    asked = [detector.judged([images.open(path)])[1][0] for path in sorted(folder.iterdir())]
-    return float(np.mean(asked))
+    judge = np.array([detector.judged([images.open(path)])[1][0] for path in sorted(folder.iterdir())])
+    shares = (
+        f"{np.mean(judge >= number):.0%} to {name}" for number, name in enumerate(detector.stages.names)
+    )
+    return ", ".join(list(shares)[1:])
 
 
 def cold_start(model: str, pictures: Path, scratch: Path) -> dict[str, float]:
@@ -87,11 +90,14 @@ def main() -> None:
         val = scratch / "val"
         count = lay_val(val, given.val)
         if count:
-            print(
-                f"cascade against verso, {count} pictures of val, {passed_on(val):.0%} passed on:", flush=True
-            )
-            contenders = {name: partial(seconds, audit(val, name, scratch)) for name in ("verso", "cascade")}
-            print_ratio(compare(contenders, count, given.rounds), "cascade", "verso")
+            print(f"cascade against verso, {count} pictures of val, passed on: {passed_on(val)}", flush=True)
+            contenders = {
+                name: partial(seconds, audit(val, name, scratch))
+                for name in ("verso", "verso-int8", "cascade")
+            }
+            taken = compare(contenders, count, given.rounds)
+            for one, other in (("cascade", "verso"), ("cascade", "verso-int8"), ("verso-int8", "verso")):
+                print_ratio(taken, one, other)
         else:
             print("cascade against verso: no picture of val is on this computer")
 

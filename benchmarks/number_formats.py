@@ -39,7 +39,9 @@ def judged(model: str, compute: Compute, paths: list[Path]) -> tuple[NDArray[np.
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--model", nargs="+", default=["verso", "verso-fast", "resnet18-finetune"])
+    parser.add_argument(
+        "--model", nargs="+", default=["verso", "verso-int8", "verso-fast", "resnet18-finetune"]
+    )
     parser.add_argument("--images", type=int, default=673)
     given = parser.parse_args()
     frame = manifest.read(MANIFEST).frame
@@ -50,7 +52,7 @@ def main() -> None:
     for model in given.model:
         card = load_card(model)
         band = card.band
-        accepted = INT8_TOLERANCE if here.int8 and card.weights.int8 else BF16_TOLERANCE
+        accepted = INT8_TOLERANCE if here.int8 and card.in_int8 else BF16_TOLERANCE
         with one_core_a_pass():
             (one, fast), (other, slow) = judged(model, here, paths), judged(model, exact, paths)
         moved = np.abs(one - other)

@@ -119,6 +119,7 @@ def tiny_encoder(encoder_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("VERSO_ENCODER", str(encoder_file))
     monkeypatch.setenv("VERSO_CACHE", str(tmp_path / "cache"))
     encoder_module._shared.cache_clear()
+    encoder_module._shared_int8.cache_clear()
     return tmp_path / "cache"
 
 

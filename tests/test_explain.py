@@ -14,7 +14,7 @@ from sklearn.tree import DecisionTreeClassifier
 
 from core import explain, images
 from core.detectors.classical import ClassicalDetector
-from core.detectors.encoder import Encoder, network_of
+from core.detectors.encoder import Encoder, Int8Encoder, load_encoder, network_of
 from core.detectors.encoder_weights import read_weights
 from core.detectors.features import (
     EmbeddingFeatures,
@@ -27,7 +27,7 @@ from core.detectors.precision import Compute
 from core.detectors.preprocessing import Preprocessing
 from core.detectors.store import load_detector
 from core.detectors.torch_heads import torch_head
-from core.errors import EncoderError, ExplanationError
+from core.errors import EncoderError, EncoderWarning, ExplanationError
 from core.explain import MAX_SIDE, Saliency, attribute, grad_cam, occlusion, overlay
 from tests.cards import head_card
 from tests.commands import invoke
@@ -327,6 +327,19 @@ def test_a_head_is_explained_in_bfloat16_too(head_on, encoder_file, paintings):
     exact = head_on("logistic-regression", ("class-1", "pooled"))
     rounded = ClassicalDetector(exact.card, exact.pipeline, EncoderFeatures(fast, ("class-1", "pooled")))
     assert likeness(exact, rounded, paintings) > 0.9
+
+
+@pytest.mark.usefixtures("tiny_encoder")
+def test_a_head_on_an_encoder_in_8_bits_is_followed_through_floats(head_on, encoder_file, paintings):
+    state, identity = read_weights(encoder_file, pinned=False)
+    with pytest.warns(EncoderWarning):
+        floats = load_encoder()
+    found, expected = (
+        grad_cam(head_on(encoder=encoder), paintings[0], "ai").heat
+        for encoder in (Int8Encoder(network_of(state, encoder_file), identity), floats)
+    )
+    assert found.max() == pytest.approx(1)
+    assert np.corrcoef(found.ravel(), expected.ravel())[0, 1] > 0.95
 
 
 def test_the_encoder_is_left_as_it_was(head_on, paintings):

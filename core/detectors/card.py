@@ -192,6 +192,12 @@ class Card(_Table):
         """The thresholds as the verdict rule takes them."""
         return Thresholds(self.thresholds.human_below, self.thresholds.ai_above)
 
+    @property
+    def in_int8(self) -> bool:
+        """Whether the model judges in 8-bit integers on CPUs that multiply these natively."""
+        of_encoder = isinstance(self.features, EmbeddingFeatures) and self.features.int8
+        return of_encoder or self.weights.int8 is not None
+
     def looked_at(self, width: int, height: int) -> list[Window]:
         """Return the squares at which the model looks in an artwork of `width` x `height` pixels."""
         if isinstance(self.features, ForensicFeatures):

@@ -1,4 +1,4 @@
-"""Two models in a row: a fast one judges first, a thorough one what the fast one is not sure of."""
+"""Models in a row: fast ones judge first, a thorough one judges what none of them is sure of."""
 
 from __future__ import annotations
 
@@ -28,37 +28,71 @@ AS_THE_STAGE_SAYS = PlattScaling(slope=1.0, intercept=0.0, fitted_on="nothing: e
 """The calibration of a cascade: its margin is the log-odds of the stage that judged."""
 
 
-class Stages(BaseModel):
-    """The two models of a cascade and the cut-offs between which the thorough one is asked.
+class Cuts(BaseModel):
+    """The cut-offs between which a model before the thorough one is not sure.
 
-    The fast model's verdict stands where its `p_ai` is below `human_below` or above `ai_above`; the cut-offs
-    themselves are passed on. `fast_is` and `thorough_is` tell the models for which the cut-offs were chosen, see
-    `card.identity`.
+    Its verdict stands where its `p_ai` is below `human_below` or above `ai_above`, and between `inconclusive_above` and
+    `inconclusive_below`, if it has these; the cut-offs themselves are passed on.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    fast: str
-    fast_is: str
-    thorough: str
-    thorough_is: str
     human_below: float = Field(ge=0, le=1)
+    inconclusive_above: float | None = None
+    inconclusive_below: float | None = None
     ai_above: float = Field(ge=0, le=1)
 
     @model_validator(mode="after")
-    def _leave_a_band(self) -> Self:
-        if self.human_below > self.ai_above:
-            raise PydanticCustomError("order", "human_below must not be above ai_above")
+    def _are_in_order(self) -> Self:
+        inner = [cut for cut in (self.inconclusive_above, self.inconclusive_below) if cut is not None]
+        if len(inner) == 1:
+            raise PydanticCustomError("pair", "inconclusive_above and inconclusive_below need each other")
+        cuts = [self.human_below, *inner, self.ai_above]
+        if cuts != sorted(cuts):
+            raise PydanticCustomError("order", "the cut-offs must not fall from human_below to ai_above")
         return self
 
     def unsure(self, p_ai: NDArray[np.floating]) -> NDArray[np.bool_]:
-        """Return which of the fast model's `p_ai` `[N]` are passed on: bool `[N]`."""
-        return (p_ai >= self.human_below) & (p_ai <= self.ai_above)
+        """Return which of the model's `p_ai` `[N]` are passed on: bool `[N]`."""
+        between = (p_ai >= self.human_below) & (p_ai <= self.ai_above)
+        if self.inconclusive_above is None or self.inconclusive_below is None:
+            return between
+        return between & ~((p_ai > self.inconclusive_above) & (p_ai < self.inconclusive_below))
+
+    def __str__(self) -> str:
+        """Say which `p_ai` are passed on, as in "from 0.1 to 0.3 and from 0.7 to 0.9"."""
+        edges = [self.human_below, self.inconclusive_above, self.inconclusive_below, self.ai_above]
+        known = [f"{edge:.6f}" for edge in edges if edge is not None]
+        return " and ".join(
+            f"from {low} to {high}" for low, high in zip(known[::2], known[1::2], strict=True)
+        )
+
+
+class Step(Cuts):
+    """A model before the thorough one; `identity` tells for which its cut-offs were chosen, see `card.identity`."""
+
+    model: str
+    identity: str
+
+
+class Stages(BaseModel):
+    """The models of a cascade: those that judge first, in their order, and the thorough one."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    thorough: str
+    thorough_is: str
+    steps: tuple[Step, ...] = Field(min_length=1)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The name of each stage, in the order in which they judge."""
+        return *(step.model for step in self.steps), self.thorough
 
 
 def write_stages(stages: Stages, folder: Path) -> str:
     """Write `stages.toml` into a model folder and return the sha256 of the file."""
-    data = tomlkit.dumps(stages.model_dump()).encode()
+    data = tomlkit.dumps(stages.model_dump(exclude_none=True)).encode()
     atomic.write(folder / STAGES_FILE, data)
     return hashlib.sha256(data).hexdigest()
 
@@ -74,19 +108,18 @@ def read_stages(card: Card, folder: Path) -> Stages:
         return Stages.model_validate(tomllib.loads(data.decode()))
     except (UnicodeDecodeError, tomllib.TOMLDecodeError, ValidationError) as error:
         raise ModelError(
-            f"Model '{card.name}': {card.weights.file} names no two stages; make it again with `python -m core "
+            f"Model '{card.name}': {card.weights.file} names no stages; make it again with `python -m core "
             f"cascade --output {folder}`."
         ) from error
 
 
 class CascadeDetector:
-    """Two loaded models, safe to share between threads if they are."""
+    """The loaded models of a cascade, in the order in which they judge; safe to share between threads if they are."""
 
-    def __init__(self, card: Card, stages: Stages, fast: Detector, thorough: Detector) -> None:
+    def __init__(self, card: Card, stages: Stages, detectors: Sequence[Detector]) -> None:
         self.card = card
         self.stages = stages
-        self.fast = fast
-        self.thorough = thorough
+        self.detectors = tuple(detectors)
 
     def raw_margins(self, artworks: Sequence[Artwork]) -> NDArray[np.float32]:
         """Return the log-odds of `predict`, which the card's calibration turns into `p_ai`: float32 `[N]`."""
@@ -100,45 +133,50 @@ class CascadeDetector:
         """Return `p_ai` of each artwork, by the stage that judges it: float32 `[N]` in [0, 1], calibrated."""
         return self.judged(artworks)[0]
 
-    def judged(self, artworks: Sequence[Artwork]) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-        """Return `p_ai` `[N]`, and which artworks the thorough model judged: bool `[N]`."""
-        p_ai = self.fast.predict(artworks).copy()
-        unsure = self.stages.unsure(p_ai)
-        if unsure.any():
-            p_ai[unsure] = self.thorough.predict([artworks[i] for i in np.flatnonzero(unsure).tolist()])
-        return p_ai, unsure
+    def judged(self, artworks: Sequence[Artwork]) -> tuple[NDArray[np.float32], NDArray[np.intp]]:
+        """Return `p_ai` `[N]`, and the number of the stage that judged each artwork, counted from 0: `[N]`."""
+        p_ai = np.empty(len(artworks), np.float32)
+        judge = np.zeros(len(artworks), np.intp)
+        left = np.arange(len(artworks))
+        for number, detector in enumerate(self.detectors):
+            if number and not len(left):
+                break
+            p_ai[left] = detector.predict([artworks[i] for i in left.tolist()])
+            judge[left] = number
+            if number < len(self.stages.steps):
+                left = left[self.stages.steps[number].unsure(p_ai[left])]
+        return p_ai, judge
 
     def predict_by_stage(self, artworks: Sequence[Artwork]) -> tuple[NDArray[np.float32], list[str]]:
         """Return `p_ai` `[N]`, and the name of the stage that judged each artwork."""
-        p_ai, passed_on = self.judged(artworks)
-        names = self.fast.card.name, self.thorough.card.name
-        return p_ai, [names[was] for was in passed_on.astype(int).tolist()]
+        p_ai, judge = self.judged(artworks)
+        return p_ai, [self.detectors[number].card.name for number in judge.tolist()]
 
     def judge_of(self, artwork: Artwork) -> Detector:
         """Return the stage that judges an artwork."""
-        passed_on = bool(self.stages.unsure(self.fast.predict([artwork]))[0])
-        return self.thorough if passed_on else self.fast
+        return self.detectors[int(self.judged([artwork])[1][0])]
 
 
 def load_cascade(card: Card, folder: Path, load: Callable[[str], Detector]) -> CascadeDetector:
-    """Load the two models a cascade names, with `load`.
+    """Load the models a cascade names, with `load`.
 
     Raises:
         ModelError: if a stage is missing, is a cascade itself, or is not the model the cut-offs were chosen for.
     """
     stages = read_stages(card, folder)
     try:
-        fast, thorough = load(stages.fast), load(stages.thorough)
+        detectors = [load(name) for name in stages.names]
     except UnknownModelError as error:
-        raise ModelError(f"Model '{card.name}' judges by two others: {error}") from error
-    for stage, wanted in ((fast, stages.fast_is), (thorough, stages.thorough_is)):
+        raise ModelError(f"Model '{card.name}' judges by others: {error}") from error
+    identities = *(step.identity for step in stages.steps), stages.thorough_is
+    for stage, wanted in zip(detectors, identities, strict=True):
         if isinstance(stage, CascadeDetector):
             raise ModelError(
-                f"Model '{card.name}': its stage '{stage.card.name}' is a cascade; name two plain models."
+                f"Model '{card.name}': its stage '{stage.card.name}' is a cascade; name plain models."
             )
         if identity(stage.card) != wanted:
             raise ModelError(
                 f"Model '{card.name}': its stage '{stage.card.name}' is another than the one its cut-offs were chosen "
                 f"for; choose them again with `python -m core cascade --output {folder}`."
             )
-    return CascadeDetector(card, stages, fast, thorough)
+    return CascadeDetector(card, stages, detectors)

@@ -23,7 +23,15 @@ from core.detectors.encoder_int8 import Int8Layer
 from core.detectors.encoder_weights import HOW_TO_GET, State, chosen_weights, read_weights
 from core.detectors.precision import Compute, best_compute, cast_once
 from core.detectors.preprocessing import Preprocessing
-from core.detectors.taps import JUST_POOLED, POOLED, READINGS, all_taps, last_layer, require_taps
+from core.detectors.taps import (
+    JUST_POOLED,
+    POOLED,
+    READINGS,
+    all_taps,
+    last_layer,
+    reads_class_alone,
+    require_taps,
+)
 from core.errors import EncoderError, EncoderWarning
 from core.images import Artwork
 
@@ -112,12 +120,11 @@ class Encoder:
                 f"set the window of the preprocessing, and the size of augmented views, to {self.side}."
             )
         require_taps(taps, self.taps)
-        last = last_layer(taps, self.layers)
         found: dict[str, Tensor] = {}
         with self.compute.autocast:
             first = self.network.pre_layrnorm(self.network.embeddings(batch.to(self.compute.device)))
             hidden = first
-            for number, hidden in enumerate(self._after_layers(first, last), start=1):
+            for number, hidden in enumerate(self._after_layers(first, taps), start=1):
                 for kind, read in READINGS.items():
                     if (tap := f"{kind}-{number}") in taps:
                         found[tap] = read(hidden.float())
@@ -129,9 +136,9 @@ class Encoder:
         """Return an encoder of the same weights whose passes have gradients."""
         return self
 
-    def _after_layers(self, hidden: Tensor, last: int) -> Iterator[Tensor]:
-        """Give the hidden states `[N, 1 + patches, size]` after each layer up to the one numbered `last`."""
-        for layer in self.network.encoder.layers[:last]:
+    def _after_layers(self, hidden: Tensor, taps: tuple[str, ...]) -> Iterator[Tensor]:
+        """Give the hidden states `[N, 1 + patches, size]` after each layer up to the last that `taps` read."""
+        for layer in self.network.encoder.layers[: last_layer(taps, self.layers)]:
             hidden = layer(hidden, None)
             yield hidden
 
@@ -195,17 +202,20 @@ class Int8Encoder(Encoder):
             for norm in norms
         ]
         for _ in super()._after_layers(
-            self.network.pre_layrnorm(self.network.embeddings(reference_pictures(self.side))), self.layers
+            self.network.pre_layrnorm(self.network.embeddings(reference_pictures(self.side))), JUST_POOLED
         ):
             pass
         for hook in hooks:
             hook.remove()
         return [given[norm] for norm in norms]
 
-    def _after_layers(self, hidden: Tensor, last: int) -> Iterator[Tensor]:
-        for layer in self._int8[:last]:
+    def _after_layers(self, hidden: Tensor, taps: tuple[str, ...]) -> Iterator[Tensor]:
+        """Give the same; of the last layer the class token alone, if nothing else is read there."""
+        last = last_layer(taps, self.layers)
+        for layer in self._int8[: last - 1]:
             hidden = layer(hidden)
             yield hidden
+        yield self._int8[last - 1](hidden, wanted=1 if reads_class_alone(taps, last) else None)
 
 
 def in_int8(identity: str) -> str:

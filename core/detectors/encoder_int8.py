@@ -106,17 +106,27 @@ class Int8Layer:
         self._widened = Int8Linear(layer.mlp.fc1.weight, layer.mlp.fc1.bias, before_perceptron)
         self._narrowed = Int8Linear(layer.mlp.fc2.weight, layer.mlp.fc2.bias)
 
-    def __call__(self, hidden: Tensor) -> Tensor:
-        """Return float32 `[N, tokens, size]` for the same: window by window, so that what is between stays in the cache."""
-        return torch.stack([self._of_window(tokens) for tokens in hidden])
+    def __call__(self, hidden: Tensor, wanted: int | None = None) -> Tensor:
+        """Return what the layer gives for the first `wanted` tokens, by default all.
 
-    def _of_window(self, tokens: Tensor) -> Tensor:
+        Window by window, so that what is between stays in the cache of the processor.
+
+        Args:
+            hidden: float32 `[N, tokens, size]`.
+            wanted: how many tokens to return; of the others only keys and values are made.
+
+        Returns:
+            float32 `[N, wanted, size]`.
+        """
+        return torch.stack([self._of_window(tokens, wanted or len(tokens)) for tokens in hidden])
+
+    def _of_window(self, tokens: Tensor, wanted: int) -> Tensor:
         count, size = tokens.shape
         asked = self._asked(self._first_norm(tokens))
         query, key, value = asked.view(count, 3, self._heads, size // self._heads).permute(1, 2, 0, 3)[
             :, None
         ]
-        answer = F.scaled_dot_product_attention(query, key, value)[0].transpose(0, 1).reshape(count, size)
-        tokens = tokens + self._answered(answer)
+        answer = F.scaled_dot_product_attention(query[:, :, :wanted], key, value)
+        tokens = tokens[:wanted] + self._answered(answer[0].transpose(0, 1).reshape(wanted, size))
         wide = F.silu(self._widened(self._second_norm(tokens)).mul_(SIGMOID), inplace=True).div_(SIGMOID)
         return tokens + self._narrowed(wide)

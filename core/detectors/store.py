@@ -71,7 +71,7 @@ def _how_to_make(card: Card, folder: Path) -> str:
 def _what_its_stages_miss(card: Card, folder: Path) -> str:
     try:
         stages = cascade.read_stages(card, folder)
-        for name in (stages.fast, stages.thorough):
+        for name in stages.names:
             stage = find_model(name)
             if missing := what_is_missing(read_card(stage), stage):
                 return f"its stage '{name}' cannot judge: {missing}"

@@ -49,3 +49,8 @@ def require_taps(taps: tuple[str, ...], known: tuple[str, ...]) -> None:
 def last_layer(taps: tuple[str, ...], layers: int) -> int:
     """Return the layer, counted from 1, after which the last of `taps` can be read off."""
     return max(layers if tap == POOLED else int(tap.partition("-")[2]) for tap in taps)
+
+
+def reads_class_alone(taps: tuple[str, ...], layer: int) -> bool:
+    """Whether `taps` read the class token and no patch of the `layer`, counted from 1."""
+    return not any(tap.partition("-")[2] == str(layer) and not tap.startswith("class-") for tap in taps)

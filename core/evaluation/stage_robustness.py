@@ -1,4 +1,4 @@
-"""The robustness of a cascade, which follows from what was measured of its two stages."""
+"""The robustness of a cascade, which follows from what was measured of its stages."""
 
 from __future__ import annotations
 
@@ -19,24 +19,20 @@ from core.evaluation.robustness import current_columns
 
 @dataclass(frozen=True, eq=False)
 class MeasuredStages:
-    """What both stages of a cascade said of perturbed images; `fast` and `thorough` as `current_columns` has them."""
+    """What the stages of a cascade said of perturbed images; `columns` of each, in their order, as `current_columns` has them."""
 
     stages: Stages
-    fast: pd.DataFrame
-    thorough: pd.DataFrame
+    columns: tuple[pd.DataFrame, ...]
 
     @classmethod
     def of(cls, detector: CascadeDetector) -> MeasuredStages:
-        """Read `robustness.csv` of both stages.
+        """Read `robustness.csv` of all stages.
 
         Raises:
             EvaluationError: if one cannot be read.
         """
-        stages = detector.stages
-        fast, thorough = find_model(stages.fast), find_model(stages.thorough)
-        return cls(
-            stages, current_columns(fast, read_card(fast)), current_columns(thorough, read_card(thorough))
-        )
+        folders = map(find_model, detector.stages.names)
+        return cls(detector.stages, tuple(current_columns(folder, read_card(folder)) for folder in folders))
 
     def judge(self, hashes: Sequence[str], condition: Condition) -> NDArray[np.float64]:
         """Return `p_ai` of files, named by their sha256, after a condition, by the stage that judges each: `[N]`.
@@ -44,11 +40,14 @@ class MeasuredStages:
         Raises:
             EvaluationError: if a stage was not measured under the condition, or not on these files.
         """
-        fast, thorough = (
+        said = [
             _known(name, columns, hashes, condition)
-            for name, columns in ((self.stages.fast, self.fast), (self.stages.thorough, self.thorough))
-        )
-        return np.where(self.stages.unsure(fast), thorough, fast)
+            for name, columns in zip(self.stages.names, self.columns, strict=True)
+        ]
+        p_ai = said[-1]
+        for step, of_step in zip(reversed(self.stages.steps), reversed(said[:-1]), strict=True):
+            p_ai = np.where(step.unsure(of_step), p_ai, of_step)
+        return p_ai
 
 
 def _known(

@@ -1,4 +1,4 @@
-"""Chooses when a cascade asks its thorough model, from what both models said of works they knew the sources of or not."""
+"""Chooses when a cascade asks its next model, from what all said of works whose sources they knew or not."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from core.corpus.manifest import Manifest
 from core.detectors.card import CLASSES, Band, Card, Initialisation, Weights, identity, read_card, write_card
-from core.detectors.cascade import AS_THE_STAGE_SAYS, FAMILY, STAGES_FILE, Stages, write_stages
-from core.detectors.store import find_model, is_loadable
+from core.detectors.cascade import AS_THE_STAGE_SAYS, FAMILY, STAGES_FILE, Cuts, Stages, Step, write_stages
+from core.detectors.store import find_model, is_loadable, model_names
 from core.errors import TrainingError
 from core.evaluation.predictions import read_predictions
 from core.training.held_out_margins import read_held_out
@@ -23,19 +23,30 @@ from core.verdict import Label, Thresholds
 
 SPLIT = "val"
 KNOWN = f"works of {SPLIT}"
-UNSEEN = "works whose families and sources both models' recipes had not seen"
+UNSEEN = "works whose families and sources no model's recipe had seen"
 MAX_DIFFERENT = 0.01
 """Largest share of the works of each kind whose verdict may differ from the thorough model's."""
-FAST = ("verso-fast", "resnet18-finetune")
-"""Fast models, the first that can judge on this computer is taken."""
+FIRST = ("verso-fast", "resnet18-finetune")
+"""Fast models, the first that can judge on this computer judges first."""
+SECOND = "verso-int8"
+"""Judges what the first is not sure of, if it can judge on this computer."""
+
+LEAST_OPEN = 0.01
+"""Share of the works of all kinds that inner cut-offs must settle, or else there are none."""
+NUDGE = 1e-9
+"""By which a cut-off is kept clear of the `p_ai` it was chosen by."""
 
 
 @dataclass(frozen=True, eq=False)
 class Works:
-    """What two models said of works of one kind: their `p_ai` `[N]`, and which were generated, bool `[N]`."""
+    """What models said of works of one kind.
+
+    `earlier` is the `p_ai` of each model before the thorough one, in their order, `[N]` each; `thorough` is its own
+    `[N]`; `is_ai` says which works were generated, bool `[N]`.
+    """
 
     kind: str
-    fast: NDArray[np.floating]
+    earlier: tuple[NDArray[np.floating], ...]
     thorough: NDArray[np.floating]
     is_ai: NDArray[np.bool_]
 
@@ -44,32 +55,31 @@ class Works:
 class Effect:
     """What cut-offs do to works of one kind.
 
-    `passed_on` and `different` are shares in [0, 1]: what the thorough model is asked about, and what gets another
-    verdict than its; `called_ai` counts the works among the latter which the fast model alone calls ai.
+    `passed_on` has the share in [0, 1] that each step passes on, `different` is the share that gets another verdict than
+    the thorough model's; `called_ai` counts the works among the latter which a model before it calls ai.
     """
 
     kind: str
     works: int
-    passed_on: float
+    passed_on: tuple[float, ...]
     different: float
     called_ai: int
 
 
 @dataclass(frozen=True)
 class Choice:
-    """Two cut-offs, and what they do to each kind of works they were chosen on."""
+    """The cut-offs of each step, and what they do to each kind of works they were chosen on."""
 
-    human_below: float
-    ai_above: float
+    cuts: tuple[Cuts, ...]
     effects: tuple[Effect, ...]
 
 
 def choose_cut_offs(kinds: Sequence[Works], band: Thresholds) -> Choice:
-    """Choose the cut-offs that pass on the smallest share of works, on the mean of all kinds.
+    """Choose the cut-offs, step by step, that pass on the smallest share of works, on the mean of all kinds.
 
-    Of each kind at most `MAX_DIFFERENT` of the verdicts may differ from the thorough model's, and no work by a person
-    may be called ai unless the thorough model does. Of choices that pass on as many, the one with the fewest different
-    verdicts is taken.
+    Of each kind at most `MAX_DIFFERENT` of the verdicts may differ from the thorough model's, whichever model gave them,
+    and no work by a person may be called ai unless the thorough model does. Of choices that pass on as many, the one with
+    the fewest different verdicts is taken.
 
     Args:
         kinds: works of each kind.
@@ -79,176 +89,255 @@ def choose_cut_offs(kinds: Sequence[Works], band: Thresholds) -> Choice:
         TrainingError: if there are no works of a kind.
     """
     for works in kinds:
-        if not len(works.fast):
+        if not len(works.thorough):
             raise TrainingError(
                 f"A cascade needs {works.kind} to choose its cut-offs on, and there are none."
             )
-    fast = np.concatenate([works.fast for works in kinds])
-    lows = np.unique(np.r_[0.0, fast[fast <= band.human_below], band.human_below])
-    highs = np.unique(np.r_[1.0, fast[fast >= band.ai_above], band.ai_above])
-    tables = [_Table.of(works, lows, highs, band) for works in kinds]
+    states = [_State.before(works, band) for works in kinds]
+    cuts: list[Cuts] = []
+    for step in range(len(kinds[0].earlier)):
+        cuts.append(_cheapest(states, step, band))
+        states = [state.after(step, cuts[-1], band) for state in states]
+    return Choice(tuple(cuts), tuple(state.effect for state in states))
+
+
+@dataclass(frozen=True, eq=False)
+class _State:
+    """Works of one kind after some steps.
+
+    `verdicts` are the thorough model's `[N]`; `left` says which works no step has settled, bool `[N]`, and `different` which
+    have another verdict, bool `[N]`; `passed_on` has the share that each step passed on.
+    """
+
+    works: Works
+    verdicts: NDArray[np.str_]
+    left: NDArray[np.bool_]
+    different: NDArray[np.bool_]
+    called_ai: int
+    passed_on: tuple[float, ...]
+
+    @classmethod
+    def before(cls, works: Works, band: Thresholds) -> _State:
+        none = np.zeros(len(works.thorough), bool)
+        return cls(works, _verdicts(works.thorough, band), ~none, none, 0, ())
+
+    def after(self, step: int, cuts: Cuts, band: Thresholds) -> _State:
+        said = self.works.earlier[step]
+        settled = self.left & ~cuts.unsure(said)
+        verdicts = _verdicts(said, band)
+        wrong = settled & (verdicts != self.verdicts)
+        left = self.left & ~settled
+        return _State(
+            self.works,
+            self.verdicts,
+            left,
+            self.different | wrong,
+            self.called_ai + int((wrong & (verdicts == Label.AI)).sum()),
+            (*self.passed_on, float(left.mean())),
+        )
+
+    @property
+    def may_differ(self) -> float:
+        """How many more verdicts may differ."""
+        return MAX_DIFFERENT * len(self.left) - int(self.different.sum())
+
+    @property
+    def effect(self) -> Effect:
+        different = float(self.different.mean())
+        return Effect(self.works.kind, len(self.left), self.passed_on, different, self.called_ai)
+
+
+def _verdicts(p_ai: NDArray[np.floating], band: Thresholds) -> NDArray[np.str_]:
+    return np.array([band.label(each) for each in p_ai])
+
+
+def _cheapest(states: Sequence[_State], step: int, band: Thresholds) -> Cuts:
+    """Return the outer cut-offs that pass on fewest, and between them the widest inner ones that are allowed then."""
+    said = np.concatenate([state.works.earlier[step][state.left] for state in states])
+    lows = np.unique(np.r_[0.0, said[said <= band.human_below], band.human_below])
+    highs = np.unique(np.r_[1.0, said[said >= band.ai_above], band.ai_above])
+    tables = [_Table.of(state, step, lows, highs) for state in states]
     allowed = np.logical_and.reduce([table.allowed for table in tables])
     left = np.mean([table.left for table in tables], axis=0)
     different = np.mean([table.different for table in tables], axis=0)
-    cost = np.where(allowed, left + different / (len(fast) + 1), np.inf)
+    cost = np.where(allowed, left + different / (sum(len(state.left) for state in states) + 1), np.inf)
     low, high = np.unravel_index(int(np.argmin(cost)), cost.shape)
-    return Choice(
-        float(lows[low]),
-        float(highs[high]),
-        tuple(
-            Effect(
-                works.kind,
-                len(works.fast),
-                float(table.left[low, high]),
-                float(table.different[low, high]),
-                int(table.called_ai[high]),
-            )
-            for works, table in zip(kinds, tables, strict=True)
-        ),
-    )
+    outer = Cuts(human_below=float(lows[low]), ai_above=float(highs[high]))
+    inner = _inner([state.after(step, outer, band) for state in states], step, band)
+    return outer.model_copy(update=inner)
+
+
+def _inner(states: Sequence[_State], step: int, band: Thresholds) -> dict[str, float]:
+    """Return how near both thresholds what a step leaves open may stand as inconclusive; nothing if nothing may."""
+    inside = [_inside(state.works.earlier[step], band) for state in states]
+    distances = np.unique(np.concatenate([np.r_[0.0, each[each > 0]] for each in inside]))
+    for distance in distances + NUDGE:
+        settled = [state.left & (each > distance) for state, each in zip(states, inside, strict=True)]
+        wrong = [
+            np.sum(these & (state.verdicts != Label.INCONCLUSIVE))
+            for state, these in zip(states, settled, strict=True)
+        ]
+        if all(count <= state.may_differ for count, state in zip(wrong, states, strict=True)):
+            if np.mean([these.mean() for these in settled]) < LEAST_OPEN:
+                break
+            edges = band.human_below + float(distance), band.ai_above - float(distance)
+            return dict(zip(("inconclusive_above", "inconclusive_below"), edges, strict=True))
+    return {}
+
+
+def _inside(p_ai: NDArray[np.floating], band: Thresholds) -> NDArray[np.floating]:
+    """Return how far inside the band each `p_ai` is: `[N]`, below 0 if it is outside."""
+    inside: NDArray[np.floating] = np.minimum(p_ai - band.human_below, band.ai_above - p_ai)
+    return inside
 
 
 @dataclass(frozen=True, eq=False)
 class _Table:
-    """What every pair of cut-offs does to works of one kind: shares and permissions `[lows, highs]`, counts `[highs]`."""
+    """What every pair of outer cut-offs of a step does to works of one kind, each `[lows, highs]`.
+
+    `left` is the share passed on, `different` the share whose verdict differs.
+    """
 
     left: NDArray[np.floating]
     different: NDArray[np.floating]
     allowed: NDArray[np.bool_]
-    called_ai: NDArray[np.intp]
 
     @classmethod
-    def of(
-        cls, works: Works, lows: NDArray[np.floating], highs: NDArray[np.floating], band: Thresholds
-    ) -> _Table:
-        count = len(works.fast)
-        said = np.array([band.label(p_ai) for p_ai in works.thorough])
-        cleared, called = works.fast < lows[:, None], works.fast > highs[:, None]
-        wrongly_called = (called & (said != Label.AI)).sum(1)
-        accused = (called & (said != Label.AI) & ~works.is_ai).sum(1)
-        different = (cleared & (said != Label.HUMAN)).sum(1)[:, None] + wrongly_called
-        left = count - cleared.sum(1)[:, None] - called.sum(1)
-        allowed = (different <= MAX_DIFFERENT * count) & (accused == 0)
-        return cls(left / count, different / count, allowed, wrongly_called)
+    def of(cls, state: _State, step: int, lows: NDArray[np.floating], highs: NDArray[np.floating]) -> _Table:
+        said, count = state.works.earlier[step], len(state.left)
+        cleared = state.left & (said < lows[:, None])
+        called = state.left & (said > highs[:, None])
+        wrongly_called = called & (state.verdicts != Label.AI)
+        accused = (wrongly_called & ~state.works.is_ai).sum(1)
+        different = (cleared & (state.verdicts != Label.HUMAN)).sum(1)[:, None] + wrongly_called.sum(1)
+        left = state.left.sum() - cleared.sum(1)[:, None] - called.sum(1)
+        return cls(left / count, different / count, (different <= state.may_differ) & (accused == 0))
 
 
-def fast_model() -> str:
-    """Return the name of the fast model whose weights are on this computer.
+def models_before() -> list[str]:
+    """Return the names of the models that judge before the thorough one and whose weights are on this computer.
 
     Raises:
-        TrainingError: if there is none.
+        TrainingError: if there is no fast one.
     """
-    for name in FAST:
-        folder = find_model(name)
-        if is_loadable(read_card(folder), folder):
-            return name
-    raise TrainingError(
-        f"No fast model can judge on this computer; restore one of {', '.join(FAST)}, or train it."
-    )
+    first = next((name for name in FIRST if _can_judge(name)), None)
+    if first is None:
+        raise TrainingError(
+            f"No fast model can judge on this computer; restore one of {', '.join(FIRST)}, or train it."
+        )
+    return [first, SECOND] if _can_judge(SECOND) else [first]
 
 
-def fit_cascade(fast: str, thorough: str, corpus: Manifest, output: Path) -> Choice:
-    """Choose the cut-offs by both models' `predictions.csv` and `held_out.csv`, and write card and stages into `output`.
+def _can_judge(name: str) -> bool:
+    return name in model_names() and is_loadable(read_card(find_model(name)), find_model(name))
 
-    On the works of `val` both models know the sources; on those held out neither recipe did.
+
+def fit_cascade(before: Sequence[str], thorough: str, corpus: Manifest, output: Path) -> Choice:
+    """Choose the cut-offs by the models' `predictions.csv` and `held_out.csv`, and write card and stages into `output`.
+
+    On the works of `val` all models know the sources; on those held out no recipe did.
 
     Args:
-        fast: the model that judges first.
-        thorough: the model it passes on to.
+        before: the models that judge before the thorough one, in their order.
+        thorough: the model that judges what they are not sure of.
         corpus: says which of the works held out were generated.
         output: the cascade's folder, created if it is not there.
 
     Raises:
         EvaluationError: if a model's predictions cannot be read.
         ModelError: if there is no such model.
-        TrainingError: if a model held nothing out, or the two have none of the same works.
+        TrainingError: if a model held nothing out, or they have none of the same works.
     """
-    first, second = find_model(fast), find_model(thorough)
-    of_fast, of_thorough = read_card(first), read_card(second)
-    known = _val(first).merge(
-        _val(second).drop(columns="label"), on="sha256", suffixes=("_fast", "_thorough")
-    )
-    unseen = (
-        _unseen(of_fast, first)
-        .merge(_unseen(of_thorough, second), on="sha256", suffixes=("_fast", "_thorough"))
-        .merge(corpus.frame[["sha256", "label"]], on="sha256")
-    )
+    names = [*before, thorough]
+    folders = [find_model(name) for name in names]
+    cards = [read_card(folder) for folder in folders]
+    known = _joined([_val(folder) for folder in folders])
+    unseen = _joined([_unseen(card, folder) for card, folder in zip(cards, folders, strict=True)])
     if known.empty or unseen.empty:
         raise TrainingError(
-            f"'{fast}' and '{thorough}' have judged none of the same works of {corpus.path}, or held out none of the same: "
-            "train and evaluate both on it."
+            f"{', '.join(names)} have judged none of the same works of {corpus.path}, or held out none of the same: "
+            "train and evaluate all of them on it."
         )
-    kinds = [_works(KNOWN, known), _works(UNSEEN, unseen)]
-    choice = choose_cut_offs(kinds, of_thorough.band)
+    kinds = [_works(KNOWN, known, corpus), _works(UNSEEN, unseen, corpus)]
+    choice = choose_cut_offs(kinds, cards[-1].band)
     stages = Stages(
-        fast=fast,
-        fast_is=identity(of_fast),
         thorough=thorough,
-        thorough_is=identity(of_thorough),
-        human_below=choice.human_below,
-        ai_above=choice.ai_above,
+        thorough_is=identity(cards[-1]),
+        steps=tuple(
+            Step(model=name, identity=identity(card), **cuts.model_dump())
+            for name, card, cuts in zip(before, cards, choice.cuts, strict=False)
+        ),
     )
     output.mkdir(parents=True, exist_ok=True)
     weights = Weights(file=STAGES_FILE, sha256=write_stages(stages, output))
-    write_card(_card(of_fast, of_thorough, choice, weights, output), output)
+    write_card(_card(cards, stages, choice, weights, output), output)
     return choice
 
 
-def _val(folder: Path) -> pd.DataFrame:
+def _val(folder: Path) -> pd.Series:
     frame = read_predictions(folder)
-    return frame.loc[frame["split"] == SPLIT, ["sha256", "label", "p_ai"]]
+    return frame.loc[frame["split"] == SPLIT].set_index("sha256")["p_ai"]
 
 
-def _unseen(card: Card, folder: Path) -> pd.DataFrame:
-    """Return `sha256` and the calibrated `p_ai` of the works that were held out."""
+def _unseen(card: Card, folder: Path) -> pd.Series:
+    """Return the calibrated `p_ai` of the works that were held out, by their `sha256`."""
     frame = read_held_out(folder)
-    return frame[["sha256"]].assign(p_ai=card.calibration(frame["margin"].to_numpy()))
+    return pd.Series(card.calibration(frame["margin"].to_numpy()), index=frame["sha256"])
 
 
-def _works(kind: str, joined: pd.DataFrame) -> Works:
-    return Works(
-        kind,
-        joined["p_ai_fast"].to_numpy(),
-        joined["p_ai_thorough"].to_numpy(),
-        (joined["label"] == "ai").to_numpy(),
-    )
+def _joined(said: Sequence[pd.Series]) -> pd.DataFrame:
+    """Return what models said of the works that all of them judged, a column for each model."""
+    return pd.concat(said, axis=1, join="inner", keys=range(len(said)))
+
+
+def _works(kind: str, said: pd.DataFrame, corpus: Manifest) -> Works:
+    *earlier, thorough = (said[column].to_numpy() for column in said)
+    labels = corpus.frame.set_index("sha256")["label"]
+    return Works(kind, tuple(earlier), thorough, (labels.loc[said.index] == "ai").to_numpy())
 
 
 def _told(effects: Sequence[Effect]) -> str:
     return ", and ".join(
-        f"of {each.works} {each.kind} {each.passed_on:.1%} are passed on and {each.different:.2%} differ"
+        f"of {each.works} {each.kind} {' and then '.join(f'{share:.1%}' for share in each.passed_on)} are passed on and "
+        f"{each.different:.2%} differ"
         for each in effects
     )
 
 
-def _card(fast: Card, thorough: Card, choice: Choice, weights: Weights, output: Path) -> Card:
+def _in_words(stages: Stages) -> str:
+    asked = [
+        f"{judge} judges what {step.model} gives a p_ai {step}"
+        for step, judge in zip(stages.steps, stages.names[1:], strict=True)
+    ]
+    return f"{stages.names[0]} judges first; {'; '.join(asked)}."
+
+
+def _card(cards: Sequence[Card], stages: Stages, choice: Choice, weights: Weights, output: Path) -> Card:
+    thorough = cards[-1]
+    origins = [f"{card.name} ({card.initialisation.origin})" for card in cards]
     return Card(
         name=output.resolve().name,
         family=FAMILY,
-        summary=f"{fast.name} judges first; {thorough.name} judges what {fast.name} gives a p_ai from "
-        f"{choice.human_below:.6f} to {choice.ai_above:.6f}.",
+        summary=_in_words(stages),
         recipe=FAMILY,
         seed=0,
         classes=CLASSES,
         commit=code_commit(),
         trained=datetime.now(UTC).date().isoformat(),
-        encoder=thorough.encoder or fast.encoder,
+        encoder=next((card.encoder for card in reversed(cards) if card.encoder), None),
         preprocessing=thorough.preprocessing,
         calibration=AS_THE_STAGE_SAYS,
         thresholds=Band(
             human_below=thorough.thresholds.human_below,
             ai_above=thorough.thresholds.ai_above,
-            policy=f"those of {thorough.name}. {thorough.name} is asked about as few works as possible such that at most "
+            policy=f"those of {thorough.name}. It is asked about as few works as possible such that at most "
             f"{MAX_DIFFERENT:.0%} of each kind get another verdict than its, and no work by a person is called ai unless "
             f"{thorough.name} does: {_told(choice.effects)}",
         ),
         corpus=thorough.corpus,
         initialisation=Initialisation(
-            origin=f"the models {fast.name} ({fast.initialisation.origin}) and {thorough.name} "
-            f"({thorough.initialisation.origin})",
-            license=" and ".join(
-                dict.fromkeys([fast.initialisation.license, thorough.initialisation.license])
-            ),
+            origin=f"the models {', '.join(origins[:-1])} and {origins[-1]}",
+            license=" and ".join(dict.fromkeys(card.initialisation.license for card in cards)),
         ),
         weights=weights,
     )

@@ -21,32 +21,36 @@ def cascade(
         Path, typer.Option(help="The model's folder.", parser=a_folder_to_write, metavar="<path>")
     ] = Path("models/cascade"),
     fast: Annotated[
-        str | None,
+        list[str] | None,
         typer.Option(
-            help="Judges first; by default verso-fast, else resnet18-finetune.",
+            help="Judges before the thorough one; given several times, in this order. By default verso-fast, else "
+            "resnet18-finetune, and then verso-int8.",
             parser=a_name,
             metavar="<str>",
         ),
     ] = None,
     thorough: Annotated[
-        str, typer.Option(help="Judges what the fast one is not sure of.", parser=a_name, metavar="<str>")
+        str,
+        typer.Option(help="Judges what the others are not sure of.", parser=a_name, metavar="<str>"),
     ] = "verso",
-    corpus: Annotated[Path, typer.Option(help="The manifest both were trained on.")] = Path(
+    corpus: Annotated[Path, typer.Option(help="The manifest all were trained on.")] = Path(
         "data/manifest.csv"
     ),
 ) -> None:
-    """Make a model of two: choose from what they said of val and of works held out when the thorough one is asked."""
+    """Make a model of several: choose from what they said of val and of works held out when the next one is asked."""
     from core.corpus import manifest
-    from core.training.cascade import fast_model, fit_cascade
+    from core.training.cascade import fit_cascade, models_before
 
-    choice = fit_cascade(fast or fast_model(), thorough, manifest.read(corpus), output)
-    say(
-        f"Wrote {output}: {thorough} judges fast p_ai from {choice.human_below:.6f} to {choice.ai_above:.6f}."
-    )
+    before = fast or models_before()
+    choice = fit_cascade(before, thorough, manifest.read(corpus), output)
+    say(f"Wrote {output}: {', '.join(before)} and {thorough}.")
+    for model, cuts in zip(before, choice.cuts, strict=True):
+        say(f"{model} passes on p_ai {cuts}.")
     for effect in choice.effects:
+        shares = ", then ".join(f"{share:.1%}" for share in effect.passed_on)
         say(
-            f"Of {effect.works} {effect.kind}, {effect.passed_on:.1%} are passed on; {effect.different:.2%} get another "
-            f"verdict than {thorough}'s, {effect.called_ai} of them 'ai'."
+            f"Of {effect.works} {effect.kind}, {shares} are passed on; {effect.different:.2%} get another verdict than "
+            f"{thorough}'s, {effect.called_ai} of them 'ai'."
         )
     say(f"Next: python -m core evaluate {output}")
 

@@ -77,10 +77,10 @@ def _origin(card: Card) -> list[str]:
         said.append(f"judges embeddings of the frozen encoder with weights `{card.encoder[:12]}`")
     if card.best_epoch is not None and card.epochs is not None:
         said.append(f"kept the weights of epoch {card.best_epoch + 1} of {card.epochs}")
-    if card.weights.int8 is not None:
+    if card.in_int8:
         said.append(
             "judges in 8-bit integers where the processor multiplies bytes natively, and in 16 or 32 bits elsewhere, which "
-            "gives slightly other probabilities; maps are always drawn in 32 bits"
+            "gives slightly other probabilities; maps are never drawn in 8 bits"
         )
     clean = card.commit.removesuffix("-dirty")
     altered = "" if clean == card.commit else ", with changes that were never committed"

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from pydantic import ValidationError
 
 from core import explain, images
 from core.detectors import store
@@ -13,7 +14,9 @@ from core.detectors.cascade import (
     AS_THE_STAGE_SAYS,
     STAGES_FILE,
     CascadeDetector,
+    Cuts,
     Stages,
+    Step,
     identity,
     load_cascade,
     write_stages,
@@ -36,14 +39,16 @@ class Known:
         return np.array([self.answers[artwork.sha256] for artwork in artworks], np.float32)
 
 
-def stages_of(fast: Known, thorough: Known) -> Stages:
+def stages_of(*detectors: Known, **inner: float) -> Stages:
+    """Each passes on what it gives 0.1 to 0.9, aside from what lies between the `inner` cut-offs, to the next."""
+    *before, thorough = (detector.card for detector in detectors)
     return Stages(
-        fast=fast.card.name,
-        fast_is=identity(fast.card),
-        thorough=thorough.card.name,
-        thorough_is=identity(thorough.card),
-        human_below=0.1,
-        ai_above=0.9,
+        steps=tuple(
+            Step(model=card.name, identity=identity(card), human_below=0.1, ai_above=0.9, **inner)
+            for card in before
+        ),
+        thorough=thorough.name,
+        thorough_is=identity(thorough),
     )
 
 
@@ -70,26 +75,69 @@ def pictures(drawings):
 
 
 @pytest.fixture
-def pair(pictures, tmp_path):
-    hashes = [picture.sha256 for picture in pictures]
-    fast = Known("quick", dict(zip(hashes, (0.05, 0.1, 0.5, 0.95), strict=True)))
-    thorough = Known("slow", dict.fromkeys(hashes, 0.7))
-    stages = stages_of(fast, thorough)
-    return CascadeDetector(cascade_card(tmp_path / "pair", stages), stages, fast, thorough)
+def quick(pictures):
+    return Known("quick", dict(zip([each.sha256 for each in pictures], (0.05, 0.1, 0.5, 0.95), strict=True)))
 
 
-def test_only_what_the_fast_model_is_not_sure_of_is_passed_on(pair, pictures):
-    p_ai, passed_on = pair.judged(pictures)
+@pytest.fixture
+def slow(pictures):
+    return Known("slow", {each.sha256: 0.7 for each in pictures})
+
+
+@pytest.fixture
+def pair(quick, slow, tmp_path):
+    stages = stages_of(quick, slow)
+    return CascadeDetector(cascade_card(tmp_path / "pair", stages), stages, (quick, slow))
+
+
+def test_only_what_the_fast_model_is_not_sure_of_is_passed_on(pair, pictures, slow):
+    p_ai, judge = pair.judged(pictures)
     assert p_ai.tolist() == pytest.approx([0.05, 0.7, 0.7, 0.95])
-    assert passed_on.tolist() == [False, True, True, False]
-    assert pair.thorough.asked == [pictures[1].sha256, pictures[2].sha256]
+    assert judge.tolist() == [0, 1, 1, 0]
+    assert slow.asked == [pictures[1].sha256, pictures[2].sha256]
 
 
-def test_the_stage_that_judges_is_named(pair, pictures):
+def test_each_step_is_asked_what_the_one_before_was_not_sure_of(pictures, quick, slow, tmp_path):
+    closer = Known(
+        "closer", dict(zip([each.sha256 for each in pictures], (0.5, 0.02, 0.5, 0.5), strict=True))
+    )
+    stages = stages_of(quick, closer, slow)
+    three = CascadeDetector(cascade_card(tmp_path / "three", stages), stages, (quick, closer, slow))
+    p_ai, names = predict_naming(three, pictures)
+    assert p_ai.tolist() == pytest.approx([0.05, 0.02, 0.7, 0.95])
+    assert names == ["quick", "closer", "slow", "quick"]
+    assert closer.asked == [pictures[1].sha256, pictures[2].sha256]
+    assert slow.asked == [pictures[2].sha256]
+
+
+def test_what_lies_well_inside_the_band_may_stand_as_inconclusive(pictures, quick, slow, tmp_path):
+    stages = stages_of(quick, slow, inconclusive_above=0.4, inconclusive_below=0.6)
+    detector = CascadeDetector(cascade_card(tmp_path / "open", stages), stages, (quick, slow))
+    assert detector.judged(pictures)[1].tolist() == [0, 1, 0, 0]
+    assert (
+        load_cascade(detector.card, tmp_path / "open", {"quick": quick, "slow": slow}.__getitem__).stages
+        == stages
+    )
+
+
+@pytest.mark.parametrize(
+    "inner",
+    [
+        {"inconclusive_above": 0.4},
+        {"inconclusive_above": 0.6, "inconclusive_below": 0.4},
+        {"inconclusive_above": 0.05, "inconclusive_below": 0.4},
+    ],
+)
+def test_cut_offs_out_of_order_are_refused(inner):
+    with pytest.raises(ValidationError):
+        Cuts(human_below=0.1, ai_above=0.9, **inner)
+
+
+def test_the_stage_that_judges_is_named(pair, pictures, quick):
     p_ai, names = predict_naming(pair, pictures)
     assert p_ai.tolist() == pair.predict(pictures).tolist()
     assert names == ["quick", "slow", "slow", "quick"]
-    assert predict_naming(pair.fast, pictures)[1] == ["quick"] * 4
+    assert predict_naming(quick, pictures)[1] == ["quick"] * 4
 
 
 def test_the_calibrated_margin_is_the_probability(pair, pictures):
@@ -111,30 +159,32 @@ def test_the_stage_that_judged_is_the_one_that_explains(pair, pictures, monkeypa
     assert asked == ["quick", "slow"]
 
 
-def test_a_stage_that_was_trained_again_is_refused(pair, tmp_path):
+def test_a_stage_that_was_trained_again_is_refused(pair, slow, tmp_path):
     other = SimpleNamespace(
         card=network_card("quick", weights=Weights(file="weights.safetensors", sha256="1" * 64))
     )
-    loaded = {"quick": other, "slow": pair.thorough}
+    loaded = {"quick": other, "slow": slow}
     with pytest.raises(ModelError, match="'quick' is another than the one its cut-offs were chosen for"):
         load_cascade(pair.card, tmp_path / "pair", loaded.__getitem__)
 
 
-def test_a_cascade_in_a_cascade_is_refused(pair, tmp_path):
-    with pytest.raises(ModelError, match="is a cascade; name two plain models"):
-        load_cascade(pair.card, tmp_path / "pair", {"quick": pair, "slow": pair.thorough}.__getitem__)
+def test_a_cascade_in_a_cascade_is_refused(pair, slow, tmp_path):
+    with pytest.raises(ModelError, match="is a cascade; name plain models"):
+        load_cascade(pair.card, tmp_path / "pair", {"quick": pair, "slow": slow}.__getitem__)
 
 
 def test_changed_cut_offs_are_refused(pair, tmp_path):
-    write_stages(pair.stages.model_copy(update={"ai_above": 0.5}), tmp_path / "pair")
+    (step,) = pair.stages.steps
+    changed = pair.stages.model_copy(update={"steps": (step.model_copy(update={"ai_above": 0.5}),)})
+    write_stages(changed, tmp_path / "pair")
     with pytest.raises(ModelError, match="does not belong to its card"):
         load_cascade(pair.card, tmp_path / "pair", {}.__getitem__)
 
 
-def test_what_a_stage_misses_is_what_the_cascade_misses(pair, tmp_path, monkeypatch):
+def test_what_a_stage_misses_is_what_the_cascade_misses(pair, quick, slow, tmp_path, monkeypatch):
     monkeypatch.setenv("VERSO_MODELS", str(tmp_path))
-    lay(pair.fast.card, tmp_path)
-    lay(pair.thorough.card, tmp_path, weights=None)
+    lay(quick.card, tmp_path)
+    lay(slow.card, tmp_path, weights=None)
     assert store.what_is_missing(pair.card, tmp_path / "pair").startswith("its stage 'slow' cannot judge: ")
     (tmp_path / "slow" / "weights.safetensors").write_bytes(b"w")
     assert store.is_loadable(pair.card, tmp_path / "pair")

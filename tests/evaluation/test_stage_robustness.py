@@ -10,9 +10,11 @@ from core.detectors.cascade import (
     STAGES_FILE,
     CascadeDetector,
     Stages,
+    Step,
     identity,
     write_stages,
 )
+from core.detectors.store import find_model
 from core.errors import EvaluationError
 from core.evaluation.perturbations import CONDITIONS, chosen, perturb
 from core.evaluation.robustness import read_robustness
@@ -22,48 +24,48 @@ from tests.light_meter import LightMeter
 
 
 @pytest.fixture
-def pair(light_meter, tmp_path, monkeypatch):
-    """A cascade of two light meters, of which the second sees everything darker; its folder."""
+def three(light_meter, tmp_path, monkeypatch):
+    """A cascade of three light meters, of which each sees everything darker than the one before; its folder."""
     monkeypatch.setenv("VERSO_MODELS", str(tmp_path))
-    fast = LightMeter(read_card(light_meter))
-    darker = shutil.copytree(light_meter, tmp_path / "darker")
-    calibration = PlattScaling(slope=1.0, intercept=-2.0, fitted_on="nothing")
-    write_card(fast.card.model_copy(update={"name": "darker", "calibration": calibration}), darker)
-    thorough = LightMeter(read_card(darker))
-    stages = Stages(
-        fast=light_meter.name,
-        fast_is=identity(fast.card),
-        thorough="darker",
-        thorough_is=identity(thorough.card),
-        human_below=0.42,
-        ai_above=0.65,
+    meters = [LightMeter(read_card(light_meter))]
+    for name, intercept in (("darker", -1.0), ("darkest", -2.0)):
+        folder = shutil.copytree(light_meter, tmp_path / name)
+        calibration = PlattScaling(slope=1.0, intercept=intercept, fitted_on="nothing")
+        card = meters[0].card.model_copy(update={"name": name, "calibration": calibration})
+        write_card(card, folder)
+        meters.append(LightMeter(read_card(folder)))
+    fast, darker, darkest = (meter.card for meter in meters)
+    steps = (
+        Step(model=light_meter.name, identity=identity(fast), human_below=0.42, ai_above=0.65),
+        Step(model="darker", identity=identity(darker), human_below=0.23, ai_above=0.31),
     )
-    folder = tmp_path / "pair"
+    stages = Stages(steps=steps, thorough="darkest", thorough_is=identity(darkest))
+    folder = tmp_path / "three"
     folder.mkdir()
     weights = Weights(file=STAGES_FILE, sha256=write_stages(stages, folder))
-    changes = {"name": "pair", "family": "cascade", "calibration": AS_THE_STAGE_SAYS, "weights": weights}
+    changes = {"name": "three", "family": "cascade", "calibration": AS_THE_STAGE_SAYS, "weights": weights}
     no_network = {"best_epoch": None, "epochs": None}
-    write_card(fast.card.model_copy(update=changes | no_network), folder)
-    return CascadeDetector(read_card(folder), stages, fast, thorough), folder
+    write_card(fast.model_copy(update=changes | no_network), folder)
+    return CascadeDetector(read_card(folder), stages, meters), folder
 
 
-def test_a_cascade_holds_as_the_stages_that_judge_do(pair, light_meter, tmp_path, corpus, files):
-    detector, folder = pair
+def test_a_cascade_holds_as_the_stages_that_judge_do(three, corpus, files):
+    detector, folder = three
     condition = chosen(["jpeg-50"])
-    measure_robustness(detector.fast, light_meter, corpus, files, condition)
-    measure_robustness(detector.thorough, tmp_path / "darker", corpus, files, condition)
-    judged = detector.fast.judged
+    for stage, name in zip(detector.detectors, detector.stages.names, strict=True):
+        measure_robustness(stage, find_model(name), corpus, files, condition)
+    judged = [stage.judged for stage in detector.detectors]
     measure_robustness(detector, folder, corpus, files, condition)
-    assert detector.fast.judged == judged
+    assert [stage.judged for stage in detector.detectors] == judged
     found = read_robustness(folder)
     artworks = [perturb(open_image(path), CONDITIONS["jpeg-50"]) for path in files.paths(found["sha256"])]
-    p_ai, passed_on = detector.judged(artworks)
-    assert 0 < passed_on.sum() < len(passed_on)
+    p_ai, judge = detector.judged(artworks)
+    assert set(judge.tolist()) == {0, 1, 2}
     np.testing.assert_allclose(found["jpeg-50"], p_ai, atol=1e-6)
 
 
-def test_a_stage_that_was_not_measured_is_named(pair, light_meter, corpus, files):
-    detector, folder = pair
-    measure_robustness(detector.fast, light_meter, corpus, files, chosen(["jpeg-50"]))
+def test_a_stage_that_was_not_measured_is_named(three, light_meter, corpus, files):
+    detector, folder = three
+    measure_robustness(detector.detectors[0], light_meter, corpus, files, chosen(["jpeg-50"]))
     with pytest.raises(EvaluationError, match="'darker' was not measured under jpeg-50: run"):
         measure_robustness(detector, folder, corpus, files, chosen(["jpeg-50"]))
