@@ -91,6 +91,10 @@ class RecipeError(VersoError, ValueError):
     """A training recipe is unknown or breaks its schema."""
 
 
+class UnknownRecipeError(RecipeError, WrongUsageError):
+    """There is no recipe of that name."""
+
+
 class TrainingError(VersoError):
     """Training cannot start or resume as asked."""
 

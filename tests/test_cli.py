@@ -185,6 +185,15 @@ def test_a_model_that_there_is_not_is_wrong_usage(arguments, tmp_path, drawings,
     shown = capsys.readouterr()
     assert "There is no model 'nobody'" in shown.err
     assert shown.out == ""
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_recipe_that_there_is_not_is_wrong_usage(tmp_path, monkeypatch, capsys):
+    corpus = str(REPOSITORY / "data" / "manifest.csv")
+    arguments = ["train", "nobody", "--corpus", corpus, "--output", str(tmp_path / "mine")]
+    assert exit_code_of(monkeypatch, *arguments) == 2
+    assert "There is no recipe 'nobody'" in capsys.readouterr().err
+    assert not (tmp_path / "mine").exists()
 
 
 @pytest.mark.skipif(not FULL_DISK.exists(), reason="this system has no disk that is always full")

@@ -12,7 +12,7 @@ from pydantic_core import PydanticCustomError
 from core.detectors.features import DeclaredFeatures, EmbeddingFeatures, PixelFeatures
 from core.detectors.preprocessing import Preprocessing
 from core.detectors.taps import JUST_POOLED, Tap
-from core.errors import RecipeError
+from core.errors import RecipeError, UnknownRecipeError
 from core.training.augmentation import Augmentation
 from core.training.optimisation import Optimiser, Schedule
 
@@ -213,7 +213,7 @@ def load_recipe(name: str) -> Recipe | HeadRecipe:
         return (HeadRecipe if "head" in declared else Recipe).model_validate(declared)
     except OSError as error:
         known = ", ".join(recipe_names())
-        raise RecipeError(f"There is no recipe '{name}'. Name one of {known}, or a .toml file.") from error
+        raise UnknownRecipeError(f"There is no recipe '{name}'. Name one of {known}, or a .toml file.") from error
     except tomllib.TOMLDecodeError as error:
         raise RecipeError(f"Recipe {path} is no valid TOML: {error}. Correct that line.") from error
     except ValidationError as error:
