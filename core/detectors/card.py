@@ -155,7 +155,10 @@ class Card(_Table):
     trained: str = Field(description="date, UTC")
     best_epoch: int | None = Field(default=None, description="counted from 0")
     epochs: int | None = None
-    encoder: str | None = Field(default=None, description="sha256 of the encoder weights it was fitted on")
+    encoder: str | None = Field(
+        default=None,
+        description="identity of the encoder it was fitted on: sha256 of its weights, `:int8` if in 8 bits",
+    )
     known_failures: tuple[str, ...] = ()
     preprocessing: Preprocessing
     features: Annotated[DeclaredFeatures, Field(discriminator="kind")] | None = None

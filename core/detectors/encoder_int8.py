@@ -1,10 +1,11 @@
 """The encoder's transformer layers in 8-bit integers, for CPUs that multiply these natively.
 
-Weights come rounded to 8 bits, a step for each channel, and stay exactly what they are. Activations are rounded token by
-token, to the range they have there (Dettmers et al., LLM.int8(): 8-bit Matrix Multiplication for Transformers at Scale,
-2022). A few channels go far beyond all others and would leave these few levels: they are given several times, each time
-a part of them, and so are their weights (Zhao et al., Improving Neural Network Quantization without Retraining using
-Outlier Channel Splitting, 2019). `benchmarks/number_formats.py` measures how near that comes to float32, and how fast it is.
+The pinned weights come rounded to 8 bits, a step for each channel, and stay exactly what they are. Activations are
+rounded token by token, to the range they have there (Dettmers et al., LLM.int8(): 8-bit Matrix Multiplication for
+Transformers at Scale, 2022). A few channels go far beyond all others and would leave these few levels: they are given
+several times, each time a part of them, and so are their weights (Zhao et al., Improving Neural Network Quantization
+without Retraining using Outlier Channel Splitting, 2019). `benchmarks/number_formats.py` measures how near that comes to
+float32, and how fast it is.
 """
 
 from __future__ import annotations

@@ -213,7 +213,9 @@ def load_recipe(name: str) -> Recipe | HeadRecipe:
         return (HeadRecipe if "head" in declared else Recipe).model_validate(declared)
     except OSError as error:
         known = ", ".join(recipe_names())
-        raise UnknownRecipeError(f"There is no recipe '{name}'. Name one of {known}, or a .toml file.") from error
+        raise UnknownRecipeError(
+            f"There is no recipe '{name}'. Name one of {known}, or a .toml file."
+        ) from error
     except tomllib.TOMLDecodeError as error:
         raise RecipeError(f"Recipe {path} is no valid TOML: {error}. Correct that line.") from error
     except ValidationError as error:
