@@ -18,7 +18,7 @@ from core.corpus.cache import ImageCache
 from core.detectors import encoder
 from core.detectors.card import read_card, write_card
 from core.detectors.classical import PIPELINE_FILE, pipeline_margins
-from core.detectors.features import EncoderFeatures, ForensicFeatures
+from core.detectors.features import EmbeddingFeatures, EncoderFeatures, ForensicFeatures
 from core.detectors.judging import judge
 from core.detectors.store import load_detector
 from core.errors import EncoderError, EncoderWarning, ModelError, RecipeError, TrainingError
@@ -393,3 +393,11 @@ def test_a_recipe_that_decides_nothing_has_no_accuracy_rather_than_an_error(stud
 def test_experiments_take_heads_alone(studio, workshop):
     result = invoke("experiments", str(workshop.recipe), "--corpus", str(studio.manifest))
     assert "leave out tiny" in str(result.exception)
+
+
+def test_verso_in_8_bits_is_verso_but_for_the_8_bits():
+    verso, int8 = load_recipe("verso"), load_recipe("verso-int8")
+    assert isinstance(int8.features, EmbeddingFeatures)
+    assert int8.features.int8
+    plain = int8.features.model_copy(update={"int8": False})
+    assert int8.model_copy(update={"name": verso.name, "summary": verso.summary, "features": plain}) == verso
