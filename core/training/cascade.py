@@ -251,14 +251,14 @@ def fit_cascade(before: Sequence[str], thorough: str, corpus: Manifest, output: 
     names = [*before, thorough]
     folders = [find_model(name) for name in names]
     cards = [read_card(folder) for folder in folders]
-    known = _joined([_val(folder) for folder in folders])
-    unseen = _joined([_unseen(card, folder) for card, folder in zip(cards, folders, strict=True)])
+    known = _joined([_val(folder) for folder in folders], corpus)
+    unseen = _joined([_unseen(card, folder) for card, folder in zip(cards, folders, strict=True)], corpus)
     if known.empty or unseen.empty:
         raise TrainingError(
             f"{', '.join(names)} have judged none of the same works of {corpus.path}, or held out none of the same: "
             "train and evaluate all of them on it."
         )
-    kinds = [_works(KNOWN, known, corpus), _works(UNSEEN, unseen, corpus)]
+    kinds = [_works(KNOWN, known), _works(UNSEEN, unseen)]
     choice = choose_cut_offs(kinds, cards[-1].band)
     stages = Stages(
         thorough=thorough,
@@ -285,15 +285,15 @@ def _unseen(card: Card, folder: Path) -> pd.Series:
     return pd.Series(card.calibration(frame["margin"].to_numpy()), index=frame["sha256"])
 
 
-def _joined(said: Sequence[pd.Series]) -> pd.DataFrame:
-    """Return what models said of the works that all of them judged, a column for each model."""
-    return pd.concat(said, axis=1, join="inner", keys=range(len(said)))
-
-
-def _works(kind: str, said: pd.DataFrame, corpus: Manifest) -> Works:
-    *earlier, thorough = (said[column].to_numpy() for column in said)
+def _joined(said: Sequence[pd.Series], corpus: Manifest) -> pd.DataFrame:
+    """Return what models said of the works of a corpus that all of them judged, a column for each; the last is the label."""
     labels = corpus.frame.set_index("sha256")["label"]
-    return Works(kind, tuple(earlier), thorough, (labels.loc[said.index] == "ai").to_numpy())
+    return pd.concat([*said, labels], axis=1, join="inner", keys=range(len(said) + 1))
+
+
+def _works(kind: str, joined: pd.DataFrame) -> Works:
+    *earlier, thorough, label = (joined[column].to_numpy() for column in joined)
+    return Works(kind, tuple(earlier), thorough, label == "ai")
 
 
 def _told(effects: Sequence[Effect]) -> str:

@@ -179,6 +179,14 @@ def test_works_of_val_have_a_say_and_test_images_have_none(two, corpus):
     assert before.effects[0].passed_on == (0,)
 
 
+def test_works_that_are_not_in_the_corpus_are_left_out(two, corpus):
+    part = Manifest(frame=corpus.frame[10:], version=corpus.version, path=corpus.path)
+    assert [effect.works for effect in fit_cascade(["quick"], "slow", part, two / "pair").effects] == [
+        190,
+        190,
+    ]
+
+
 def test_the_card_names_both_models_and_has_the_thorough_ones_band(two, corpus):
     fit_cascade(["quick"], "slow", corpus, two / "pair")
     card = read_card(two / "pair")
