@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cosine_similarity, normalize
 
 from core.detectors.encoder_int8 import Int8Layer
+from core.detectors.encoder_packed import packed_layer
 from core.detectors.encoder_weights import HOW_TO_GET, State, chosen_weights, read_weights
 from core.detectors.precision import Compute, best_compute, cast_once
 from core.detectors.preprocessing import Preprocessing
@@ -47,7 +48,8 @@ REFERENCE_PICTURES = 3
 REFERENCE_COSINE = 0.998
 """Least accepted cosine similarity with the reference embeddings; bfloat16 alone stays above 0.9995."""
 
-BATCH = 16
+BATCH = 8
+"""Windows that pass through together: what is between layers is then still near the processor."""
 
 CLIP_PREPROCESSING = Preprocessing(
     short_side=224,
@@ -138,9 +140,13 @@ class Encoder:
 
     def _after_layers(self, hidden: Tensor, taps: tuple[str, ...]) -> Iterator[Tensor]:
         """Give the hidden states `[N, 1 + patches, size]` after each layer up to the last that `taps` read."""
-        for layer in self.network.encoder.layers[: last_layer(taps, self.layers)]:
+        for layer in self._running(hidden)[: last_layer(taps, self.layers)]:
             hidden = layer(hidden, None)
             yield hidden
+
+    def _running(self, hidden: Tensor) -> nn.ModuleList:  # noqa: ARG002
+        """Return the layers that `hidden` goes through."""
+        return self.network.encoder.layers
 
     def embed(
         self,
@@ -169,6 +175,26 @@ class Encoder:
             )
         of_each = torch.split(found, [len(each) for each in windows])
         return torch.stack([joined(each) for each in of_each]).cpu().numpy()
+
+
+class PackedEncoder(Encoder):
+    """The encoder with its layers in bfloat16 as oneDNN likes them, see `core.detectors.encoder_packed`.
+
+    Passes that are to have gradients go through the layers of the network.
+
+    Args:
+        network: in float32.
+        identity: digest of the weights.
+        compute: a CPU's, in bfloat16.
+    """
+
+    def __init__(self, network: CLIPVisionModel, identity: str, compute: Compute) -> None:
+        packed = [packed_layer(cast("CLIPEncoderLayer", layer)) for layer in network.encoder.layers]
+        super().__init__(network, identity, compute)
+        self._packed = nn.ModuleList(packed).eval().requires_grad_(requires_grad=False)
+
+    def _running(self, hidden: Tensor) -> nn.ModuleList:
+        return super()._running(hidden) if hidden.requires_grad else self._packed
 
 
 class Int8Encoder(Encoder):
@@ -236,8 +262,8 @@ def load_encoder(compute: Compute | None = None, *, int8: bool = False) -> Encod
 
     Args:
         compute: where and in which precision it runs; by default the best this machine has.
-        int8: whether its layers are to be in 8-bit integers, if `compute` allows it. If not, they run in the precision
-            of `compute`, under the same identity.
+        int8: whether its layers are to be in 8-bit integers, if `compute` allows it and is not faster without. If not,
+            they run in the precision of `compute`, under the same identity.
 
     Raises:
         EncoderError: if its weights are missing, damaged, of another kind of network, or, when they come from
@@ -248,7 +274,7 @@ def load_encoder(compute: Compute | None = None, *, int8: bool = False) -> Encod
     """
     path, pinned = chosen_weights()
     compute = compute or best_compute()
-    if int8 and compute.int8:
+    if int8 and compute.int8 and not compute.tiles:
         return _shared_int8(path, pinned)
     encoder = _shared(path, pinned, compute)
     if int8:
@@ -260,7 +286,8 @@ def load_encoder(compute: Compute | None = None, *, int8: bool = False) -> Encod
 @lru_cache(maxsize=2)
 def _shared(path: Path, pinned: bool, compute: Compute) -> Encoder:
     state, identity = read_weights(path, pinned=pinned)
-    encoder = Encoder(network_of(state, path), identity, compute)
+    network = network_of(state, path)
+    encoder = (PackedEncoder if compute.packs else Encoder)(network, identity, compute)
     _compare_with_reference(encoder, path, pinned=pinned)
     return encoder
 

@@ -1,24 +1,22 @@
-"""The body of a ResNet-18 in 8-bit integers, run by ONNX Runtime.
+"""The body of a ResNet-18 in 8-bit integers, run by oneDNN's kernels as torch brings them.
 
 Weights and activations were rounded to 8 bits beforehand (`core.training.quantise`; Jacob et al., Quantization and
 Training of Neural Networks for Efficient Integer-Arithmetic-Only Inference, 2018). On CPUs that multiply bytes natively
-a work takes a third of the time it takes in float32 (`benchmarks/number_formats.py`).
+a work takes a fraction of the time it takes in float32 (`benchmarks/number_formats.py`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-import onnxruntime
 import torch
 from torch import Tensor
 
+from core.detectors.int8_graph import BORDERED, FEATURES, read_steps
+
 INT8_FILE = "int8.onnx"
-BORDERED, FEATURES = "bordered", "features"
-"""Names of the graph's input, see `bordered`, and of its output, float32 `[N, 512]`."""
 BORDER = 3
 """Pixels around a window that the first layer of a ResNet looks at too."""
-ERRORS_ONLY = 3
 
 
 def bordered(crops: Tensor, mean: Sequence[float]) -> Tensor:
@@ -34,23 +32,28 @@ def bordered(crops: Tensor, mean: Sequence[float]) -> Tensor:
     count, _, height, width = crops.shape
     colour = torch.tensor(mean).mul(255).round().to(torch.uint8)[None, :, None, None]
     rows, columns = (side + side % 2 + 2 * BORDER for side in (height, width))
-    framed = colour.repeat(count, 1, rows, columns)
+    framed = torch.empty(
+        (count, 3, rows, columns), dtype=torch.uint8, memory_format=torch.channels_last
+    ).copy_(colour)
     framed[..., BORDER : BORDER + height, BORDER : BORDER + width] = crops
     return framed
 
 
 class Int8Body:
-    """A loaded graph, safe to share between threads; a pass runs on the core of the thread that asks for it."""
+    """A loaded graph, safe to share between threads.
+
+    Args:
+        graph: a file of `core.training.quantise`.
+        mean: the mean colour of the network's input, each channel in [0, 1].
+    """
 
     def __init__(self, graph: bytes, mean: Sequence[float]) -> None:
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = 1
-        options.log_severity_level = ERRORS_ONLY
-        self._session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+        self._steps = read_steps(graph)
         self._mean = mean
 
     def __call__(self, crops: Tensor) -> Tensor:
         """Return pooled features of windows as grey levels: float32 `[N, 512]` for uint8 `[N, 3, H, W]`."""
-        given = bordered(crops, self._mean).numpy()
-        features = self._session.run([FEATURES], {BORDERED: given})[0]
-        return torch.from_numpy(features)
+        found = {BORDERED: bordered(crops, self._mean)}
+        for step in self._steps:
+            found[step.gives] = step(found)
+        return found[FEATURES]

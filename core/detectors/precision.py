@@ -21,22 +21,34 @@ INT8_TOLERANCE = 0.06
 """Accepted difference in `p_ai` between 8-bit integers and float32 (absolute); `verso-fast` and `verso-int8` keep within it on `val`."""
 NATIVE_BF16 = ("amx_bf16", "avx512_bf16")
 """Instruction sets that multiply bfloat16 without turning it into float32 first, as torch names them."""
+TILES = ("amx_bf16",)
+"""Those that multiply whole tiles of bfloat16."""
 NATIVE_INT8 = ("amx_int8", "avx512_vnni", "avx_vnni")
 """Those that multiply bytes and add the products up in 32 bits; others would saturate."""
 
 
 @dataclass(frozen=True)
 class Compute:
-    """Where and in which precision to run; with `int8`, networks that have 8-bit weights run in these."""
+    """Where and in which precision to run; with `int8`, networks that have 8-bit weights run in these.
+
+    With `tiles` the CPU multiplies bfloat16 in tiles: what has no 8-bit kernel of its own is faster so than in bytes.
+    """
 
     device: torch.device
     dtype: torch.dtype
     int8: bool = False
+    tiles: bool = False
+
+    @property
+    def packs(self) -> bool:
+        """Whether oneDNN multiplies here, which is faster with weights in an order of its own."""
+        on_cpu = self.device.type == "cpu" and self.dtype == torch.bfloat16
+        return on_cpu and bool(torch.backends.mkldnn.is_available())  # type: ignore[no-untyped-call]
 
     def __str__(self) -> str:
-        """Name device and number formats, as in "cpu bfloat16 int8"."""
+        """Name device and number formats, as in "cpu bfloat16 int8 tiles"."""
         dtype = str(self.dtype).removeprefix("torch.")
-        return f"{self.device.type} {dtype}{' int8' if self.int8 else ''}"
+        return f"{self.device.type} {dtype}{' int8' if self.int8 else ''}{' tiles' if self.tiles else ''}"
 
     @property
     def autocast(self) -> torch.autocast:
@@ -72,7 +84,7 @@ def best_compute() -> Compute:
         dtype = torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float32
         return Compute(torch.device("cuda"), dtype)
     dtype = torch.bfloat16 if _has_one_of(NATIVE_BF16) else torch.float32
-    return Compute(torch.device("cpu"), dtype, _has_one_of(NATIVE_INT8))
+    return Compute(torch.device("cpu"), dtype, _has_one_of(NATIVE_INT8), _has_one_of(TILES))
 
 
 def _has_one_of(instructions: tuple[str, ...]) -> bool:

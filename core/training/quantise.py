@@ -29,7 +29,8 @@ from core.corpus import atomic
 from core.corpus.cache import ImageCache
 from core.corpus.manifest import Manifest
 from core.detectors.card import Card, Int8Weights, read_card, write_card
-from core.detectors.int8 import BORDERED, FEATURES, INT8_FILE, bordered
+from core.detectors.int8 import INT8_FILE, bordered
+from core.detectors.int8_graph import BORDERED, FEATURES
 from core.detectors.precision import Compute
 from core.detectors.preprocessing import Preprocessing
 from core.detectors.resnet import folded, load_resnet
