@@ -1,12 +1,15 @@
 import shutil
 
 import numpy as np
+import onnxruntime
 import pytest
 import torch
 
 from core import images
 from core.corpus import manifest
 from core.detectors.card import read_card, write_card
+from core.detectors.int8 import Int8Body, bordered
+from core.detectors.int8_graph import BORDERED, FEATURES, Squares
 from core.detectors.precision import Compute, best_compute
 from core.detectors.store import load_detector, what_is_missing
 from core.errors import ModelError, TrainingError
@@ -102,3 +105,23 @@ def test_8_bit_weights_of_another_model_are_refused(copy):
     (copy / "int8.onnx").write_bytes(data)
     with pytest.raises(ModelError, match=r"int8\.onnx does not belong to its card"):
         load_detector(str(copy), INT8)
+
+
+def test_each_step_gives_what_onnx_runtime_gives(rounded, artworks):
+    graph = (rounded / "int8.onnx").read_bytes()
+    preprocessing = read_card(rounded).preprocessing
+    crops = torch.cat([preprocessing.crops(artwork.image) for artwork in artworks])
+    session = onnxruntime.InferenceSession(graph, providers=["CPUExecutionProvider"])
+    expected = session.run([FEATURES], {BORDERED: bordered(crops, preprocessing.mean).numpy()})[0]
+    found = Int8Body(graph, preprocessing.mean)(crops).numpy()
+    assert found.shape == expected.shape
+    # A sum is rounded once here, and twice by ONNX Runtime.
+    assert np.abs(found - expected).mean() < 0.02 * expected.mean()
+    assert np.corrcoef(found.ravel(), expected.ravel())[0, 1] > 0.999
+
+
+def test_squares_are_cut_as_the_weights_of_the_first_layer_were():
+    pixels = torch.arange(2 * 3 * 4 * 6).to(torch.uint8).reshape(2, 3, 4, 6)
+    squares = Squares("pixels", "squares", side=2)({"pixels": pixels})
+    assert squares.shape == (2, 12, 2, 3)
+    assert squares[1, :, 1, 2].tolist() == pixels[1, :, 2:4, 4:6].permute(1, 2, 0).flatten().tolist()

@@ -43,6 +43,7 @@ NUMBERS: Final = {
     "float16": "numbers of 16 bits",
     "float32": "numbers of 32 bits",
     "int8": "of 8 bits where a network has such weights",
+    "tiles": "of 16 bits in an encoder all the same",
 }
 LIMITS: Final = (
     "A verdict is a statistical judgement about one picture. Alone it proves nothing about a person.",

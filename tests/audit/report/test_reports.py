@@ -175,6 +175,9 @@ def test_the_arithmetic_is_told_in_words():
     assert said == "on the computer's processor, in numbers of 16 bits (cpu bfloat16)"
     said = content.arithmetic_of("cpu bfloat16 int8")
     assert "in numbers of 16 bits, of 8 bits where a network has such weights (cpu bfloat16 int8)" in said
+    assert content.arithmetic_of("cpu bfloat16 int8 tiles").endswith(
+        "of 16 bits in an encoder all the same (cpu bfloat16 int8 tiles)"
+    )
     assert content.arithmetic_of("none") == "none"
 
 
