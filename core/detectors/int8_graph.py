@@ -42,10 +42,10 @@ class Step(Protocol):
 
 @dataclass(frozen=True)
 class Rounding:
-    """How numbers became bytes: a number is (its byte - `zero`) x `step`."""
+    """How numbers became bytes: a number is (its byte - `zero_point`) x `scale`."""
 
-    step: float
-    zero: int
+    scale: float
+    zero_point: int
 
 
 @dataclass(frozen=True)
@@ -69,14 +69,14 @@ class Squares:
 class Convolution:
     """A convolution of bytes, of which it gives bytes; what `adds` names is added before they are rounded, and is lost.
 
-    `weight` is in the order that oneDNN asks for, `steps` says what a level of each output's weights is, `bias` is in
-    float32.
+    `weight` is in the order that oneDNN asks for, `weight_scale` says what a level of each output's weights is, float32
+    `[outputs]`, as `bias` is.
     """
 
     takes: str
     gives: str
     weight: Tensor
-    steps: Tensor
+    weight_scale: Tensor
     bias: Tensor
     stride: list[int]
     padding: list[int]
@@ -86,18 +86,18 @@ class Convolution:
     added: Rounding | None = None
 
     def __call__(self, found: Found) -> Tensor:
-        """Convolve; where `given.zero` is 0, negative numbers become 0."""
-        kernels = torch.ops.onednn
+        """Convolve; where `given.zero_point` is 0, negative numbers become 0."""
+        kernels, given = torch.ops.onednn, self.given
         what = (
-            *(found[self.takes], self.taken.step, self.taken.zero),
-            *(self.weight, self.steps, torch.zeros_like(self.steps, dtype=torch.int64)),
+            *(found[self.takes], self.taken.scale, self.taken.zero_point),
+            *(self.weight, self.weight_scale, torch.zeros_like(self.weight_scale, dtype=torch.int64)),
         )
-        how = (self.bias, self.stride, self.padding, [1, 1], 1, self.given.step, self.given.zero, torch.uint8)
+        how = (self.bias, self.stride, self.padding, [1, 1], 1, given.scale, given.zero_point, torch.uint8)
         if self.adds is None or self.added is None:
             plain: Tensor = kernels.qconv2d_pointwise(*what, *how, "none", [], "")
             return plain
         sums: Tensor = kernels.qconv2d_pointwise.binary(
-            *what, found[self.adds], *how, self.added.step, self.added.zero, "sum", 1.0, "none", [], ""
+            *what, found[self.adds], *how, self.added.scale, self.added.zero_point, "sum", 1.0, "none", [], ""
         )
         return sums
 
@@ -115,12 +115,7 @@ class Pool:
     def __call__(self, found: Found) -> Tensor:
         """Pool."""
         largest: Tensor = torch.ops.quantized.max_pool2d(
-            found[self.takes],
-            self.side,
-            self.stride,
-            self.padding,
-            [1, 1],
-            False,
+            found[self.takes], self.side, self.stride, self.padding, [1, 1], False
         )
         return largest
 
@@ -135,7 +130,7 @@ class Mean:
 
     def __call__(self, found: Found) -> Tensor:
         """Take the mean."""
-        return (found[self.takes].float().mean(dim=(2, 3)) - self.taken.zero) * self.taken.step
+        return (found[self.takes].float().mean(dim=(2, 3)) - self.taken.zero_point) * self.taken.scale
 
 
 def read_steps(graph: bytes) -> list[Step]:
@@ -175,29 +170,29 @@ class _Reader:
         node = self._by_output.get(numbers)
         if node is None or node.op_type != "DequantizeLinear":
             node = self._rounded[numbers]
-        _, step, zero = node.input
-        return Rounding(float(self._constants[step]), int(self._constants[zero]))
+        _, scale, zero_point = node.input
+        return Rounding(float(self._constants[scale]), int(self._constants[zero_point]))
 
     def _levels(self, numbers: str) -> tuple[NDArray[Any], NDArray[np.float32]]:
         """Return constant numbers as they were rounded, and what a level of each output is."""
-        levels, step = self._by_output[numbers].input[:2]
-        return self._constants[levels], self._constants[step]
+        levels, scale = self._by_output[numbers].input[:2]
+        return self._constants[levels], self._constants[scale]
 
     def _convolution(self, node: onnx.NodeProto) -> Convolution:
         takes, weight, bias = node.input
-        levels, steps = (torch.tensor(each) for each in self._levels(weight))
-        bias_levels, bias_steps = self._levels(bias)
+        levels, weight_scale = (torch.tensor(each) for each in self._levels(weight))
+        bias_levels, bias_scale = self._levels(bias)
         named = _attributes(node)
         stride, padding, taken = named["strides"], named["pads"][:2], self._rounding(takes)
         packed = torch.ops.onednn.qconv_prepack(
-            levels, steps, taken.step, taken.zero, stride, padding, [1, 1], 1, None
+            levels, weight_scale, taken.scale, taken.zero_point, stride, padding, [1, 1], 1, None
         )
         return Convolution(
             takes=self._bytes(takes),
             gives=self._rounded[node.output[0]].output[0],
             weight=packed,
-            steps=steps,
-            bias=torch.tensor(bias_levels * bias_steps, dtype=torch.float32),
+            weight_scale=weight_scale,
+            bias=torch.tensor(bias_levels * bias_scale, dtype=torch.float32),
             stride=stride,
             padding=padding,
             taken=taken,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -31,7 +32,7 @@ NATIVE_INT8 = ("amx_int8", "avx512_vnni", "avx_vnni")
 class Compute:
     """Where and in which precision to run; with `int8`, networks that have 8-bit weights run in these.
 
-    With `tiles` the CPU multiplies bfloat16 in tiles: what has no 8-bit kernel of its own is faster so than in bytes.
+    With `tiles` the CPU multiplies bfloat16 in tiles, in which the encoder is faster than in 8 bits.
     """
 
     device: torch.device
@@ -84,9 +85,16 @@ def best_compute() -> Compute:
         dtype = torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float32
         return Compute(torch.device("cuda"), dtype)
     dtype = torch.bfloat16 if _has_one_of(NATIVE_BF16) else torch.float32
-    return Compute(torch.device("cpu"), dtype, _has_one_of(NATIVE_INT8), _has_one_of(TILES))
+    tiles = _has_one_of(TILES) and _onednn_may_use_tiles()
+    return Compute(torch.device("cpu"), dtype, _has_one_of(NATIVE_INT8), tiles)
 
 
 def _has_one_of(instructions: tuple[str, ...]) -> bool:
     capabilities = torch.cpu.get_capabilities()
     return any(capabilities.get(name, False) for name in instructions)
+
+
+def _onednn_may_use_tiles() -> bool:
+    """Whether oneDNN is not held to older instructions by its variable `ONEDNN_MAX_CPU_ISA`."""
+    newest = os.environ.get("ONEDNN_MAX_CPU_ISA", "default").lower()
+    return newest in {"default", "all"} or "amx" in newest

@@ -5,7 +5,7 @@ from torch.nn.functional import cosine_similarity, silu
 from core.detectors.encoder import Int8Encoder, PackedEncoder, load_encoder, network_of, reference_pictures
 from core.detectors.encoder_packed import PackedLinear
 from core.detectors.encoder_weights import read_weights
-from core.detectors.precision import Compute
+from core.detectors.precision import Compute, best_compute
 from core.errors import EncoderWarning
 from tests.encoders import SIDE
 
@@ -56,3 +56,17 @@ def test_a_cpu_that_multiplies_tiles_is_not_given_bytes():
     assert isinstance(of_bytes, Int8Encoder)
     assert of_tiles.identity == of_bytes.identity
     assert not isinstance(load_encoder(FLOAT32), PackedEncoder)
+
+
+@pytest.mark.parametrize(
+    ("newest", "tiles"), [("AVX512_CORE_BF16", False), ("ALL", True), ("avx512_core_amx", True)]
+)
+def test_tiles_are_counted_on_only_where_onednn_may_use_them(monkeypatch, newest, tiles):
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"amx_bf16": True, "amx_int8": True})
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", newest)
+    assert best_compute().tiles == tiles
+    monkeypatch.delenv("ONEDNN_MAX_CPU_ISA")
+    assert best_compute().tiles
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": True, "avx512_vnni": True})
+    assert not best_compute().tiles
