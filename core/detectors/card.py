@@ -42,7 +42,7 @@ class _Table(BaseModel):
 
 
 class Interval(_Table):
-    """A figure with its 95 % bootstrap interval."""
+    """A figure with its 95 % interval, see `core.evaluation.metrics.interval`."""
 
     value: float
     low: float

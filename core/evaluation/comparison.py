@@ -14,7 +14,7 @@ from threadpoolctl import threadpool_limits
 
 from core.detectors.card import Interval
 from core.evaluation.bootstrap import ROUNDS, Draws, Values
-from core.evaluation.metrics import AT_THRESHOLDS, EVEN_ODDS, FIGURES, Figure, interval, value_of
+from core.evaluation.metrics import AT_THRESHOLDS, EVEN_ODDS, FIGURES, Figure, value_of
 from core.evaluation.paired import (
     SIGNIFICANT,
     AucDifference,
@@ -174,7 +174,7 @@ class Comparison:
         if isinstance(value, NotDefined):
             return value
         drawn = figure.draw(self._draws, self._truth, p_ai, rule)
-        return _Measured(value, drawn, interval(value, drawn))
+        return _Measured(value, drawn, figure.interval(value, drawn, self._truth, p_ai, rule))
 
     def _row(self, figure: Figure, rules: Rules) -> FigureRow:
         measured = (

@@ -28,6 +28,7 @@ from core.evaluation.bootstrap import (
 )
 from core.evaluation.rules import WORDS, Cut, Rule, codes
 from core.evaluation.undefined import NotDefined
+from core.evaluation.wilson import wilson
 
 ECE_BINS = 15
 EVEN_ODDS = Cut(0.5)
@@ -61,7 +62,8 @@ class Figure:
 
     `better` is "higher" or "lower"; `needs` the labels without which it is not defined; `follows_rule` says
     whether it depends on the rule at all. `compute` raises `EvaluationError` where nothing defines the
-    figure; `draw` returns NaN for such draws, `[rounds]`.
+    figure; `draw` returns NaN for such draws, `[rounds]`. `images` counts the images that it is a share of, and
+    is None where it is no share.
     """
 
     name: str
@@ -71,6 +73,11 @@ class Figure:
     follows_rule: bool
     compute: Callable[[Truth, Scores, Rule], float]
     draw: Callable[[Draws, Truth, Scores, Rule], Values]
+    images: Callable[[Truth, Scores, Rule], int] | None = None
+
+    def interval(self, value: float, drawn: Values, truth: Truth, p_ai: Scores, rule: Rule) -> Interval:
+        """Put the 95 % interval around a value of these images, of which `drawn` are the draws; see `interval`."""
+        return interval(value, drawn, self.images and self.images(truth, p_ai, rule))
 
 
 BOTH = frozenset({"human", "ai"})
@@ -104,34 +111,58 @@ def _counted(
     name: str,
     title: str,
     better: str,
-    share: Callable[[Values], Values],
+    compute: Callable[[Values], Values],
     needs: frozenset[str] = ANY,
+    *,
     at: Rule | None = None,
+    whole: Callable[[Values], Values] | None = None,
 ) -> Figure:
-    """A figure of the counts `[..., 2, 3]` that the rule, or always the rule `at`, leads to."""
+    """A figure of the counts `[..., 2, 3]` that the rule, or always the rule `at`, leads to; `whole` of a share."""
 
-    def shares(counts: Values) -> Values:
+    def of_counts(counts: Values) -> Values:
         with np.errstate(invalid="ignore", divide="ignore"):
-            return share(counts)
+            return compute(counts)
 
-    def compute(truth: Truth, p_ai: Scores, rule: Rule) -> float:
-        value = float(shares(cells(truth, p_ai, at or rule).astype(np.float64)))
+    def counts_at(truth: Truth, p_ai: Scores, rule: Rule) -> Values:
+        return cells(truth, p_ai, at or rule).astype(np.float64)
+
+    def of_images(truth: Truth, p_ai: Scores, rule: Rule) -> float:
+        value = float(of_counts(counts_at(truth, p_ai, rule)))
         if np.isnan(value):
             raise EvaluationError(f"No image here counts for '{title}': choose other images or thresholds.")
         return value
 
     def draw(draws: Draws, truth: Truth, p_ai: Scores, rule: Rule) -> Values:
-        return shares(draws.tallies(_kinds(truth, p_ai, at or rule), 6).reshape(-1, 2, 3))
+        return of_counts(draws.tallies(_kinds(truth, p_ai, at or rule), 6).reshape(-1, 2, 3))
 
-    return Figure(name, title, better, needs, at is None, compute, draw)
+    images = None if whole is None else lambda t, p, rule: int(whole(counts_at(t, p, rule)))
+    return Figure(name, title, better, needs, at is None, of_images, draw, images)
 
 
-def _row_share(row: int, column: int) -> Callable[[Values], Values]:
-    return lambda counts: counts[..., row, column] / counts[..., row, :].sum(axis=-1)
+def _share(
+    name: str,
+    title: str,
+    better: str,
+    part: Callable[[Values], Values],
+    whole: Callable[[Values], Values],
+    needs: frozenset[str] = ANY,
+) -> Figure:
+    """A share of the counts `[..., 2, 3]` that the rule leads to."""
+    return _counted(name, title, better, lambda counts: part(counts) / whole(counts), needs, whole=whole)
+
+
+def _cell(row: int, column: int) -> Callable[[Values], Values]:
+    return lambda counts: counts[..., row, column]
+
+
+def _row(row: int) -> Callable[[Values], Values]:
+    return lambda counts: counts[..., row, :].sum(axis=-1)
 
 
 def _balanced(counts: Values) -> Values:
-    return (_row_share(HUMAN, HUMAN)(counts) + _row_share(AI, AI)(counts)) / 2
+    of_human, of_ai = _row(HUMAN)(counts), _row(AI)(counts)
+    balanced: Values = (counts[..., HUMAN, HUMAN] / of_human + counts[..., AI, AI] / of_ai) / 2
+    return balanced
 
 
 def _right(counts: Values) -> Values:
@@ -163,7 +194,7 @@ def _named(*figures: Figure) -> Mapping[str, Figure]:
 
 FIGURES = _named(
     _scored("auc", "ROC AUC", "higher", lambda t, p: float(roc_auc_score(t, p)), auc_draws),
-    _counted("balanced_accuracy", "balanced accuracy at 0.5", "higher", _balanced, BOTH, EVEN_ODDS),
+    _counted("balanced_accuracy", "balanced accuracy at 0.5", "higher", _balanced, BOTH, at=EVEN_ODDS),
     _scored(
         "tpr_at_1_fpr",
         "TPR at 1 % FPR",
@@ -178,12 +209,19 @@ FIGURES = _named(
         lambda t, p: tpr_at_fpr(t, p, 0.05),
         lambda d, t, p: tpr_at_fpr_draws(d, t, p, 0.05),
     ),
-    _counted(
-        "human_called_ai", "human works called ai", "lower", _row_share(HUMAN, AI), frozenset({"human"})
+    _share(
+        "human_called_ai",
+        "human works called ai",
+        "lower",
+        _cell(HUMAN, AI),
+        _row(HUMAN),
+        frozenset({"human"}),
     ),
-    _counted("ai_called_human", "ai works called human", "lower", _row_share(AI, HUMAN), frozenset({"ai"})),
-    _counted("coverage", "share decided", "higher", lambda c: _decided(c) / _everything(c)),
-    _counted("decided_accuracy", "accuracy where decided", "higher", lambda c: _right(c) / _decided(c)),
+    _share(
+        "ai_called_human", "ai works called human", "lower", _cell(AI, HUMAN), _row(AI), frozenset({"ai"})
+    ),
+    _share("coverage", "share decided", "higher", _decided, _everything),
+    _share("decided_accuracy", "accuracy where decided", "higher", _right, _decided),
     _counted(
         "decided_balanced_accuracy", "balanced accuracy where decided", "higher", _decided_balanced, BOTH
     ),
@@ -207,16 +245,17 @@ FIGURES = _named(
 """The figures on a card, in the order shown."""
 
 AT_THRESHOLDS = _named(
-    _counted(
-        "accuracy", "accuracy, inconclusive counted as wrong", "higher", lambda c: _right(c) / _everything(c)
+    _share("accuracy", "accuracy, inconclusive counted as wrong", "higher", _right, _everything),
+    _share("tpr", "ai works called ai", "higher", _cell(AI, AI), _row(AI), frozenset({"ai"})),
+    _share(
+        "tnr", "human works called human", "higher", _cell(HUMAN, HUMAN), _row(HUMAN), frozenset({"human"})
     ),
-    _counted("tpr", "ai works called ai", "higher", _row_share(AI, AI), frozenset({"ai"})),
-    _counted("tnr", "human works called human", "higher", _row_share(HUMAN, HUMAN), frozenset({"human"})),
-    _counted(
+    _share(
         "precision",
         "share of ai among works called ai",
         "higher",
-        lambda c: c[..., AI, AI] / c[..., AI].sum(axis=-1),
+        _cell(AI, AI),
+        lambda counts: counts[..., AI].sum(axis=-1),
     ),
 )
 """Further figures that follow the thresholds, for comparing models."""
@@ -239,8 +278,15 @@ def _present(truth: Truth) -> dict[str, bool]:
     return {"human": not truth.all(), "ai": bool(truth.any())}
 
 
-def interval(value: float, drawn: Values) -> Interval:
-    """Put the 95 % percentile interval of draws `[rounds]` around a value; NaN draws do not count."""
+def interval(value: float, drawn: Values, images: int | None = None) -> Interval:
+    """Put the 95 % percentile interval of draws `[rounds]` around a value; NaN draws do not count.
+
+    Where the value is the share of so many images, and none of them or all, every draw repeats it, and says nothing
+    of what could be met among more images: there the interval is Wilson's, which takes images for independent.
+    """
+    if images and value in {0.0, 1.0}:
+        low, high = wilson(round(value * images), images)
+        return Interval(value=value, low=low, high=high)
     counted = drawn[~np.isnan(drawn)]
     low, high = np.quantile(counted, EDGES) if len(counted) else (value, value)
     return Interval(value=value, low=float(low), high=float(high))
@@ -251,8 +297,8 @@ def figures_with_intervals(
 ) -> dict[str, Interval]:
     """Compute every figure of `FIGURES` that these images define, with a 95 % interval, as a card keeps it.
 
-    The interval is a percentile bootstrap over sources within each class (`core.evaluation.bootstrap`).
-    Draws that do not define a figure do not count for it.
+    The interval is a percentile bootstrap over sources within each class (`core.evaluation.bootstrap`), or Wilson's,
+    see `interval`. Draws that do not define a figure do not count for it.
 
     Args:
         frame: rows of `predictions.csv`.
@@ -270,7 +316,8 @@ def figures_with_intervals(
         value = value_of(figure, truth, p_ai, band)
         if isinstance(value, NotDefined):
             continue
-        result[name] = interval(value, figure.draw(draws, truth, p_ai, band)).rounded()
+        drawn = figure.draw(draws, truth, p_ai, band)
+        result[name] = figure.interval(value, drawn, truth, p_ai, band).rounded()
     return result
 
 

@@ -122,14 +122,9 @@ def robustness_figures(
         after = perturbed.loc[frame[KEY], name].to_numpy(dtype=np.float64)
         lost = auc.compute(truth, before, band) - auc.compute(truth, after, band)
         drawn_lost = auc.draw(draws, truth, before, band) - auc.draw(draws, truth, after, band)
-        kept = {
-            figure: interval(
-                FIGURES[figure].compute(truth, after, band), FIGURES[figure].draw(draws, truth, after, band)
-            )
-            for figure in KEPT_FIGURES
-        }
-        found[str(name)] = Perturbed(
-            auc_lost=interval(lost, drawn_lost).rounded(),
-            **{figure: exact.rounded() for figure, exact in kept.items()},
-        )
+        kept = {}
+        for figure in map(FIGURES.__getitem__, KEPT_FIGURES):
+            value, drawn = figure.compute(truth, after, band), figure.draw(draws, truth, after, band)
+            kept[figure.name] = figure.interval(value, drawn, truth, after, band).rounded()
+        found[str(name)] = Perturbed(auc_lost=interval(lost, drawn_lost).rounded(), **kept)
     return found

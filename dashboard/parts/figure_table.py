@@ -76,9 +76,8 @@ def figure_table(rows: Sequence[FigureRow]) -> None:
         value.why for row in rows for value in row.by_model.values() if isinstance(value, NotDefined)
     )
     st.caption(
-        "In small type 95 % bootstrap intervals over sources. **Bold**: better than every other model here by the paired "
-        "bootstrap test of that figure, corrected for the number of pairs (Holm, p < 0.05); the sentences above ask about ranking and right verdicts alone. An "
-        "interval of a single value says only that no resample held an error, not that there are none."
+        "In small type 95 % intervals: bootstrap over sources, Wilson's where a share is 0 or 1. **Bold**: better than every other model here by the paired "
+        "bootstrap test of that figure, corrected for the number of pairs (Holm, p < 0.05); the sentences above ask about ranking and right verdicts alone."
         + (f" *Not defined here*: {escaped(' '.join(reasons))}" if reasons else "")
     )
 

@@ -50,9 +50,8 @@ def model_figures(card: Card, name: str) -> None:
         st.markdown(lead(card))
         st.table(_headline(card), hide_index=True, border="horizontal")
         st.caption(
-            f"{_splits(card)} In brackets 95 % bootstrap intervals over sources; one of a single value says only that no resample "
-            f"held an error. Remake the figures with "
-            f"`python -m core evaluate {name}`."
+            f"{_splits(card)} In brackets 95 % intervals: bootstrap over sources, Wilson's where a share is 0 or 1. Remake the "
+            f"figures with `python -m core evaluate {name}`."
         )
         _by_split(card)
     _failures(card)

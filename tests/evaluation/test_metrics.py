@@ -128,6 +128,22 @@ def test_a_model_that_decides_nothing_has_no_accuracy_where_decided():
 
 def test_draws_in_which_nothing_was_decided_do_not_count():
     p_ai = np.full(20, 0.5)
-    p_ai[1] = 0.9
+    p_ai[[1, 3]] = 0.9, 0.1
     frame = pd.DataFrame({"label": ["human", "ai"] * 10, "source": [str(i) for i in range(20)], "p_ai": p_ai})
-    assert figures_with_intervals(frame, Thresholds(0.2, 0.8), rounds=50)["decided_accuracy"].low == 1
+    found = figures_with_intervals(frame, Thresholds(0.2, 0.8), rounds=50)["decided_accuracy"]
+    assert (found.low, found.value, found.high) == (0, 0.5, 1)
+
+
+def test_a_share_of_none_or_all_is_not_certain():
+    p_ai = np.where(np.arange(80) % 2 == 1, 0.9, 0.1)
+    frame = pd.DataFrame(
+        {"label": ["human", "ai"] * 40, "source": [str(i // 2) for i in range(80)], "p_ai": p_ai}
+    )
+    found = figures_with_intervals(frame, Thresholds(0.2, 0.8), rounds=50)
+    accused, right = found["human_called_ai"], found["decided_accuracy"]
+    assert (accused.low, accused.value) == (0, 0)
+    assert accused.high == pytest.approx(
+        1.96**2 / (40 + 1.96**2), abs=1e-4
+    )  # Wilson's score interval of 0 of 40
+    assert (right.value, right.high) == (1, 1)
+    assert right.low == pytest.approx(80 / (80 + 1.96**2), abs=1e-4)
