@@ -197,7 +197,7 @@ class Card(_Table):
 
     @property
     def in_int8(self) -> bool:
-        """Whether the model judges in 8-bit integers on CPUs that multiply these natively."""
+        """Whether the model judges in 8-bit integers on CPUs that are fastest so."""
         of_encoder = isinstance(self.features, EmbeddingFeatures) and self.features.int8
         return of_encoder or self.weights.int8 is not None
 

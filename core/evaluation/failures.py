@@ -49,7 +49,8 @@ def known_failures(predictions: pd.DataFrame, band: Thresholds) -> tuple[str, ..
 
 def _sentence(row: pd.Series, alike: pd.DataFrame) -> str:
     what = f"work by a person (medium {row['kind']})" if row["label"] == "human" else f"work by {row['kind']}"
+    wrong = int(alike["wrong"].sum())
     return (
         f"{row['split']} {row['sha256'][:ID_DIGITS]}: {what} from {row['source']} called {row['called']}, "
-        f"p_ai {row['p_ai']:.3f}; so are {int(alike['wrong'].sum())} of {len(alike)} works of its kind there."
+        f"p_ai {row['p_ai']:.3f}; so {'is' if wrong == 1 else 'are'} {wrong} of {len(alike)} works of its kind there."
     )

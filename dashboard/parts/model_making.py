@@ -79,7 +79,7 @@ def _origin(card: Card) -> list[str]:
         said.append(f"kept the weights of epoch {card.best_epoch + 1} of {card.epochs}")
     if card.in_int8:
         said.append(
-            "judges in 8-bit integers where the processor multiplies bytes natively, and in 16 or 32 bits elsewhere, which "
+            "judges in 8-bit integers where the processor is fastest so, and in 16 or 32 bits elsewhere, which "
             "gives slightly other probabilities; maps are never drawn in 8 bits"
         )
     clean = card.commit.removesuffix("-dirty")

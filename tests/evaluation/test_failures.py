@@ -25,11 +25,11 @@ def test_a_failure_gives_the_facts_and_how_often_its_kind_fails():
     accused, missed = known_failures(frame, BAND)
     assert accused == (
         "ood 000000000000: work by a person (medium oil) from human/source called ai, p_ai 0.950; "
-        "so are 1 of 2 works of its kind there."
+        "so is 1 of 2 works of its kind there."
     )
     assert missed == (
         "ood 030303030303: work by flux from ai/source called human, p_ai 0.050; "
-        "so are 1 of 1 works of its kind there."
+        "so is 1 of 1 works of its kind there."
     )
 
 

@@ -60,7 +60,7 @@ def test_known_failures_are_those_of_the_predictions(model, workshop):
     refresh_card(model, manifest.read(workshop.manifest))
     (failure,) = read_card(model).known_failures
     assert frame.loc[wrong, "sha256"][:12] in failure
-    assert failure.endswith("so are 1 of 4 works of its kind there.")
+    assert failure.endswith("so is 1 of 4 works of its kind there.")
 
 
 def test_refreshing_without_new_predictions_changes_nothing(model, workshop):
