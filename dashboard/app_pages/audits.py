@@ -60,6 +60,7 @@ def past_audits() -> None:
             "asked for": st.column_config.DatetimeColumn(format="YYYY-MM-DD HH:mm"),
             "files": st.column_config.NumberColumn(format="localized"),
         },
+        placeholder="not counted yet",
         alt="One row an audit, the newest first",
     )
     if chosen["selection"]["rows"]:
