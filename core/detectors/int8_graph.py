@@ -48,9 +48,17 @@ class Rounding:
     zero_point: int
 
 
+def cut(pixels: Tensor, side: int) -> Tensor:
+    """Cut `[N, C, H, W]` into squares whose pixels become channels: `[N, side**2 * C, H / side, W / side]`."""
+    count, channels, height, width = pixels.shape
+    rows, columns = height // side, width // side
+    lines = pixels.permute(0, 2, 3, 1).reshape(count, rows, side, columns, side * channels)
+    return torch.cat(lines.unbind(2), dim=-1).permute(0, 3, 1, 2)
+
+
 @dataclass(frozen=True)
 class Squares:
-    """Cuts uint8 `[N, C, H, W]` into squares whose pixels become channels: `[N, side**2 * C, H / side, W / side]`."""
+    """Cuts bytes into squares, see `cut`."""
 
     takes: str
     gives: str
@@ -58,11 +66,7 @@ class Squares:
 
     def __call__(self, found: Found) -> Tensor:
         """Cut."""
-        pixels = found[self.takes]
-        count, channels, height, width = pixels.shape
-        rows, columns = height // self.side, width // self.side
-        lines = pixels.permute(0, 2, 3, 1).reshape(count, rows, self.side, columns, self.side * channels)
-        return torch.cat(lines.unbind(2), dim=-1).permute(0, 3, 1, 2)
+        return cut(found[self.takes], self.side)
 
 
 @dataclass(frozen=True, eq=False)

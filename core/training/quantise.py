@@ -21,7 +21,7 @@ import torch
 from numpy.typing import NDArray
 from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod, QuantType, quantize_static
 from onnxruntime.quantization.preprocess import quant_pre_process
-from torch import Tensor, nn
+from torch import nn
 from torch.nn import functional as F  # noqa: N812  (torch's own convention)
 
 from core import images
@@ -30,7 +30,7 @@ from core.corpus.cache import ImageCache
 from core.corpus.manifest import Manifest
 from core.detectors.card import Card, Int8Weights, read_card, write_card
 from core.detectors.int8 import INT8_FILE, bordered
-from core.detectors.int8_graph import BORDERED, FEATURES
+from core.detectors.int8_graph import BORDERED, FEATURES, cut
 from core.detectors.precision import Compute
 from core.detectors.preprocessing import Preprocessing
 from core.detectors.resnet import folded, load_resnet
@@ -86,17 +86,9 @@ def _of_squares(body: nn.Module, preprocessing: Preprocessing) -> nn.Module:
     weight = (weight / step).round() * step
     layer = nn.Conv2d(first.in_channels * SQUARE**2, first.out_channels, weight.shape[-1] // SQUARE)
     bias = first.state_dict()["bias"] - (weight * 255 * mean).sum(dim=(1, 2, 3))
-    layer.load_state_dict({"weight": _cut(weight), "bias": bias})
+    layer.load_state_dict({"weight": cut(weight, SQUARE), "bias": bias})
     body.set_submodule(name, layer)
     return body.eval()
-
-
-def _cut(pixels: Tensor) -> Tensor:
-    """Make each square of `[N, C, H, W]` one place with all its pixels as channels, as the graph does (SpaceToDepth)."""
-    count, channels, height, width = pixels.shape
-    rows, columns = height // SQUARE, width // SQUARE
-    parts = pixels.reshape(count, channels, rows, SQUARE, columns, SQUARE).permute(0, 3, 5, 1, 2, 4)
-    return parts.reshape(count, channels * SQUARE**2, rows, columns)
 
 
 def quantise(
@@ -144,7 +136,7 @@ def _inputs(card: Card, paths: Sequence[Path], progress: Callable[[int, int], No
     """Give one window at a time: ONNX Runtime wants them all in equal numbers, and pictures differ in how many they have."""
     for done, path in enumerate(paths, start=1):
         crops = card.preprocessing.crops(images.open(path).image)
-        windows = _cut(bordered(crops, card.preprocessing.mean)).float()
+        windows = cut(bordered(crops, card.preprocessing.mean), SQUARE).float()
         yield from ({SQUARES: window[None].numpy()} for window in windows)
         progress(done, len(paths))
 

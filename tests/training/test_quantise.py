@@ -9,7 +9,7 @@ from core import images
 from core.corpus import manifest
 from core.detectors.card import read_card, write_card
 from core.detectors.int8 import Int8Body, bordered
-from core.detectors.int8_graph import BORDERED, FEATURES, Squares
+from core.detectors.int8_graph import BORDERED, FEATURES, cut
 from core.detectors.precision import Compute, best_compute
 from core.detectors.store import load_detector, what_is_missing
 from core.errors import ModelError, TrainingError
@@ -122,6 +122,6 @@ def test_each_step_gives_what_onnx_runtime_gives(rounded, artworks):
 
 def test_squares_are_cut_as_the_weights_of_the_first_layer_were():
     pixels = torch.arange(2 * 3 * 4 * 6).to(torch.uint8).reshape(2, 3, 4, 6)
-    squares = Squares("pixels", "squares", side=2)({"pixels": pixels})
+    squares = cut(pixels, side=2)
     assert squares.shape == (2, 12, 2, 3)
     assert squares[1, :, 1, 2].tolist() == pixels[1, :, 2:4, 4:6].permute(1, 2, 0).flatten().tolist()
