@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 from torchvision.transforms.v2 import functional as F  # noqa: N812  (torchvision's own convention)
@@ -46,11 +47,17 @@ class AugmentedExamples(Dataset[Item]):
         example = self.examples[index]
         preprocessing = self.recipe.preprocessing
         picture = F.pil_to_tensor(preprocessing.uniform(images.open(example.path).image))
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(_mixed(self.recipe.seed, epoch, example.number))
-            for step in self.recipe.augmentation:
-                picture = step(picture)
-        return preprocessing.normalize(picture), CLASSES.index(example.label), index
+        altered = augmented(picture, self.recipe, epoch, example.number)
+        return preprocessing.normalize(altered), CLASSES.index(example.label), index
+
+
+def augmented(picture: Tensor, recipe: Recipe, epoch: int, number: int) -> Tensor:
+    """Alter a uint8 `[3, H, W]` picture as `recipe` says; `number` and epoch decide, with its seed, how."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(_mixed(recipe.seed, epoch, number))
+        for step in recipe.augmentation:
+            picture = step(picture)
+    return picture
 
 
 class EpochSampler(Sampler[tuple[int, int]]):
@@ -87,6 +94,12 @@ def training_batches(
         persistent_workers=workers > 0,
     )
     return loader, sampler
+
+
+def batches_of(order: NDArray[np.intp], size: int) -> list[NDArray[np.intp]]:
+    """Cut an order of pictures into batches; a last one of a single picture is left out, see `training_batches`."""
+    found = [order[start : start + size] for start in range(0, len(order), size)]
+    return found[:-1] if len(found) > 1 and len(found[-1]) == 1 else found
 
 
 def process_context(workers: int) -> str | None:

@@ -6,11 +6,14 @@ from collections.abc import Callable, Iterable, Iterator
 from copy import deepcopy
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
+import numpy as np
 import torch
 from sklearn.metrics import log_loss, roc_auc_score
 from torch import Tensor, nn
+from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 from torch.utils.data import DataLoader
@@ -21,21 +24,35 @@ from core.detectors.precision import Compute
 from core.detectors.resnet import body_of
 from core.errors import TrainingError
 from core.training.checkpoint import Run, load_checkpoint, save_checkpoint
-from core.training.data import Example, Item, training_batches
-from core.training.distillation import Hint, Targets, require_targets
-from core.training.frozen import BATCH, FrozenBody, pooled, validation_features
+from core.training.data import EpochSampler, Example, Item, batches_of, training_batches
+from core.training.distillation import Hint
+from core.training.frozen import BATCH, FrozenBody, middle_windows, pooled, validation_features
+from core.training.lessons import Course
 from core.training.recipe import Recipe
 
-Batch = tuple[Tensor, Tensor, Tensor]
-"""Pooled features `[B, 512]`, class indices `[B]`, positions among the examples `[B]`."""
+CHECKPOINT_AFTER = 20.0
+"""Seconds that must have passed since the last checkpoint for another; the last epoch always has one."""
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """Pooled features `[B, 512]`, and what is to be learnt of each picture.
+
+    `truth` are class indices, int64 `[B]`; or, of a network that is taught, the teacher's `p_ai`, float32 `[B]`, and then
+    `targets` are what the features are to match, float32 `[B, D]`.
+    """
+
+    features: Tensor
+    truth: Tensor
+    targets: Tensor | None = None
 
 
 @dataclass(frozen=True)
 class Epoch:
     """What one pass over the training images gave; losses are cross-entropy in nats, lower is better.
 
-    `lr` is the rate of the last step, `distance` the mean of 1 - cosine between the network's projected features
-    and what they are to match, None if the run distils nothing.
+    `lr` is the rate of the last step. `train_loss` is held against the labels, or, if the network is taught, against the
+    teacher's `p_ai`; `distance` is then the mean of 1 - cosine between its projected features and what they are to match.
     """
 
     epoch: int
@@ -64,7 +81,7 @@ class Progress:
 class Workplace:
     """Where a run works; of all this only `compute` changes its result, by the rounding of numbers.
 
-    `folder` gets the checkpoint after every epoch; with 0 `workers` this process prepares the images; `memory` is
+    `folder` gets the checkpoints; with 0 `workers` this process prepares the images; `memory` is
     the folder for the features of frozen bodies, without which they are found anew in every run.
     """
 
@@ -126,7 +143,7 @@ def fit(
     *,
     run: Run,
     at: Workplace,
-    targets: Targets | None = None,
+    course: Course | None = None,
     progress: Progress | None = None,
 ) -> Fitted:
     """Train `network` as `recipe` says, or go on from the checkpoint in the folder it works at.
@@ -141,48 +158,43 @@ def fit(
         val: images to choose the best epoch by.
         run: what the checkpoint must belong to.
         at: folder, device and precision.
-        targets: what a recipe that distils draws the features to: the encoder's embeddings of the clean
-            training pictures, float32 `[N, D]`, in the order of `train`.
+        course: what a recipe that distils learns instead of the labels: the lessons of `train`, in its order.
         progress: told about every batch and epoch.
 
     Raises:
-        TrainingError: if a class is missing, targets are missing, or the checkpoint is damaged or of another run.
+        TrainingError: if a class is missing, or the checkpoint is damaged or of another run.
     """
     _require_both_classes(train, "train")
     _require_both_classes(val, "val")
     progress = progress or Progress()
-    loader, sampler = training_batches(train, recipe, at.workers)
     network = network.to(memory_format=torch.channels_last).to(at.compute.device)
-    hint = None
-    if recipe.distillation:
-        targets = require_targets(targets, len(train), recipe.name)
-        hint = Hint(network.fc.in_features, targets, recipe.seed).to(at.compute.device)
-    learner = _learner(network, hint, recipe, len(loader))
+    feed = _Feed(network, recipe, *training_batches(train, recipe, at.workers), course, at.compute, progress)
+    hint = Hint(network.fc.in_features, course.width, recipe.seed).to(at.compute.device) if course else None
+    learner = _learner(network, hint, recipe, len(feed))
     saved = load_checkpoint(at.folder, run)
     if saved is not None:
         learner.restore(saved)
-    frozen: FrozenBody | None = None
+    shown: list[Tensor] = []
+    saved_at = monotonic()
     for epoch in range(len(learner.history), recipe.epochs):
         trains = recipe.stage_of(epoch).trains
         _prepare_stage(network, trains)
         if trains == "all":
-            frozen = None
-        elif frozen is None and at.memory is not None:
-            frozen = FrozenBody.of(
+            feed.frozen = None
+        elif feed.frozen is None and course is None and at.memory is not None:
+            feed.frozen = FrozenBody.of(
                 network, recipe, train, val, compute=at.compute, workers=at.workers, folder=at.memory
             )
-        sampler.epoch = epoch
-        batches = (
-            _remembered_batches(frozen, loader, epoch, progress)
-            if frozen
-            else _batches(body_of(network), loader, epoch, at.compute, progress)
-        )
-        lesson = _train_epoch(learner, batches, recipe, at.compute)
-        p_ai = _validation_scores(network, frozen, recipe, val, at.compute)
-        learner.history.append(_validated(learner, epoch, trains, lesson, p_ai, val))
+        gained = _train_epoch(learner, feed.of_epoch(epoch), recipe, at.compute)
+        if feed.frozen is None and not shown:
+            shown = list(middle_windows(recipe.preprocessing, val))
+        p_ai = _validation_scores(network, feed.frozen, recipe, shown, at.compute)
+        learner.history.append(_validated(learner, epoch, trains, gained, p_ai, val))
         if min(learner.history, key=lambda each: each.val_loss).epoch == epoch:
             learner.best_state = deepcopy(learner.network.state_dict())
-        save_checkpoint(at.folder, run, learner.state())
+        if monotonic() - saved_at >= CHECKPOINT_AFTER or epoch + 1 == recipe.epochs:
+            save_checkpoint(at.folder, run, learner.state())
+            saved_at = monotonic()
         progress.epoch(learner.history[-1])
     learner.network.load_state_dict(learner.best_state)
     return Fitted(learner.network, learner.history)
@@ -211,69 +223,102 @@ def _prepare_stage(network: nn.Module, trains: str) -> None:
 
 
 @dataclass
-class _Lesson:
+class _Gained:
     """What the training images of one epoch gave: sums over `batches` batches, and the last step's rate."""
 
-    loss: float = 0.0
-    distance: float = 0.0
+    loss: Tensor
+    distance: Tensor
     batches: int = 0
     lr: float = 0.0
 
 
-def _batches(
-    body: nn.Module, loader: DataLoader[Item], epoch: int, compute: Compute, progress: Progress
-) -> Iterator[Batch]:
-    for done, (pictures, labels, indices) in enumerate(loader, start=1):
-        yield pooled(body, pictures, compute), labels, indices
-        progress.batch(epoch, done, len(loader))
+@dataclass
+class _Feed:
+    """Gives a run its batches: prepared anew, or from a body that is `frozen`, or from a course."""
+
+    network: ResNet
+    recipe: Recipe
+    loader: DataLoader[Item]
+    sampler: EpochSampler
+    course: Course | None
+    compute: Compute
+    progress: Progress
+    frozen: FrozenBody | None = None
+
+    def __len__(self) -> int:
+        """Return the number of batches of an epoch."""
+        return len(batches_of(np.arange(len(self.sampler)), self.recipe.batch_size))
+
+    def of_epoch(self, epoch: int) -> Iterator[Batch]:
+        """Give the batches of an epoch."""
+        self.sampler.epoch = epoch
+        if self.course:
+            batches = self._taught(self.course, epoch)
+        elif self.frozen:
+            batches = self._remembered(self.frozen, epoch)
+        else:
+            batches = self._prepared()
+        for done, batch in enumerate(batches, start=1):
+            yield batch
+            self.progress.batch(epoch, done, len(self))
+
+    def _prepared(self) -> Iterator[Batch]:
+        body = body_of(self.network)
+        for pictures, labels, _ in self.loader:
+            yield Batch(pooled(body, pictures, self.compute), labels)
+
+    def _taught(self, course: Course, epoch: int) -> Iterator[Batch]:
+        body = body_of(self.network)
+        for lesson in course.of_epoch(epoch, self.recipe.seed, self.recipe.batch_size, self.compute.device):
+            pictures = self.recipe.preprocessing.normalize(lesson.pictures)
+            yield Batch(pooled(body, pictures, self.compute), lesson.p_ai, lesson.targets)
+
+    def _remembered(self, frozen: FrozenBody, epoch: int) -> Iterator[Batch]:
+        """Give what `_prepared` would give in this epoch, from the features of the frozen body."""
+        total = len(self)
+        found = frozen.of_epoch(
+            epoch, lambda done, pictures: self.progress.batch(epoch, total * done // pictures, total)
+        )
+        features = torch.from_numpy(found).to(frozen.compute.device)
+        labels = torch.tensor([CLASSES.index(example.label) for example in frozen.train])
+        for keys in self.loader.batch_sampler or ():
+            indices = torch.tensor([index for _, index in keys])
+            yield Batch(features[indices], labels[indices])
 
 
-def _remembered_batches(
-    frozen: FrozenBody, loader: DataLoader[Item], epoch: int, progress: Progress
-) -> Iterator[Batch]:
-    """Give the batches `loader` would give in this epoch, from the features of the frozen body."""
-    total = len(loader)
-    found = frozen.of_epoch(
-        epoch, lambda done, pictures: progress.batch(epoch, total * done // pictures, total)
-    )
-    features = torch.from_numpy(found).to(frozen.compute.device)
-    labels = torch.tensor([CLASSES.index(example.label) for example in frozen.train])
-    for keys in loader.batch_sampler or ():
-        indices = torch.tensor([index for _, index in keys])
-        yield features[indices], labels[indices], indices
-    progress.batch(epoch, total, total)
-
-
-def _train_epoch(learner: _Learner, batches: Iterator[Batch], recipe: Recipe, compute: Compute) -> _Lesson:
-    loss_of = nn.CrossEntropyLoss(label_smoothing=recipe.label_smoothing)
-    lesson = _Lesson()
-    for features, labels, indices in batches:
+def _train_epoch(learner: _Learner, batches: Iterator[Batch], recipe: Recipe, compute: Compute) -> _Gained:
+    gained = _Gained(torch.zeros((), device=compute.device), torch.zeros((), device=compute.device))
+    for batch in batches:
         learner.optimiser.zero_grad(set_to_none=True)
         with compute.autocast:
-            scores = learner.network.fc(features)
-        loss = loss_of(scores.float(), labels.to(compute.device))
-        lesson.loss += float(loss.detach())
-        if learner.hint and recipe.distillation:
-            distance = learner.hint.distance(features.float(), indices)
-            lesson.distance += float(distance.detach())
-            loss = loss + recipe.distillation.weight * distance
-        loss.backward()
-        lesson.lr = float(learner.optimiser.param_groups[0]["lr"])
+            scores = learner.network.fc(batch.features)
+        truth = batch.truth.to(compute.device)
+        if recipe.distillation and learner.hint and batch.targets is not None:
+            margins = scores.float() @ scores.new_tensor([-1.0, 1.0], dtype=torch.float32)
+            loss = binary_cross_entropy_with_logits(margins, truth)
+            distance = learner.hint.distance(batch.features.float(), batch.targets)
+            gained.distance += distance.detach()
+            total = recipe.distillation.margin * loss + recipe.distillation.hint * distance
+        else:
+            loss = total = cross_entropy(scores.float(), truth, label_smoothing=recipe.label_smoothing)
+        gained.loss += loss.detach()
+        total.backward()  # type: ignore[no-untyped-call]
+        gained.lr = float(learner.optimiser.param_groups[0]["lr"])
         learner.optimiser.step()
         learner.schedule.step()
-        lesson.batches += 1
-    return lesson
+        gained.batches += 1
+    return gained
 
 
 def _validation_scores(
-    network: ResNet, frozen: FrozenBody | None, recipe: Recipe, val: list[Example], compute: Compute
+    network: ResNet, frozen: FrozenBody | None, recipe: Recipe, shown: list[Tensor], compute: Compute
 ) -> list[float]:
-    """Return the softmax of `ai` for the middle window of each validation picture."""
+    """Return the softmax of `ai` for the middle window of each validation picture, as `middle_windows` gives them."""
     network.eval()
     features: Iterable[Tensor] = (
         torch.split(torch.from_numpy(frozen.of_validation()), BATCH)
         if frozen
-        else validation_features(body_of(network), recipe.preprocessing, val, compute)
+        else validation_features(body_of(network), recipe.preprocessing, shown, compute)
     )
     p_ai: list[float] = []
     for batch in features:
@@ -284,15 +329,15 @@ def _validation_scores(
 
 
 def _validated(
-    learner: _Learner, epoch: int, trains: str, lesson: _Lesson, p_ai: list[float], val: list[Example]
+    learner: _Learner, epoch: int, trains: str, gained: _Gained, p_ai: list[float], val: list[Example]
 ) -> Epoch:
     truth = [CLASSES.index(each.label) for each in val]
     return Epoch(
         epoch=epoch,
         trains=trains,
-        lr=lesson.lr,
-        train_loss=lesson.loss / lesson.batches,
+        lr=gained.lr,
+        train_loss=float(gained.loss) / gained.batches,
         val_loss=float(log_loss(truth, p_ai, labels=[0, 1])),
         val_auc=float(roc_auc_score(truth, p_ai)),
-        distance=lesson.distance / lesson.batches if learner.hint else None,
+        distance=float(gained.distance) / gained.batches if learner.hint else None,
     )

@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from zipfile import BadZipFile
@@ -51,16 +51,22 @@ def pooled(body: nn.Module, pictures: Tensor, compute: Compute) -> Tensor:
     return features
 
 
-def validation_features(
-    body: nn.Module, preprocessing: Preprocessing, examples: list[Example], compute: Compute
-) -> Iterator[Tensor]:
-    """Give, batch by batch, the features of the middle window of each picture; `body` must be in evaluation mode."""
+def middle_windows(preprocessing: Preprocessing, examples: list[Example]) -> Iterator[Tensor]:
+    """Give the middle window of each picture, in batches of `BATCH`: uint8 `[B, 3, window, window]`."""
     for start in range(0, len(examples), BATCH):
         windows = [
-            preprocessing.tensor(images.open(each.path).image) for each in examples[start : start + BATCH]
+            preprocessing.crops(images.open(each.path).image) for each in examples[start : start + BATCH]
         ]
+        yield torch.stack([each[len(each) // 2] for each in windows])
+
+
+def validation_features(
+    body: nn.Module, preprocessing: Preprocessing, shown: Iterable[Tensor], compute: Compute
+) -> Iterator[Tensor]:
+    """Give the features of each batch of windows, see `middle_windows`; `body` must be in evaluation mode."""
+    for batch in shown:
         with torch.inference_mode():
-            yield pooled(body, torch.stack([each[len(each) // 2] for each in windows]), compute)
+            yield pooled(body, preprocessing.normalize(batch.to(compute.device)), compute)
 
 
 @dataclass(frozen=True)
@@ -139,8 +145,9 @@ class FrozenBody:
         """
 
         def found(rows: list[int]) -> Iterator[Tensor]:
-            asked = [self.val[row] for row in rows]
-            return validation_features(self.body, self.recipe.preprocessing, asked, self.compute)
+            preprocessing = self.recipe.preprocessing
+            shown = middle_windows(preprocessing, [self.val[row] for row in rows])
+            return validation_features(self.body, preprocessing, shown, self.compute)
 
         return _remembered(self.plain / "plain.npz", self.val_keys, found)
 

@@ -11,7 +11,6 @@ from pydantic_core import PydanticCustomError
 
 from core.detectors.features import DeclaredFeatures, EmbeddingFeatures, PixelFeatures
 from core.detectors.preprocessing import Preprocessing
-from core.detectors.taps import JUST_POOLED, Tap
 from core.errors import RecipeError, UnknownRecipeError
 from core.training.augmentation import Augmentation
 from core.training.optimisation import Optimiser, Schedule
@@ -31,16 +30,22 @@ class Stage(_Table):
 
 
 class Distillation(_Table):
-    """What the network's features are drawn to while it learns: the encoder's embeddings of the clean pictures.
+    """What a network learns instead of the labels: what a head on the frozen encoder makes of the same augmented views.
 
-    The loss is the label's cross-entropy plus `weight` x (1 - cosine) with the embeddings `taps` gives, each of
-    their numbers standardised over the training pictures. Hinton et
-    al., Distilling the Knowledge in a Neural Network (2015); the match of features by a learned projection:
-    Romero et al., FitNets (2015).
+    The loss is `hint` x (1 - cosine) between a projection of the network's features and the encoder's embedding of the
+    view, each number standardised, plus `margin` x the cross-entropy with the teacher's `p_ai`. `teacher` names the recipe
+    of the head, logistic regression on embeddings, which is fitted on the pictures the network learns from and on no
+    others. Each picture has `views` views, which the network sees with a side of `side` pixels.
+
+    Beyer et al., Knowledge distillation: A good teacher is patient and consistent (CVPR 2022); the projection: Romero et
+    al., FitNets: Hints for Thin Deep Nets (2015).
     """
 
-    weight: float = Field(gt=0)
-    taps: tuple[Tap, ...] = Field(JUST_POOLED, min_length=1)
+    teacher: str
+    views: int = Field(ge=1)
+    side: int = Field(ge=16)
+    hint: float = Field(gt=0)
+    margin: float = Field(gt=0)
 
 
 class HeldOut(_Table):

@@ -18,20 +18,19 @@ from core.corpus.cache import ImageCache
 from core.corpus.manifest import Manifest
 from core.detectors.calibration import PlattScaling
 from core.detectors.card import CLASSES, Band, Card, Initialisation, Weights, write_card
-from core.detectors.embeddings import EmbeddingMemory
-from core.detectors.encoder import CLIP_PREPROCESSING, load_encoder
+from core.detectors.encoder import load_encoder
 from core.detectors.precision import Compute, best_compute
 from core.detectors.resnet import WEIGHTS_FILE, load_resnet, save_head, save_weights
 from core.evaluation.calibration import BandPolicy, choose_band, fit_platt
 from core.evaluation.predictions import margins
 from core.training.checkpoint import CHECKPOINT_FILE, Run
 from core.training.data import Example
-from core.training.distillation import Targets
 from core.training.fit import Fitted, Progress, Workplace, fit
 from core.training.heads import seen_rows
 from core.training.held_out import Fold, by_family_and_source
 from core.training.held_out_margins import write_held_out
 from core.training.initial import initial_network
+from core.training.lessons import School, open_school
 from core.training.provenance import code_commit, corpus_of
 from core.training.recipe import HeldOut, Recipe
 
@@ -65,6 +64,7 @@ def train(
     Raises:
         CorpusError: if images are missing.
         EncoderError: if the recipe distils the encoder and its weights are missing or damaged.
+        RecipeError: if the teacher a recipe names is no logistic regression on embeddings.
         TrainingError: if the run cannot start or resume, or too few families or sources can be held out.
     """
     at = _Workshop(
@@ -72,6 +72,7 @@ def train(
     )
     seen = seen_rows(manifest)
     seen["number"] = seen.groupby("split").cumcount()
+    at.school = at.opened(seen)
     parts = [] if recipe.held_out is None else _parts(recipe.held_out, seen, recipe.seed)
     at.progress.network(1, 1 + len(parts))
     card = at.network(seen, output)
@@ -87,6 +88,8 @@ def train(
         (folder / CHECKPOINT_FILE).unlink(missing_ok=True)
     for folder in _part_folders(output, parts):
         shutil.rmtree(folder)
+    if at.school:
+        shutil.rmtree(at.school.lessons.folder)
     return card
 
 
@@ -109,7 +112,7 @@ def _held_out(at: _Workshop, seen: pd.DataFrame, parts: Sequence[Fold], output: 
     return pd.concat(found, ignore_index=True)
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Workshop:
     """What every network of a run shares."""
 
@@ -121,21 +124,37 @@ class _Workshop:
     progress: Progress
     commit: str
     compute: Compute
+    school: School | None = None
+
+    def opened(self, seen: pd.DataFrame) -> School | None:
+        """Make the lessons of all pictures of split `train`; None unless the recipe distils."""
+        if self.recipe.distillation is None:
+            return None
+        return open_school(
+            self.recipe,
+            self.recipe.distillation,
+            self._examples(seen[seen["split"] == "train"]),
+            load_encoder(self.compute),
+            cache_folder("lessons"),
+            workers=self.workers,
+            progress=self.progress.embedded,
+        )
 
     def network(self, rows: pd.DataFrame, folder: Path) -> Card:
         """Train on the rows of split `train`, choose the epoch by those of `val`, and write all but the card."""
         folder.mkdir(parents=True, exist_ok=True)
         network, initialisation, digest = initial_network(self.init, self.recipe.seed)
         learned, chosen_by = (rows[rows["split"] == split] for split in ("train", "val"))
-        targets, teacher = self._taught(learned)
         fitted = fit(
             network,
             self.recipe,
             self._examples(learned),
             self._examples(chosen_by),
-            run=Run.of(self.recipe, self.manifest.version, digest, teacher),
+            run=Run.of(
+                self.recipe, self.manifest.version, digest, self.school.identity if self.school else ""
+            ),
             at=Workplace(folder, self.compute, self.workers, cache_folder("features")),
-            targets=targets,
+            course=self.school.course(learned) if self.school else None,
             progress=self.progress,
         )
         history = pd.DataFrame([vars(epoch) for epoch in fitted.history])
@@ -146,21 +165,6 @@ class _Workshop:
         """Return what the weights, as they were saved, say of the images of `rows`: float32 `[N]`."""
         part = Manifest(frame=rows, version=self.manifest.version, path=self.manifest.path)
         return margins(load_resnet(card, folder, self.compute, self.init), part, self.cache)
-
-    def _taught(self, rows: pd.DataFrame) -> tuple[Targets | None, str]:
-        """Return the encoder's embeddings of training images and its identity; nothing unless it is distilled."""
-        if self.recipe.distillation is None:
-            return None, ""
-        encoder = load_encoder(self.compute)
-        with EmbeddingMemory(encoder) as memory:
-            targets = memory.embed_files(
-                list(rows["sha256"]),
-                self.cache,
-                CLIP_PREPROCESSING,
-                self.progress.embedded,
-                self.recipe.distillation.taps,
-            )
-        return targets, encoder.identity
 
     def _examples(self, rows: pd.DataFrame) -> list[Example]:
         paths = self.cache.paths(rows["sha256"])

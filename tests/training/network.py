@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import tomllib
 from pathlib import Path
+from unittest import mock
 
 import torch
 
 from core.corpus import manifest
 from core.corpus.cache import ImageCache
 from core.detectors.precision import Compute
+from core.training import fit as fitting
 from core.training.checkpoint import Run
 from core.training.data import Example
 from core.training.fit import Fitted, Progress, Workplace, fit
@@ -48,7 +50,7 @@ def fitted(
     *,
     memory: Path | None = None,
     part: slice = slice(None),
-    targets: object = None,
+    course: object = None,
     stop_after: int | None = None,
 ) -> Fitted:
     """Train in `folder`, or go on there, on `part` of the drawn images.
@@ -62,13 +64,14 @@ def fitted(
 
     folder.mkdir(exist_ok=True)
     network, _, digest = initial_network(workshop.init, recipe.seed)
-    return fit(
-        network,
-        recipe,
-        examples(workshop, "train")[part],
-        examples(workshop, "val"),
-        run=Run.of(recipe, "drawn", digest),
-        at=Workplace(folder, FLOAT32, memory=memory),
-        targets=targets,
-        progress=Progress(epoch=stop),
-    )
+    with mock.patch.object(fitting, "CHECKPOINT_AFTER", 0):
+        return fit(
+            network,
+            recipe,
+            examples(workshop, "train")[part],
+            examples(workshop, "val"),
+            run=Run.of(recipe, "drawn", digest),
+            at=Workplace(folder, FLOAT32, memory=memory),
+            course=course,
+            progress=Progress(epoch=stop),
+        )

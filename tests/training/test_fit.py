@@ -51,7 +51,7 @@ def test_a_killed_run_goes_on_to_the_same_model(workshop, tiny_model, tmp_path):
     output = tmp_path / "killed"
     program = (
         "import os, signal, core.training.fit as fit\n"
-        "save = fit.save_checkpoint\n"
+        "save, fit.CHECKPOINT_AFTER = fit.save_checkpoint, 0\n"
         "def save_then_die(*a):\n"
         "    save(*a)\n"
         "    os.kill(os.getpid(), signal.SIGKILL)\n"
