@@ -30,6 +30,7 @@ page = st.navigation(
     [
         st.Page(PAGES / "review.py", title="Review", icon=":material/image_search:", default=True),
         st.Page(PAGES / "audits.py", title="Audits", icon=":material/inventory_2:"),
+        st.Page(PAGES / "audit.py", title="Audit", visibility="hidden"),
         st.Page(PAGES / "compare.py", title="Compare", icon=":material/compare:"),
         st.Page(PAGES / "data.py", title="Data", icon=":material/database:"),
         st.Page(PAGES / "models.py", title="Models", icon=":material/badge:"),
