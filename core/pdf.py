@@ -12,7 +12,9 @@ import matplotlib as mpl
 from fontTools.ttLib import TTFont
 from fpdf import FPDF
 from fpdf.enums import WrapMode
+from fpdf.fonts import TTFFont
 
+from core.fonts import font_with
 from core.visible_text import visible
 
 FONTS: Final = Path(mpl.get_data_path()) / "fonts" / "ttf"
@@ -23,6 +25,8 @@ PICTURE: Final = 12
 """Side of the square that a small picture in a row fills, in mm."""
 TOGETHER: Final = 35
 """A part begins on the next page where less than this is left, in mm: no heading stands alone."""
+MOST_SEARCHES: Final = 64
+"""So many letters are looked for among the typefaces of this computer; names of strangers could hold any number."""
 
 
 class Paper(FPDF):
@@ -39,7 +43,11 @@ class Paper(FPDF):
         super().__init__(orientation, "mm", "A4")
         regular = FONTS / "DejaVuSans.ttf"
         with TTFont(regular, lazy=True) as font:
-            self._glyphs = frozenset(font.getBestCmap())
+            self._glyphs = set(font.getBestCmap())
+        self._lent: set[int] = set()
+        self._sought: set[str] = set()
+        self._families: list[str] = []
+        self._code = ""
         self.set_creation_date(created)
         self.set_margins(10, 10)
         self.set_auto_page_break(auto=True, margin=14)
@@ -55,8 +63,23 @@ class Paper(FPDF):
         self.cell(0, 5, f"Page {self.page_no()}", align="R")
 
     def shown(self, text: str) -> str:
-        """Return a text with what the typeface lacks, or what would rearrange the page, as escapes."""
-        return visible(text, self._glyphs)
+        """Return a text with what no typeface here has, or what would rearrange the page, as escapes."""
+        for letter in text:
+            if ord(letter) not in self._glyphs and letter.isprintable():
+                self._borrow(letter)
+        shown = visible(text, self._glyphs)
+        if shown != text and not self._code:
+            self._code = next(code for letter in text if (code := visible(letter, self._glyphs)) != letter)
+        return shown
+
+    def explain_codes(self) -> None:
+        """Say that escapes stand for letters, if any do."""
+        if self._code:
+            self.ln(2)
+            self.say(
+                f"Invisible letters, and those for which the computer that wrote this had no typeface, stand as codes such as {self._code}.",
+                8,
+            )
 
     def part(self, title: str) -> None:
         """Begin a part."""
@@ -108,13 +131,32 @@ class Paper(FPDF):
                 self.get_y() + height / 2 + 0.3 * self.font_size
             )  # as a `cell` has it, in a fifth of the time
             for width, lines in zip(inside, wrapped, strict=True):
-                if number < len(lines) and lines[number]:
+                if number < len(lines) and self._lent.isdisjoint(map(ord, lines[number])):
                     self.text(left, baseline, lines[number])
+                elif number < len(lines):
+                    self.set_x(left - self.c_margin)
+                    self.cell(width, height, lines[number])
                 left += width
             self.ln(height)
         self.set_y(max(self.get_y(), foot))
         self.line(self.l_margin, self.get_y(), self.w - self.r_margin - 1, self.get_y())
         self.ln(0.6)
+
+    def _borrow(self, letter: str) -> None:
+        """Take a typeface of this computer that has a letter, if there is one."""
+        if letter in self._sought or len(self._sought) == MOST_SEARCHES:
+            return
+        self._sought.add(letter)
+        path = font_with(letter)
+        if path is None:
+            return
+        family = f"lent{len(self._sought)}"
+        self.add_font(family, fname=path)
+        self._families.append(family)
+        self.set_fallback_fonts(self._families, exact_match=False)
+        more = cast("TTFFont", self.fonts[family]).cmap.keys() - self._glyphs
+        self._lent |= more
+        self._glyphs |= more
 
     def _lines(self, text: str, width: float) -> list[str]:
         if not text or self.get_string_width(text) <= width - 3:

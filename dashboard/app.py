@@ -8,16 +8,17 @@ import streamlit as st
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from dashboard.libraries import import_what_pages_need
+from dashboard.parts.figure_colours import style
 from dashboard.upload_folder import upload_folder
 
 HERE = Path(__file__).parent
 PAGES = HERE / "app_pages"
 # The theme writes white on its primary colour, which in the dark theme is a light one.
-STYLE = """
-<style>
-.stMainBlockContainer { padding-top: 4.5rem; }
-:is([data-testid="stBaseButton-primary"]:enabled, .stMultiSelect [data-tag]) { color: light-dark(#fff, #16181a); }
-:is([data-testid="stBaseButton-primary"]:enabled, .stMultiSelect [data-tag]) * { color: inherit; }
+STYLE = f"""
+<style>{style()}
+.stMainBlockContainer {{ padding-top: 4.5rem; }}
+:is([data-testid="stBaseButton-primary"]:enabled, .stMultiSelect [data-tag]) {{ color: light-dark(#fff, #16181a); }}
+:is([data-testid="stBaseButton-primary"]:enabled, .stMultiSelect [data-tag]) * {{ color: inherit; }}
 </style>
 """
 
@@ -29,6 +30,7 @@ page = st.navigation(
     [
         st.Page(PAGES / "review.py", title="Review", icon=":material/image_search:", default=True),
         st.Page(PAGES / "audits.py", title="Audits", icon=":material/inventory_2:"),
+        st.Page(PAGES / "audit.py", title="Audit", visibility="hidden"),
         st.Page(PAGES / "compare.py", title="Compare", icon=":material/compare:"),
         st.Page(PAGES / "data.py", title="Data", icon=":material/database:"),
         st.Page(PAGES / "models.py", title="Models", icon=":material/badge:"),

@@ -30,6 +30,8 @@ from core.errors import AuditError, ModelError
 from dashboard.corpus_shelf import JPEG_QUALITY
 
 AUDIT: Final = "audit"
+ONE: Final = "app_pages/audit.py"
+"""The page of one audit, which its address names."""
 POSITION: Final = "position"
 ROOT: Final = Path(__file__).resolve().parents[1]
 MOVING: Final = ("waiting", "planning", "running", "pausing", "cancelling")

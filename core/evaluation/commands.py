@@ -35,6 +35,7 @@ def faithfulness(
     from core.corpus.cache import ImageCache
     from core.detectors.store import find_model, load_detector
     from core.evaluation import faithfulness as measuring
+    from core.evaluation.tables import cell
 
     folder = find_model(model)
     expect_writable(folder)
@@ -51,7 +52,7 @@ def faithfulness(
     measuring.write(frame, folder)
     for method, of_method in frame.groupby("method"):
         for name, found in measuring.summary(of_method).items():
-            typer.echo(f"{method}, {name}: {found.value:.3f} ({found.low:.3f} to {found.high:.3f})")
+            typer.echo(f"{method}, {name}: {cell(found)}")
     say(f"Wrote {folder / measuring.FAITHFULNESS_FILE}: {number} images of {measuring.SPLIT}.")
 
 

@@ -68,9 +68,7 @@ def pair_table(pairs: Sequence[Pair]) -> pd.DataFrame:
     """Lay paired tests out for people, a row per pair."""
     rows = {
         f"{pair.first} less {pair.second}": {
-            "ΔAUC": str(pair.auc)
-            if isinstance(pair.auc, NotDefined)
-            else f"{pair.auc.value:z.3f} ({pair.auc.low:z.3f} to {pair.auc.high:z.3f})",
+            "ΔAUC": cell(pair.auc),
             "p (Holm)": str(pair.auc) if isinstance(pair.auc, NotDefined) else f"{pair.auc.p_holm:.2g}",
             "only the first right": pair.mcnemar.only_first,
             "only the second right": pair.mcnemar.only_second,

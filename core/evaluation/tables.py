@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Protocol
 
 import pandas as pd
 
-from core.detectors.card import Card, Group, Interval
+from core.detectors.card import Card, Group
 from core.evaluation.metrics import FIGURES
 from core.evaluation.undefined import NotDefined
 from core.evaluation.wilson import wilson
@@ -18,11 +19,33 @@ SPLIT_TITLES = {
 }
 
 
-def cell(interval: Interval | NotDefined | None) -> str:
-    """Write a figure with its 95 % interval, or "not defined here"; None says that of a card without it."""
+class WithInterval(Protocol):
+    """A figure with the ends of its 95 % interval."""
+
+    @property
+    def value(self) -> float:
+        """The figure."""
+        ...
+
+    @property
+    def low(self) -> float:
+        """The lower end."""
+        ...
+
+    @property
+    def high(self) -> float:
+        """The upper end."""
+        ...
+
+
+def cell(interval: WithInterval | NotDefined | None) -> str:
+    """Write a figure with its 95 % interval, or "not defined here"; None says that of a card without it.
+
+    What rounds to zero has no sign.
+    """
     if interval is None or isinstance(interval, NotDefined):
         return "not defined here"
-    return f"{interval.value:.3f} ({interval.low:.3f} to {interval.high:.3f})"
+    return f"{interval.value:z.3f} ({interval.low:z.3f} to {interval.high:z.3f})"
 
 
 def figures_by_split(card: Card) -> pd.DataFrame:

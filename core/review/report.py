@@ -103,6 +103,7 @@ def write_report(findings: Findings, rulings: Sequence[Ruling], made: datetime) 
     paper.part("Limits")
     for sentence in LIMITS:
         paper.say(sentence, 8)
+    paper.explain_codes()
     return bytes(paper.output())
 
 

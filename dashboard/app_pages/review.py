@@ -7,7 +7,7 @@ import streamlit as st
 
 from core.errors import VersoError
 from core.images import FORMATS
-from dashboard.audit_desk import AUDIT
+from dashboard.audit_desk import AUDIT, ONE
 from dashboard.parts.desk_overview import desk_overview
 from dashboard.parts.error_sentence import error_sentence
 from dashboard.parts.escaping import escaped
@@ -77,7 +77,7 @@ except VersoError as error:
 on_desk = desk()
 if BACK in st.query_params:
     st.page_link(
-        "app_pages/audits.py" if AUDIT in st.query_params else "app_pages/compare.py",
+        ONE if AUDIT in st.query_params else "app_pages/compare.py",
         label="Back to the audit" if AUDIT in st.query_params else "Back to the comparison",
         icon=":material/arrow_back:",
         query_params=parse_qsl(st.query_params[BACK]),

@@ -12,7 +12,8 @@ from core.audit.store.records import Audit
 from core.verdict import Label
 from dashboard.audit_desk import MOVING, fresh_bytes, kept_file, queue, results, standing, store
 from dashboard.parts.escaping import escaped
-from dashboard.parts.figure_download import GREY, downloadable
+from dashboard.parts.figure_colours import GREY
+from dashboard.parts.figure_download import downloadable
 from dashboard.parts.verdict_card import COLOURS
 
 MEANINGS: Final = {

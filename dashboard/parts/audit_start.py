@@ -8,7 +8,7 @@ import streamlit as st
 from core.audit.inputs.roots import VARIABLE, Roots
 from core.audit.inputs.sources import sources_of
 from core.audit.worker import TURN
-from dashboard.audit_desk import AUDIT, queue
+from dashboard.audit_desk import AUDIT, ONE, queue
 from dashboard.parts.audit_keeping import new_name
 from dashboard.parts.model_choice import model_choice
 
@@ -48,9 +48,7 @@ def audit_start() -> None:
     if line.button("Start the audit", type="primary", icon=":material/play_arrow:", disabled=not chosen):
         sources_of([Path(named)] if named else [], Roots.configured())  # says now what would be refused later
         started = queue().ask(tuple(chosen), model, draft, name)
-        st.query_params.clear()
-        st.query_params[AUDIT] = started
-        st.rerun()
+        st.switch_page(ONE, query_params={AUDIT: started})
     line.caption(
         f"Audits take turns of {TURN / 60:.0f} minute, the one that has waited longest first, so that a small one does not "
         "wait for a large one to end. Listing the files of an audit is part of its first turn and is not cut short.",

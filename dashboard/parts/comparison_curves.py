@@ -13,7 +13,8 @@ from core.evaluation.rules import Rules
 from dashboard.comparison_shelf import Held
 from dashboard.parts.confusion_matrices import WORDS
 from dashboard.parts.corpus_figures import FONT_SIZE
-from dashboard.parts.figure_download import GREY, LINE_HEIGHT, downloadable
+from dashboard.parts.figure_colours import GREY
+from dashboard.parts.figure_download import LINE_HEIGHT, downloadable
 from dashboard.parts.model_colours import lines
 
 HEIGHT = 400

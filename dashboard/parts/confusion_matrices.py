@@ -18,6 +18,7 @@ from core.evaluation.rules import Rule, Rules
 from core.evaluation.selection import Joined
 from core.evaluation.undefined import NotDefined
 from dashboard.parts.corpus_figures import FONT_SIZE
+from dashboard.parts.figure_colours import INK, LAYOUT
 from dashboard.parts.figure_download import (
     FONT,
     LINE_HEIGHT,
@@ -170,7 +171,7 @@ def _figure(model: str, matrix: Confusion, chosen: tuple[str, str] | None, about
         "showgrid": False,
         "zeroline": False,
         "ticks": "",
-        "tickfont": {"size": FONT_SIZE - 1},
+        "tickfont": {"size": FONT_SIZE - 1, "color": INK},
     }
     return go.Figure(
         data=[
@@ -208,24 +209,25 @@ def _figure(model: str, matrix: Confusion, chosen: tuple[str, str] | None, about
             }
         ],
         layout={
+            **LAYOUT,
             "title": heading(name, lines),
             "height": HEIGHT + above,
             "margin": {**MARGIN, "t": above},
-            "font": {"size": FONT_SIZE, "family": FONT},
+            "font": {"size": FONT_SIZE, "family": FONT, "color": INK},
             "dragmode": False,
             "hovermode": "closest",
             "barmode": "overlay",
             "xaxis": {
                 **axis,
                 "side": "top",
-                "title": {"text": "the model says", "standoff": 4, "font": {"size": FONT_SIZE}},
+                "title": {"text": "the model says", "standoff": 4, "font": {"size": FONT_SIZE, "color": INK}},
                 "tickvals": list(range(len(says))),
                 "ticktext": [WORDS[said] for said in says],
                 "range": [-0.5, len(says) - 0.5],
             },
             "yaxis": {
                 **axis,
-                "title": {"text": "the works are", "standoff": 4, "font": {"size": FONT_SIZE}},
+                "title": {"text": "the works are", "standoff": 4, "font": {"size": FONT_SIZE, "color": INK}},
                 "tickvals": list(range(len(LABELS))),
                 "ticktext": [WORDS[label] for label in LABELS],
                 "range": [len(LABELS) - 0.5, -0.5],

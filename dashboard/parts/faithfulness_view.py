@@ -6,6 +6,7 @@ from core.detectors.library import Entry
 from core.errors import EvaluationError
 from core.evaluation import faithfulness
 from core.evaluation.faithfulness import SPLIT, Measured
+from core.evaluation.tables import cell
 from core.review.maps import BASELINES, METHOD_NAMES
 from dashboard.parts.escaping import escaped
 
@@ -41,7 +42,7 @@ def faithfulness_view(entry: Entry) -> None:
         gains = " ".join(_gain(found, baseline) for baseline in BASELINES)
         st.markdown(
             f"**{METHOD_NAMES[method]}**: {gains} With random weights the map is another one: their rank correlation is "
-            f"{_cell(found['randomised'])}, where 1 would be the same map whatever the model learned."
+            f"{cell(found['randomised'])}, where 1 would be the same map whatever the model learned."
         )
     st.caption(
         f"On {any_method['randomised'].images} images of *{SPLIT}*. The most telling parts are taken away, or put back into a "
@@ -51,11 +52,7 @@ def faithfulness_view(entry: Entry) -> None:
 
 
 def _line(title: str, name: str, found: dict[str, Measured]) -> str:
-    return f"| {title} | {_cell(found[f'deletion_{name}'])} | {_cell(found[f'insertion_{name}'])} |"
-
-
-def _cell(measured: Measured) -> str:
-    return f"{measured.value:.3f} ({measured.low:.3f} to {measured.high:.3f})"
+    return f"| {title} | {cell(found[f'deletion_{name}'])} | {cell(found[f'insertion_{name}'])} |"
 
 
 def _gain(found: dict[str, Measured], baseline: str) -> str:
@@ -65,6 +62,6 @@ def _gain(found: dict[str, Measured], baseline: str) -> str:
         gain = found[f"{kind}_gain_{baseline}"]
         how = "better than" if gain.low > 0 else "**worse** than" if gain.high < 0 else "not told from"
         told.append(
-            f"{how} {BASELINES[baseline]} where parts are {title} ({gain.low:+.3f} to {gain.high:+.3f})"
+            f"{how} {BASELINES[baseline]} where parts are {title} ({gain.low:+z.3f} to {gain.high:+z.3f})"
         )
     return f"The map is {' and '.join(told)}."

@@ -11,10 +11,10 @@ import streamlit as st
 
 from core.audit.spreadsheet import neutral_in_csv
 from dashboard.parts.corpus_figures import FONT_SIZE
+from dashboard.parts.figure_colours import CLEAR, GRID, INK, LAYOUT
 
 FORMAT: Final = "picture"
 FORMATS: Final = ("PNG", "SVG")
-GREY: Final = "#8a8a86"
 BELOW: Final = 94
 """About so many pixels below its axes the legend of a figure begins."""
 FONT: Final = "Arial, Helvetica, sans-serif"
@@ -115,10 +115,10 @@ def heading(text: str, about: Sequence[str]) -> dict[str, Any]:
     """Return plotly's title of a figure, which a saved picture keeps; `about` stands below it, in lines."""
     return {
         "text": html.escape(text),
-        "font": {"size": FONT_SIZE, "family": FONT},
+        "font": {"size": FONT_SIZE, "family": FONT, "color": INK},
         "subtitle": {
             "text": "<br>".join(map(html.escape, about)),
-            "font": {"size": FONT_SIZE - 1, "family": FONT},
+            "font": {"size": FONT_SIZE - 1, "family": FONT, "color": INK},
         },
         "x": 0,
         "xref": "container",
@@ -131,13 +131,14 @@ def heading(text: str, about: Sequence[str]) -> dict[str, Any]:
 
 
 def fitted(figure: go.Figure, title: str, about: str) -> go.Figure:
-    """Give a figure its title and the fonts, margins and behaviour of all figures of the page.
+    """Give a figure its title and the fonts, colours, margins and behaviour of all figures of the page.
 
     The figure's own margin above, if it has one, is kept free below the title.
     """
     below = -BELOW / figure.layout.height
     lines = wrap(about, TITLE_LENGTH)
     figure.update_layout(
+        LAYOUT,
         title=heading(title, lines),
         margin={
             "t": ABOVE + LINE_HEIGHT * len(lines) + (figure.layout.margin.t or 0),
@@ -145,10 +146,26 @@ def fitted(figure: go.Figure, title: str, about: str) -> go.Figure:
             "r": 12,
             "b": 4,
         },
-        font={"size": FONT_SIZE, "family": FONT},
+        font={"size": FONT_SIZE, "family": FONT, "color": INK},
         dragmode=False,
-        legend={"orientation": "h", "x": 0, "y": below, "yanchor": "top", "font_size": FONT_SIZE},
+        legend={
+            "orientation": "h",
+            "x": 0,
+            "y": below,
+            "yanchor": "top",
+            "font": {"size": FONT_SIZE, "color": INK},
+            "bgcolor": CLEAR,
+        },
     )
+    lettering = {"size": FONT_SIZE, "color": INK}
     for axes in (figure.update_xaxes, figure.update_yaxes):
-        axes(automargin=True, fixedrange=True, tickfont_size=FONT_SIZE, title_font_size=FONT_SIZE)
+        axes(
+            automargin=True,
+            fixedrange=True,
+            tickfont=lettering,
+            title_font=lettering,
+            gridcolor=GRID,
+            zerolinecolor=GRID,
+            tickcolor=GRID,
+        )
     return figure

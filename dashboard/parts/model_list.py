@@ -15,6 +15,8 @@ from dashboard.parts.model_figures import decides_nothing
 
 PARAMETER: Final = "model"
 KEY: Final = "models-list"
+FIRST: Final = "models-first"
+CLICKED: Final = "models-clicked"
 ROW_HEIGHT: Final = 35
 MOST_ROWS: Final = 9
 NONE: Final = "no figures"
@@ -98,6 +100,7 @@ def megabytes(size: int) -> str:
 
 
 def _table(shown: Sequence[tuple[Entry, list[str]]], chosen: str, *, searched: bool) -> None:
+    shown = _in_sight(shown, chosen)
     names = [entry.name for entry, _ in shown]
     rows = pd.DataFrame([_row(entry, places) for entry, places in shown], index=names)
     if not searched:
@@ -126,11 +129,23 @@ def _table(shown: Sequence[tuple[Entry, list[str]]], chosen: str, *, searched: b
     )
 
 
+def _in_sight(shown: Sequence[tuple[Entry, list[str]]], chosen: str) -> Sequence[tuple[Entry, list[str]]]:
+    """Lead the list with the model the page was opened with if its row would lie below those in sight.
+
+    Streamlit cannot scroll a table. A click opens a model whose row is in sight, so it moves none.
+    """
+    if chosen != st.session_state.get(CLICKED):
+        st.session_state[FIRST] = chosen
+        st.session_state.pop(CLICKED, None)
+    below = [each for each in shown[MOST_ROWS:] if each[0].name == st.session_state.get(FIRST)]
+    return [*below, *(each for each in shown if each not in below)]
+
+
 def _open(names: Sequence[str]) -> None:
     """Put the model whose row was clicked on into the address bar; a second click on it changes nothing."""
     selected = st.session_state[KEY]["selection"]["rows"]
     if selected:
-        st.query_params[PARAMETER] = names[selected[0]]
+        st.session_state[CLICKED] = st.query_params[PARAMETER] = names[selected[0]]
 
 
 def _row(entry: Entry, places: Sequence[str]) -> dict[str, object]:

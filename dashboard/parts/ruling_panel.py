@@ -73,7 +73,8 @@ def ruling_panel(audit: Audit, row: Row, key: str, ruled: Callable[[], None] = l
 
 def review_address(audit: Audit, row: Row) -> dict[str, str]:
     """Return what the Review page needs to open a file of an audit and to lead back here."""
-    back = [(name, value) for name in st.query_params for value in st.query_params.get_all(name)]
+    held = [(name, value) for name in st.query_params for value in st.query_params.get_all(name)]
+    back = [(AUDIT, audit.id), *(each for each in held if each[0] != AUDIT)]
     return {
         IMAGE: row.sha256,
         AUDIT: audit.id,

@@ -1,6 +1,7 @@
 """An audit from its start to its results."""
 
 import csv
+import errno
 import hashlib
 import json
 import os
@@ -301,6 +302,24 @@ def test_an_audit_whose_inputs_changed_rests_as_it_was(audit, folder, store, fin
     with pytest.raises(AuditError, match="not what this audit was planned for"):
         audit(folder, resume=True)
     assert store.all()[0].state is state
+
+
+def test_a_folder_that_forbids_to_be_listed_is_a_row_with_an_error(audit, folder, tmp_path, monkeypatch):
+    scandir = os.scandir
+
+    def listed(path):
+        if path == folder / "sub":
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", listed)
+    assert audit(folder).state is State.FINISHED
+    *judged, shut = table(tmp_path / "out")
+    assert len([row for row in judged if row["verdict"]]) == 40
+    assert Path(shut["path"]) == folder / "sub"
+    assert shut["error"].startswith("Nothing in this folder was judged.")
+    assert "sub cannot be listed (Permission denied)" in (tmp_path / "out" / "report.html").read_text()
+    assert audit(folder, resume=True).state is State.FINISHED
 
 
 def test_a_second_audit_in_the_same_folder_is_refused(audit, folder):

@@ -237,7 +237,7 @@ def test_an_audit_whose_files_cannot_be_listed_for_a_moment_is_resumed(
 
     def shut(path):
         if path == folder / "sub":
-            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
         return scandir(path)
 
     with monkeypatch.context() as moment:

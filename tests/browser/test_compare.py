@@ -11,6 +11,7 @@ from playwright.sync_api import expect
 
 from core.detectors.store import DEFAULT_MODEL, models_folder
 from core.evaluation.predictions import read_predictions, write_predictions
+from dashboard.parts.figure_colours import INK, PAPER
 from tests.browser.conftest import WAIT, in_a_browser, serve, shoot
 from tests.browser.test_data import clipped_labels, expect_whole
 
@@ -173,7 +174,7 @@ def test_a_condition_is_chosen_by_its_title_and_a_link_shows_it_again(compared, 
     expect(page.get_by_text(f"after {title} (")).to_be_visible()
 
 
-def test_saved_figures_hold_what_is_drawn(compared, page):
+def test_saved_figures_hold_what_is_drawn_dark_on_white_in_either_theme(compared, page):
     go_to_compare(compared, page)
     choose(page, "Images", "val")
     page.get_by_role("radio", name="SVG").click()
@@ -192,6 +193,11 @@ def test_saved_figures_hold_what_is_drawn(compared, page):
         assert says in picture
         assert "val" in picture
         assert "Source Sans" not in picture
+        assert f"fill: {PAPER}" in picture
+        drawn = plot.first.locator(".gtitle").evaluate("title => getComputedStyle(title).fill")
+        assert drawn == page.locator("h1").evaluate("title => getComputedStyle(title).color")
+        assert f"fill: {INK}" in picture
+        assert drawn == INK or drawn not in picture
     with page.expect_download() as saved:
         page.locator(".st-key-csv-comparison-roc button:visible").click()
     table = pd.read_csv(saved.value.path(), keep_default_na=False)

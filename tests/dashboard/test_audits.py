@@ -1,6 +1,7 @@
 import hashlib
 import io
 from pathlib import Path
+from urllib.parse import parse_qs
 
 import pytest
 import streamlit as st
@@ -53,7 +54,7 @@ def opened(**address: str) -> AppTest:
     app = AppTest.from_file(str(APP), default_timeout=60).run()
     for name, value in address.items():
         app.query_params[name.replace("_", "-")] = value
-    app.switch_page("app_pages/audits.py").run()
+    app.switch_page("app_pages/audit.py" if "audit" in address else "app_pages/audits.py").run()
     assert not app.exception
     return app
 
@@ -76,7 +77,7 @@ def test_a_folder_of_the_server_becomes_an_audit_in_the_queue(desk, folder):  # 
     (asked,) = Queue.of_this_computer().all()
     assert asked.inputs == (str(folder),)
     assert app.query_params["audit"] in (asked.id, [asked.id])
-    press(app, "Pause")
+    app = press(opened(audit=asked.id), "Pause")
     assert Queue.of_this_computer().find(asked.id).wish is Wish.PAUSE
     press(app, "Resume")
     assert Queue.of_this_computer().find(asked.id).wish is Wish.RUN
@@ -221,10 +222,35 @@ def test_files_that_are_an_audit_already_start_no_second_one(desk, drawings):  #
     assert Queue.of_this_computer().find(draft) == before
 
 
-def test_the_way_back_to_all_audits_leaves_none_in_the_address(finished):
-    app = opened(audit=finished, analyst="Ada")
-    press(app, "All audits")
-    assert "audit" not in app.query_params
+def links(app: AppTest, label: str) -> list[tuple[str, str]]:
+    """Page and query of the links that begin with a label."""
+    found = [link.proto for link in app.get("page_link") if link.proto.label.startswith(label)]
+    return [(link.page, link.query_string) for link in found]
+
+
+def test_an_audit_leads_to_all_of_them_and_an_address_of_the_list_that_names_it_back(finished):
+    assert links(opened(audit=finished), "All audits") == [("audits", "")]
+    app = AppTest.from_file(str(APP), default_timeout=60).run()
+    app.query_params["audit"] = finished
+    app.query_params["audit-tab"] = "Downloads"
+    app.switch_page("app_pages/audits.py").run()
+    assert "Judge a whole collection" in text_of(app)
+    ((page, query),) = links(app, "To the audit")
+    assert (page, parse_qs(query)) == ("audit", {"audit": [finished], "audit-tab": ["Downloads"]})
+
+
+def test_the_page_of_an_audit_without_its_name_shows_the_last_one_of_the_session(finished):
+    app = opened(audit=finished)
+    del app.query_params["audit"]
+    app.switch_page("app_pages/audit.py").run()
+    assert "1 of 41 not ruled yet" in text_of(app)
+    examined = next(link.proto for link in app.get("page_link") if link.proto.label == "Examine in Review")
+    assert parse_qs(parse_qs(examined.query_string)["back"][0])["audit"] == [finished]
+
+
+def test_the_page_of_an_audit_alone_leads_to_all(desk):  # noqa: ARG001
+    app = AppTest.from_file(str(APP), default_timeout=60).run()
+    app.switch_page("app_pages/audit.py").run()
     assert "Judge a whole collection" in text_of(app)
 
 

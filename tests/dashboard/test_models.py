@@ -10,7 +10,7 @@ from core.detectors.card import Group, Interval, Perturbed
 from core.evaluation.metrics import FIGURES
 from core.training.recipe_difference import differences
 from dashboard.parts.model_figures import MEANINGS
-from dashboard.parts.model_list import KEY
+from dashboard.parts.model_list import CLICKED, KEY, MOST_ROWS
 from dashboard.parts.model_use import in_python, judging, on_the_command_line
 from tests.cards import head_card, lay, network_card, split_figures
 from tests.commands import invoke
@@ -70,6 +70,23 @@ def test_all_cards_are_listed_and_the_default_one_is_open():
     assert "ood share decided" in rows
     assert rows.loc["net-a", "weights"] == 2_000_000
     assert rows["weights"].isna().to_dict() == {"net-a": False, "net-b": False, "svm": True}
+
+
+def test_the_row_of_the_model_the_page_is_opened_with_is_in_sight(models):
+    names = [f"many-{number:02}" for number in range(MOST_ROWS)]
+    for name in names:
+        lay(network_card(name), models)
+    app = opened(model="svm")
+    assert listed(app) == ["svm", *names, "net-a", "net-b"]
+    assert app.session_state[KEY]["selection"]["rows"] == [0]
+    assert listed(opened(model="many-03"))[:4] == names[:4]
+
+    app.session_state[KEY] = {"selection": {"rows": [10], "columns": [], "cells": []}}
+    app.session_state[CLICKED] = "net-a"
+    app.query_params["model"] = "net-a"
+    app.run()
+    assert header(app) == "net-a"
+    assert listed(app)[0] == "svm", "a click moves no row"
 
 
 @pytest.mark.usefixtures("models")

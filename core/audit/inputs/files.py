@@ -54,11 +54,16 @@ class Files:
 class Folder(Files):
     """All files below a folder, sorted by their path; hidden files, clutter and an audit's own files are left out.
 
-    Links are listed but not followed: they may lead out of the folder, or round in circles.
+    Links are listed but not followed: they may lead out of the folder, or round in circles. A folder inside that
+    forbids to be listed stands as one entry that cannot be judged.
     """
 
     def entries(self) -> Iterator[Entry]:
-        """List the files."""
+        """List the files.
+
+        Raises:
+            AuditError: the folder forbids to be listed; or it, or one inside, fails to be in a way that may pass.
+        """
         yield from _walk(self.path)
 
 
@@ -70,14 +75,20 @@ def _walk(folder: Path) -> Iterator[Entry]:
             left.pop()
             continue
         path = Path(item.path)
+        shown = printable(str(path))
         if item.is_symlink():
-            shown = printable(str(path))
             refused = (
                 f"'{shown}' is a link, which is not followed in a folder: name what it leads to instead."
             )
             yield Entry(shown, os.fsencode(path), NO_SIZE, 0, refused)
         elif item.is_dir():
-            left.append(iter(_inside(path)))
+            try:
+                left.append(iter(_inside(path)))
+            except AuditError as error:
+                if not isinstance(error.__cause__, PermissionError):
+                    raise
+                refused = f"Nothing in this folder was judged. {error}"
+                yield Entry(shown, os.fsencode(path), NO_SIZE, 0, refused)
         else:
             yield entry_of(path)
 

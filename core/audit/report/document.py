@@ -71,4 +71,5 @@ def write_document(
     for row in rows:
         shown = [paper.shown(text) for text in cells(audit, row, shots)]
         paper.row(shown, WIDTHS, LINE, headings, b"" if row.part else thumbnails.get(row.position, b""))
+    paper.explain_codes()
     paper.output(str(path))

@@ -1,5 +1,6 @@
 """Folders and single files."""
 
+import errno
 import os
 import sys
 from pathlib import Path
@@ -8,7 +9,7 @@ import pytest
 
 from core.audit.inputs.files import Files, Folder
 from core.audit.inputs.listing import identify
-from core.errors import UnreadableFileError
+from core.errors import AuditError, UnreadableFileError
 
 
 @pytest.fixture
@@ -47,6 +48,37 @@ def test_links_are_listed_and_not_followed(works):
     links = [entry for entry in Folder(works).entries() if entry.refused]
     assert [entry.path.removeprefix(f"{works}/") for entry in links] == ["link.png", "round"]
     assert identify(Folder(works), links[0]) is None
+
+
+@pytest.fixture
+def shut(monkeypatch):
+    """Makes listing a folder fail."""
+    scandir = os.scandir
+
+    def fail(folder, number):
+        def listed(path):
+            if path == folder:
+                raise OSError(number, os.strerror(number))
+            return scandir(path)
+
+        monkeypatch.setattr(os, "scandir", listed)
+
+    return fail
+
+
+def test_a_folder_inside_that_forbids_to_be_listed_is_one_entry(works, shut):
+    shut(works / "a", errno.EACCES)
+    entries = list(Folder(works).entries())
+    assert [entry.path.removeprefix(f"{works}/") for entry in entries] == ["Z.txt", "a", "b.png"]
+    assert [bool(entry.refused) for entry in entries] == [False, True, False]
+    assert f"The folder {works}/a cannot be listed (Permission denied)" in entries[1].refused
+
+
+@pytest.mark.parametrize(("inside", "number"), [("", errno.EACCES), ("a", errno.EIO)])
+def test_an_input_that_forbids_to_be_listed_and_a_failing_disk_end_the_listing(works, shut, inside, number):
+    shut(works / inside, number)
+    with pytest.raises(AuditError, match="cannot be listed"):
+        list(Folder(works).entries())
 
 
 def test_a_pipe_is_refused_without_waiting_for_it(works):

@@ -64,6 +64,7 @@ def test_hostile_names_are_shown_and_never_run(audit, store, folder, tmp_path, m
     for number, name in enumerate(names):
         (folder / f"{name}.jpg").write_bytes(data + bytes([number]))
     monkeypatch.chdir(folder)
+    monkeypatch.setattr("core.pdf.font_with", lambda _: None)
     audit_id = audit(*sorted(p.relative_to(folder) for p in folder.glob("[!0-9]*.jpg"))).audit_id
     store.rule(audit_id, 0, Choice.OVERRIDE, name="@eve", note="seen the sketch")
     out = tmp_path / "out"
