@@ -22,7 +22,7 @@ CHECKPOINT_FILE = "checkpoint.pt"
 class Run:
     """What a checkpoint belongs to: going on with anything else would give a model nobody declared.
 
-    `teacher` is the identity of the encoder a run distils, "" if it does not.
+    `teacher` says which encoder and which head teach the network, "" if none do.
     """
 
     recipe: str

@@ -81,8 +81,8 @@ class Progress:
 class Workplace:
     """Where a run works; of all this only `compute` changes its result, by the rounding of numbers.
 
-    `folder` gets the checkpoints; with 0 `workers` this process prepares the images; `memory` is
-    the folder for the features of frozen bodies, without which they are found anew in every run.
+    `folder` gets the checkpoints; with 0 `workers` this process prepares the images; `memory` is the folder for the features
+    of frozen bodies, without which they are found anew in every run.
     """
 
     folder: Path

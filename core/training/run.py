@@ -50,7 +50,7 @@ def train(
 ) -> Card:
     """Train, calibrate, and write card, weights and history into `output`.
 
-    Interrupted runs go on from the last whole epoch when called again with the same arguments.
+    Interrupted runs go on from their last checkpoint when called again with the same arguments.
 
     Args:
         recipe: what to do.

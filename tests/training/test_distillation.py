@@ -5,7 +5,7 @@ import torch
 from safetensors.torch import load_file
 
 from core.detectors.preprocessing import Preprocessing
-from core.errors import RecipeError
+from core.errors import RecipeError, TrainingError
 from core.training import lessons as lessons_module
 from core.training.data import Example
 from core.training.distillation import Hint
@@ -141,7 +141,7 @@ def test_without_room_on_the_disk_nothing_is_begun(workshop, teacher, encoder, t
     usage = lessons_module.shutil.disk_usage(tmp_path)._replace(free=1000)
     monkeypatch.setattr(lessons_module.shutil, "disk_usage", lambda _: usage)
     recipe = recipe_of(teacher)
-    with pytest.raises(lessons_module.TrainingError, match="make room"):
+    with pytest.raises(TrainingError, match="make room"):
         make_lessons(examples(workshop, "train"), recipe, recipe.distillation, encoder, tmp_path, taps=TAPS)
 
 
