@@ -2,11 +2,12 @@
 
 They stand for what happens to pictures on their way to an analyst (re-saving, downsizing, blur, sensor and
 scanner noise), so that a detector does not lean on traces which such a way removes. Random numbers come from
-torch's global generator: seed it before each picture and the result is reproducible.
+torch's global generator, which `altered` seeds.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Literal
 
 import torch
@@ -221,3 +222,12 @@ Augmentation = (
     | Greyscale
     | ColourJitter
 )
+
+
+def altered(picture: Tensor, steps: Iterable[Augmentation], seed: int) -> Tensor:
+    """Apply steps in order to a uint8 `[3, H, W]` picture; `seed`, in [0, 2**63), decides all that is random in them."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        for step in steps:
+            picture = step(picture)
+    return picture

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import hashlib
+import json
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
@@ -15,6 +16,7 @@ from torchvision.transforms.v2 import functional as F  # noqa: N812  (torchvisio
 
 from core import images
 from core.detectors.card import CLASSES
+from core.training.augmentation import altered
 from core.training.recipe import Recipe
 
 
@@ -25,6 +27,16 @@ class Example:
     path: Path
     label: str
     number: int
+
+    @property
+    def content(self) -> str:
+        """The sha256 of the file."""
+        return hashlib.sha256(self.path.read_bytes()).hexdigest()
+
+    @property
+    def key(self) -> str:
+        """What decides, with a recipe and an epoch, how it is altered: number and content."""
+        return f"{self.number}:{self.content}"
 
 
 Item = tuple[Tensor, int, int]
@@ -47,17 +59,13 @@ class AugmentedExamples(Dataset[Item]):
         example = self.examples[index]
         preprocessing = self.recipe.preprocessing
         picture = F.pil_to_tensor(preprocessing.uniform(images.open(example.path).image))
-        altered = augmented(picture, self.recipe, epoch, example.number)
-        return preprocessing.normalize(altered), CLASSES.index(example.label), index
+        seen = as_in(epoch, picture, example, self.recipe)
+        return preprocessing.normalize(seen), CLASSES.index(example.label), index
 
 
-def augmented(picture: Tensor, recipe: Recipe, epoch: int, number: int) -> Tensor:
-    """Alter a uint8 `[3, H, W]` picture as `recipe` says; `number` and epoch decide, with its seed, how."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(_mixed(recipe.seed, epoch, number))
-        for step in recipe.augmentation:
-            picture = step(picture)
-    return picture
+def as_in(epoch: int, picture: Tensor, example: Example, recipe: Recipe) -> Tensor:
+    """Alter the uint8 `[3, H, W]` picture of an example as `recipe` says for an epoch."""
+    return altered(picture, recipe.augmentation, _mixed(recipe.seed, epoch, example.number))
 
 
 class EpochSampler(Sampler[tuple[int, int]]):
@@ -100,6 +108,11 @@ def batches_of(order: NDArray[np.intp], size: int) -> list[NDArray[np.intp]]:
     """Cut an order of pictures into batches; a last one of a single picture is left out, see `training_batches`."""
     found = [order[start : start + size] for start in range(0, len(order), size)]
     return found[:-1] if len(found) > 1 and len(found[-1]) == 1 else found
+
+
+def folder_for(parts: Sequence[str]) -> str:
+    """Return the name of the folder that remembers what is made of exactly these parts."""
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]
 
 
 def process_context(workers: int) -> str | None:

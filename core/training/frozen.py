@@ -9,9 +9,7 @@ file grows with the pictures that are asked for: networks that learn from a part
 
 from __future__ import annotations
 
-import hashlib
 import io
-import json
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,7 +30,7 @@ from core.detectors.precision import Compute
 from core.detectors.preprocessing import Preprocessing
 from core.detectors.resnet import body_of
 from core.errors import TrainingError
-from core.training.data import AugmentedExamples, Example, process_context
+from core.training.data import AugmentedExamples, Example, folder_for, process_context
 from core.training.recipe import Recipe
 
 SAVE_EVERY = 512
@@ -107,13 +105,13 @@ class FrozenBody:
             body_of(network),
             recipe,
             train,
-            [f"{each.number}:{_content(each)}" for each in train],
+            [each.key for each in train],
             val,
-            [_content(each) for each in val],
+            [each.content for each in val],
             compute,
             workers,
-            augmented=folder / _digest([*seen_by, *steps, str(recipe.seed)]),
-            plain=folder / _digest(seen_by),
+            augmented=folder / folder_for([*seen_by, *steps, str(recipe.seed)]),
+            plain=folder / folder_for(seen_by),
         )
 
     def of_epoch(self, epoch: int, progress: Callable[[int, int], None]) -> Features:
@@ -191,11 +189,3 @@ def _write(path: Path, known: dict[str, Features]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(path.with_suffix(".lock")):
         atomic.write(path, buffer.getvalue())
-
-
-def _content(example: Example) -> str:
-    return hashlib.sha256(example.path.read_bytes()).hexdigest()
-
-
-def _digest(parts: list[str]) -> str:
-    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]

@@ -7,7 +7,6 @@ On disk, in a folder named by a digest of all that decides them: `pictures.npy`,
 from __future__ import annotations
 
 import hashlib
-import json
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -30,7 +29,7 @@ from core.detectors.classical import pipeline_margins
 from core.detectors.encoder import BATCH, CLIP_PREPROCESSING, Encoder
 from core.detectors.features import EmbeddingFeatures
 from core.errors import RecipeError, TrainingError
-from core.training.data import Example, augmented, batches_of, process_context
+from core.training.data import Example, as_in, batches_of, folder_for, process_context
 from core.training.heads import fit_head
 from core.training.recipe import Distillation, HeadRecipe, LogisticHead, Recipe, load_recipe
 
@@ -67,10 +66,7 @@ class _Views(Dataset[tuple[Tensor, Tensor]]):
         example = self.examples[row]
         uniform = F.pil_to_tensor(self.recipe.preprocessing.uniform(images.open(example.path).image))
         views = torch.stack(
-            [
-                augmented(uniform, self.recipe, number, example.number)
-                for number in range(self.distillation.views)
-            ]
+            [as_in(number, uniform, example, self.recipe) for number in range(self.distillation.views)]
         )
         side = self.distillation.side
         return views, F.resize(views, [side, side], antialias=True)
@@ -104,7 +100,7 @@ def make_lessons(
         ImageError: if a picture cannot be read.
         TrainingError: if there is not enough room on the disk.
     """
-    folder /= _digest(examples, recipe, distillation, encoder, taps)
+    folder /= _folder(examples, recipe, distillation, encoder, taps)
     side, width = distillation.side, len(taps) * encoder.size
     shape = distillation.views, len(examples)
     done = _done(folder)
@@ -146,21 +142,22 @@ def _embedded(encoder: Encoder, pixels: Tensor, taps: tuple[str, ...]) -> NDArra
         return normalize(torch.cat(found), dim=-1).cpu().numpy()
 
 
-def _digest(
+def _folder(
     examples: list[Example],
     recipe: Recipe,
     distillation: Distillation,
     encoder: Encoder,
     taps: tuple[str, ...],
 ) -> str:
-    parts = [
-        *(step.model_dump_json() for step in recipe.augmentation),
-        *(recipe.preprocessing.model_dump_json(), str(recipe.seed)),
-        *(str(distillation.views), str(distillation.side)),
-        *(encoder.identity, str(encoder.compute), *taps),
-        *(f"{each.number}:{hashlib.sha256(each.path.read_bytes()).hexdigest()}" for each in examples),
-    ]
-    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]
+    return folder_for(
+        [
+            *(step.model_dump_json() for step in recipe.augmentation),
+            *(recipe.preprocessing.model_dump_json(), str(recipe.seed)),
+            *(str(distillation.views), str(distillation.side)),
+            *(encoder.identity, str(encoder.compute), *taps),
+            *(each.key for each in examples),
+        ]
+    )
 
 
 def _done(folder: Path) -> int:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Sequence
 
-import torch
 from PIL import Image
 from pydantic import TypeAdapter
 from torch import Tensor
@@ -18,7 +17,7 @@ from torchvision.transforms.v2 import functional as F  # noqa: N812  (torchvisio
 from core.corpus.cache import ImageCache
 from core.detectors.embeddings import EmbeddingMemory, Embeddings
 from core.detectors.preprocessing import Preprocessing
-from core.training.augmentation import Augmentation
+from core.training.augmentation import Augmentation, altered
 from core.training.recipe import HeadRecipe
 
 Steps = tuple[Augmentation, ...]
@@ -46,11 +45,7 @@ def augmented(
         number: of the view, counted from 1.
     """
     pixels = F.pil_to_tensor(preprocessing.uniform(picture))
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(view_seed(sha256, seed, number))
-        for step in steps:
-            pixels = step(pixels)
-    return preprocessing.normalize(pixels)[None]
+    return preprocessing.normalize(altered(pixels, steps, view_seed(sha256, seed, number)))[None]
 
 
 def view_seed(sha256: str, seed: int, number: int) -> int:
