@@ -204,8 +204,10 @@ def train(  # noqa: PLR0917  (one option, one argument)
     from core.training.fit import Epoch
     from core.training.fit import Progress as Callbacks
     from core.training.heads import train_head
+    from core.training.memory import keep_freed_memory
     from core.training.recipe import HeadRecipe, load_recipe
 
+    keep_freed_memory()
     declared = load_recipe(recipe)
     rows, files = manifest.read(corpus), ImageCache.default(corpus)
     if own is not None:

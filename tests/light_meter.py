@@ -46,7 +46,7 @@ def write_light_meter(folder: Path) -> None:
         classes=CLASSES,
         commit="none",
         trained="2026-01-01",
-        best_epoch=0,
+        kept_epoch=0,
         epochs=1,
         preprocessing=Preprocessing(short_side=32, window=32),
         calibration=PlattScaling(slope=1, intercept=0, fitted_on="nothing"),

@@ -141,7 +141,7 @@ class Band(_Table):
 class Card(_Table):
     """A model's card; one `card.toml` in each folder of `models/`.
 
-    A network has `best_epoch` and `epochs`; a classical model has `features` instead, and `encoder` if these
+    A network has `kept_epoch` and `epochs`; a classical model has `features` instead, and `encoder` if these
     are embeddings. A cascade has `encoder` if one of its stages has, and none of the others.
     """
 
@@ -153,7 +153,7 @@ class Card(_Table):
     classes: tuple[str, str]
     commit: str = Field(description="the code that trained it; '-dirty' if it was not committed")
     trained: str = Field(description="date, UTC")
-    best_epoch: int | None = Field(default=None, description="counted from 0")
+    kept_epoch: int | None = Field(default=None, description="counted from 0")
     epochs: int | None = None
     encoder: str | None = Field(
         default=None,
@@ -176,7 +176,7 @@ class Card(_Table):
     def _has_the_fields_of_its_family(self) -> Self:
         network = self.family == "resnet18"
         wanted = {
-            "best_epoch": network,
+            "kept_epoch": network,
             "epochs": network,
             "features": not network and self.family != "cascade",
             "encoder": isinstance(self.features, EmbeddingFeatures),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from copy import deepcopy
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -93,15 +93,11 @@ class Workplace:
 
 @dataclass
 class Fitted:
-    """A network with the weights of its best epoch (lowest validation loss) and the run's history."""
+    """A network with the weights of the epoch `kept`, counted from 0, and the run's history."""
 
     network: ResNet
-    history: list[Epoch] = field(default_factory=list)
-
-    @property
-    def best(self) -> Epoch:
-        """The epoch whose weights were kept."""
-        return min(self.history, key=lambda epoch: epoch.val_loss)
+    kept: int
+    history: list[Epoch]
 
 
 @dataclass
@@ -113,7 +109,7 @@ class _Learner:
     optimiser: Optimizer
     schedule: LRScheduler
     history: list[Epoch]
-    best_state: dict[str, Tensor]
+    kept_state: dict[str, Tensor]
 
     def state(self) -> dict[str, Any]:
         return {
@@ -122,7 +118,7 @@ class _Learner:
             "optimiser": self.optimiser.state_dict(),
             "schedule": self.schedule.state_dict(),
             "history": [asdict(epoch) for epoch in self.history],
-            "best_state": self.best_state,
+            "kept_state": self.kept_state,
         }
 
     def restore(self, state: dict[str, Any]) -> None:
@@ -132,7 +128,7 @@ class _Learner:
         self.optimiser.load_state_dict(state["optimiser"])
         self.schedule.load_state_dict(state["schedule"])
         self.history = [Epoch(**epoch) for epoch in state["history"]]
-        self.best_state = state["best_state"]
+        self.kept_state = state["kept_state"]
 
 
 def fit(
@@ -155,7 +151,7 @@ def fit(
         network: takes float32 `[N, 3, H, W]`, gives scores `[N, 2]` in the order of `CLASSES`.
         recipe: what to do.
         train: images to learn from.
-        val: images to choose the best epoch by.
+        val: images to measure each epoch on, and to choose one by if the recipe keeps the best.
         run: what the checkpoint must belong to.
         at: folder, device and precision.
         course: what a recipe that distils learns instead of the labels: the lessons of `train`, in its order.
@@ -190,14 +186,20 @@ def fit(
             shown = list(middle_windows(recipe.preprocessing, val))
         p_ai = _validation_scores(network, feed.frozen, recipe, shown, at.compute)
         learner.history.append(_validated(learner, epoch, trains, gained, p_ai, val))
-        if min(learner.history, key=lambda each: each.val_loss).epoch == epoch:
-            learner.best_state = deepcopy(learner.network.state_dict())
+        if _kept(learner.history, recipe) == epoch:
+            learner.kept_state = deepcopy(learner.network.state_dict())
         if monotonic() - saved_at >= CHECKPOINT_AFTER or epoch + 1 == recipe.epochs:
             save_checkpoint(at.folder, run, learner.state())
             saved_at = monotonic()
         progress.epoch(learner.history[-1])
-    learner.network.load_state_dict(learner.best_state)
-    return Fitted(learner.network, learner.history)
+    learner.network.load_state_dict(learner.kept_state)
+    return Fitted(learner.network, _kept(learner.history, recipe), learner.history)
+
+
+def _kept(history: list[Epoch], recipe: Recipe) -> int:
+    """Return the number of the epoch whose weights `recipe` keeps, if there are no others than these."""
+    chosen = history[-1] if recipe.keeps == "last" else min(history, key=lambda each: each.val_loss)
+    return chosen.epoch
 
 
 def _require_both_classes(examples: list[Example], split: str) -> None:

@@ -74,6 +74,10 @@ class HeldOut(_Table):
 class Recipe(_Table):
     """A training run, declared. `label_smoothing` is 0 for plain cross-entropy.
 
+    `keeps` says which epoch's weights are kept: the one with the lowest loss on `val`, or the last. A network that is taught
+    on a falling learning rate comes ever nearer its teacher, and on `val`, whose sources it knows, chance decides between
+    its last epochs.
+
     Without `held_out` calibration and band are fitted on `val`, whose sources the network knows.
     """
 
@@ -88,6 +92,7 @@ class Recipe(_Table):
     schedule: Annotated[Schedule, Field(discriminator="name")]
     distillation: Distillation | None = None
     held_out: HeldOut | None = None
+    keeps: Literal["best", "last"] = "best"
     stages: tuple[Stage, ...] = Field(min_length=1)
 
     @property

@@ -141,7 +141,7 @@ class _Workshop:
         )
 
     def network(self, rows: pd.DataFrame, folder: Path) -> Card:
-        """Train on the rows of split `train`, choose the epoch by those of `val`, and write all but the card."""
+        """Train on the rows of split `train`, measure its epochs on those of `val`, and write all but the card."""
         folder.mkdir(parents=True, exist_ok=True)
         network, initialisation, digest = initial_network(self.init, self.recipe.seed)
         learned, chosen_by = (rows[rows["split"] == split] for split in ("train", "val"))
@@ -190,7 +190,7 @@ def _card(
         classes=CLASSES,
         commit=commit,
         trained=datetime.now(UTC).date().isoformat(),
-        best_epoch=fitted.best.epoch,
+        kept_epoch=fitted.kept,
         epochs=len(fitted.history),
         preprocessing=recipe.preprocessing,
         calibration=PlattScaling(slope=1.0, intercept=0.0, fitted_on="nothing yet"),
@@ -202,8 +202,8 @@ def _card(
 
 
 def _save(fitted: Fitted, recipe: Recipe, output: Path) -> Weights:
-    """Write the weights, or only the head if the best epoch came before the body was trained."""
-    if all(recipe.stage_of(epoch).trains == "head" for epoch in range(fitted.best.epoch + 1)):
+    """Write the weights, or only the head if the epoch that is kept came before the body was trained."""
+    if all(recipe.stage_of(epoch).trains == "head" for epoch in range(fitted.kept + 1)):
         return save_head(fitted.network, output)
     return Weights(file=WEIGHTS_FILE, sha256=save_weights(fitted.network, output))
 

@@ -75,8 +75,8 @@ def _origin(card: Card) -> list[str]:
     ]
     if card.encoder:
         said.append(f"judges embeddings of the frozen encoder with weights `{card.encoder[:12]}`")
-    if card.best_epoch is not None and card.epochs is not None:
-        said.append(f"kept the weights of epoch {card.best_epoch + 1} of {card.epochs}")
+    if card.kept_epoch is not None and card.epochs is not None:
+        said.append(f"kept the weights of epoch {card.kept_epoch + 1} of {card.epochs}")
     if card.in_int8:
         said.append(
             "judges in 8-bit integers where the processor is fastest so, and in 16 or 32 bits elsewhere, which "

@@ -67,12 +67,12 @@ def training_curves(entry: Entry) -> None:
             else "Its training curves are not here: the folder holds no `history.csv`."
         )
         return
-    best = entry.card.best_epoch
+    kept = entry.card.kept_epoch
     drawn = [panel for panel in PANELS if any(_measured(history, column) for column in panel.columns)]
     for place, panel in zip(st.columns(len(drawn), gap="medium"), drawn, strict=True):
         with place:
-            _draw(history, panel, best)
-    st.caption(_words(history, best))
+            _draw(history, panel, kept)
+    st.caption(_words(history, kept))
     st.download_button(
         "Download as CSV",
         as_csv(history),
@@ -87,19 +87,19 @@ def _measured(history: pd.DataFrame, column: str) -> bool:
     return column in history and bool(history[column].notna().any())
 
 
-def _draw(history: pd.DataFrame, panel: Panel, best: int | None) -> None:
+def _draw(history: pd.DataFrame, panel: Panel, kept: int | None) -> None:
     with st.container(gap="xxsmall"):
         st.markdown(f"**{panel.title}**")
         st.caption(panel.meaning)
         st.plotly_chart(
-            _figure(history, panel, best),
+            _figure(history, panel, kept),
             config=CONFIG,
             key=f"curves-{panel.title}",
             alt=f"{panel.title} by epoch; {panel.meaning}",
         )
 
 
-def _figure(history: pd.DataFrame, panel: Panel, best: int | None) -> go.Figure:
+def _figure(history: pd.DataFrame, panel: Panel, kept: int | None) -> go.Figure:
     epochs = history["epoch"] + 1
     figure = go.Figure()
     for column, (name, colour, dash) in panel.columns.items():
@@ -114,8 +114,8 @@ def _figure(history: pd.DataFrame, panel: Panel, best: int | None) -> go.Figure:
             marker_size=6,
             hovertemplate="epoch %{x}: %{y:.4f}<extra>%{fullData.name}</extra>",
         )
-    if best is not None:
-        figure.add_vline(best + 1, line_dash="dash", line_width=1.5, line_color=CHOSEN)
+    if kept is not None:
+        figure.add_vline(kept + 1, line_dash="dash", line_width=1.5, line_color=CHOSEN)
     figure.update_layout(
         height=HEIGHT,
         margin={"t": 32, "l": 4, "r": 12, "b": 4},
@@ -131,12 +131,12 @@ def _figure(history: pd.DataFrame, panel: Panel, best: int | None) -> go.Figure:
     return figure
 
 
-def _words(history: pd.DataFrame, best: int | None) -> str:
+def _words(history: pd.DataFrame, kept: int | None) -> str:
     said = []
-    if best is not None:
-        said.append(
-            f"The dashed line marks epoch {best + 1}, the one with the lowest validation loss: its weights are kept."
-        )
+    if kept is not None:
+        lowest = history["epoch"].iloc[history["val_loss"].argmin()]
+        why = "the one with the lowest validation loss" if kept == lowest else "the last"
+        said.append(f"The dashed line marks epoch {kept + 1}, {why}: its weights are kept.")
     if "trains" in history:
         run = history["trains"].ne(history["trains"].shift()).cumsum()
         for _, stage in history.groupby(run):

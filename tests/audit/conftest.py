@@ -31,7 +31,7 @@ def card(name: str = "stub", ai_above: float = 0.7) -> Card:
         classes=CLASSES,
         commit="none",
         trained="2026-01-01",
-        best_epoch=0,
+        kept_epoch=0,
         epochs=1,
         preprocessing=Preprocessing(short_side=32, window=32),
         calibration={"slope": 1.0, "intercept": 0.0, "fitted_on": "nothing"},

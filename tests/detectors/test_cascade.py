@@ -59,7 +59,7 @@ def cascade_card(folder, stages: Stages):
         "pair",
         family="cascade",
         recipe="cascade",
-        best_epoch=None,
+        kept_epoch=None,
         epochs=None,
         calibration=AS_THE_STAGE_SAYS,
         weights=weights,

@@ -44,7 +44,7 @@ def three(light_meter, tmp_path, monkeypatch):
     folder.mkdir()
     weights = Weights(file=STAGES_FILE, sha256=write_stages(stages, folder))
     changes = {"name": "three", "family": "cascade", "calibration": AS_THE_STAGE_SAYS, "weights": weights}
-    no_network = {"best_epoch": None, "epochs": None}
+    no_network = {"kept_epoch": None, "epochs": None}
     write_card(fast.model_copy(update=changes | no_network), folder)
     return CascadeDetector(read_card(folder), stages, meters), folder
 

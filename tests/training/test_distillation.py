@@ -119,6 +119,18 @@ def test_a_network_that_is_taught_comes_closer_to_its_teacher(workshop, teacher,
     assert history[-1].train_loss < history[0].train_loss
 
 
+def test_the_recipe_says_whether_the_best_epoch_is_kept_or_the_last(workshop, teacher, course, tmp_path):
+    recipe = recipe_of(teacher)
+    kept, epochs = {}, {}
+    for keeps in ("best", "last"):
+        run = fitted(workshop, recipe.model_copy(update={"keeps": keeps}), tmp_path / keeps, course=course)
+        losses = [epoch.val_loss for epoch in run.history]
+        kept[keeps] = run.network.state_dict()["fc.weight"]
+        assert run.kept == (losses.index(min(losses)) if keeps == "best" else len(losses) - 1)
+        epochs[keeps] = run.kept
+    assert torch.equal(kept["best"], kept["last"]) == (epochs["best"] == epochs["last"])
+
+
 def test_a_stopped_run_goes_on_to_the_same_model(workshop, teacher, course, tmp_path):
     recipe = recipe_of(teacher)
     whole = fitted(workshop, recipe, tmp_path / "whole", course=course)

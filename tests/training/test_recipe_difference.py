@@ -35,7 +35,7 @@ def test_only_the_fields_that_differ_are_told_unless_all_are_asked_for():
 def test_models_of_different_kinds_are_told_apart_where_one_has_no_such_field():
     found = told(network_card("net"), head_card("svm"))
     assert found["model", "family"] == ("resnet18", "svm")
-    assert found["model", "best_epoch"] == ("1", None)
+    assert found["model", "kept_epoch"] == ("1", None)
     assert found["features", "kind"] == (None, "embedding")
     assert found["recipe", "optimiser.name"] == ("adamw", None)
     assert found["recipe", "head.family"] == (None, "svm")
