@@ -25,6 +25,8 @@ PICTURE: Final = 12
 """Side of the square that a small picture in a row fills, in mm."""
 TOGETHER: Final = 35
 """A part begins on the next page where less than this is left, in mm: no heading stands alone."""
+JOINED: Final = range(0x0590, 0x1E00)
+"""Code points of scripts that run from right to left, or whose letters take their form and place from their neighbours."""
 MOST_SEARCHES: Final = 64
 """So many letters are looked for among the typefaces of this computer; names of strangers could hold any number."""
 
@@ -67,6 +69,8 @@ class Paper(FPDF):
         for letter in text:
             if ord(letter) not in self._glyphs and letter.isprintable():
                 self._borrow(letter)
+        if not self.text_shaping and _has_joined(text):
+            self.set_text_shaping()
         shown = visible(text, self._glyphs)
         if shown != text and not self._code:
             self._code = next(code for letter in text if (code := visible(letter, self._glyphs)) != letter)
@@ -131,7 +135,7 @@ class Paper(FPDF):
                 self.get_y() + height / 2 + 0.3 * self.font_size
             )  # as a `cell` has it, in a fifth of the time
             for width, lines in zip(inside, wrapped, strict=True):
-                if number < len(lines) and self._lent.isdisjoint(map(ord, lines[number])):
+                if number < len(lines) and self._is_plain(lines[number]):
                     self.text(left, baseline, lines[number])
                 elif number < len(lines):
                     self.set_x(left - self.c_margin)
@@ -158,6 +162,10 @@ class Paper(FPDF):
         self._lent |= more
         self._glyphs |= more
 
+    def _is_plain(self, text: str) -> bool:
+        """Tell whether one typeface draws a text letter by letter."""
+        return self._lent.isdisjoint(map(ord, text)) and not _has_joined(text)
+
     def _lines(self, text: str, width: float) -> list[str]:
         if not text or self.get_string_width(text) <= width - 3:
             return [text]
@@ -167,3 +175,7 @@ class Paper(FPDF):
 
 def _wrap(text: str) -> WrapMode:
     return WrapMode.WORD if " " in text else WrapMode.CHAR
+
+
+def _has_joined(text: str) -> bool:
+    return any(ord(letter) in JOINED for letter in text)

@@ -50,15 +50,20 @@ def installed(monkeypatch):
     fonts._installed.cache_clear()
 
 
-def printed(*names):
-    """Return the text of a report with a paragraph and a row of each name, and a row of plain letters."""
+def written(*names):
+    """Return the first page of a report with a paragraph and a row of each name."""
     paper = Paper("portrait", datetime(2026, 5, 4, tzinfo=UTC))
     for name in names:
         paper.say(paper.shown(name), 10)
         paper.set_font(FAMILY, size=7)
         paper.row((paper.shown(name), "plain"), (60, 60))
     paper.explain_codes()
-    return " ".join(PdfReader(io.BytesIO(bytes(paper.output()))).pages[0].extract_text().split())
+    return PdfReader(io.BytesIO(bytes(paper.output()))).pages[0]
+
+
+def printed(*names):
+    """Return the text of that page."""
+    return " ".join(written(*names).extract_text().split())
 
 
 def test_letters_are_borrowed_from_a_typeface_of_this_computer(installed, tmp_path):
@@ -90,3 +95,10 @@ def test_names_of_ever_other_strange_letters_do_not_search_for_ever(installed, m
     monkeypatch.setattr("core.pdf.font_with", asked.append)
     printed("".join(chr(0x4E00 + number) for number in range(MOST_SEARCHES * 2)))
     assert len(asked) == MOST_SEARCHES
+
+
+def test_words_that_run_from_right_to_left_do_so_in_paragraphs_and_rows():
+    name = "שלום"
+    drawn = written(name, "plain").extract_text(extraction_mode="layout").split()
+    assert drawn[:5] == [name[::-1], name[::-1], "plain", "plain", "plain"]
+    assert printed(name).count(name) == 2

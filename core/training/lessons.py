@@ -36,7 +36,7 @@ from core.training.recipe import Distillation, HeadRecipe, LogisticHead, Recipe,
 PICTURES_AT_ONCE = 4
 """Pictures whose views are embedded together."""
 SAVE_EVERY = 64 * PICTURES_AT_ONCE
-DONE = "done"
+PICTURES, EMBEDDINGS, DONE = "pictures.npy", "embeddings.npy", "done"
 FITTED_VIEWS = 2
 """Views of each picture that the teacher's head is fitted on."""
 
@@ -107,8 +107,8 @@ def make_lessons(
     mode = "r+" if done else "w+"
     if not done:
         _require_room(folder, int(np.prod(shape)) * (3 * side * side + 2 * width))
-    pictures = open_memmap(folder / "pictures.npy", mode, np.uint8, (*shape, 3, side, side))
-    embeddings = open_memmap(folder / "embeddings.npy", mode, np.float16, (*shape, width))
+    pictures = open_memmap(folder / PICTURES, mode, np.uint8, (*shape, 3, side, side))
+    embeddings = open_memmap(folder / EMBEDDINGS, mode, np.float16, (*shape, width))
     loader = DataLoader(
         _Views(examples, recipe, distillation),
         batch_size=PICTURES_AT_ONCE,
@@ -161,6 +161,8 @@ def _folder(
 
 
 def _done(folder: Path) -> int:
+    if not all((folder / name).exists() for name in (PICTURES, EMBEDDINGS)):
+        return 0
     try:
         return int((folder / DONE).read_text())
     except FileNotFoundError:

@@ -43,7 +43,7 @@ def bucket(s3, folder):
 
 @pytest.fixture
 def answers():
-    """What the web server answers to a method and a name: a status instead of the file."""
+    """What the web server answers to a method and the name of a file, or the path of a folder: a status instead of it."""
     return {}
 
 
@@ -54,7 +54,7 @@ def web(folder, answers):
             """Say nothing."""
 
         def send_head(self):
-            if status := answers.get((self.command, self.path.rsplit("/", 1)[-1])):
+            if status := answers.get((self.command, self.path.rsplit("/", 1)[-1] or self.path)):
                 return self.send_error(status)
             return super().send_head()
 
@@ -121,6 +121,31 @@ def test_an_audit_of_a_web_server_that_was_busy_goes_on_to_the_same_results(
     answers.clear()
     assert audit(Address(web), name="web", resume=True).state is State.FINISHED
     assert rows(tmp_path / "web", web) == rows(tmp_path / "disk", f"{folder}/")
+
+
+def test_a_folder_that_a_web_server_refuses_is_one_error_and_its_neighbours_are_judged(
+    audit, folder, web, answers, tmp_path
+):
+    audit(folder, name="disk")
+    answers["GET", "/sub/"] = 403
+    assert audit(Address(web), name="web").state is State.FINISHED
+    on_disk, found = (
+        {row["path"]: row for row in rows(tmp_path / name, prefix)}
+        for name, prefix in (("disk", f"{folder}/"), ("web", web))
+    )
+    refused = found.pop("works:sub/")
+    assert not refused["verdict"]
+    assert "Nothing in this folder was judged" in refused["error"]
+    assert "Forbidden" in refused["error"]
+    assert found.keys() == {path for path in on_disk if not path.startswith("works:sub/")}
+
+
+def test_a_folder_of_a_busy_web_server_stops_the_audit_which_can_go_on(audit, web, answers):
+    answers["GET", "/sub/"] = 503
+    with pytest.raises(AuditError, match=r"sub/ cannot be read .*503.*--resume"):
+        audit(Address(web))
+    answers.clear()
+    assert audit(Address(web), resume=True).state is State.FINISHED
 
 
 def test_links_that_sort_a_web_folder_are_no_files(folder, web):

@@ -97,6 +97,16 @@ def test_lessons_that_were_interrupted_go_on_to_the_same(workshop, teacher, enco
     np.testing.assert_array_equal(again.embeddings, whole.embeddings)
 
 
+@pytest.mark.parametrize("lost", ["pictures.npy", "embeddings.npy"])
+def test_lessons_of_which_a_file_is_lost_are_made_again(workshop, teacher, encoder, tmp_path, lost):
+    recipe = recipe_of(teacher)
+    arguments = examples(workshop, "train"), recipe, recipe.distillation, encoder, tmp_path
+    first = make_lessons(*arguments, taps=TAPS)
+    kept = np.array(first.embeddings)
+    (first.folder / lost).unlink()
+    np.testing.assert_array_equal(make_lessons(*arguments, taps=TAPS).embeddings, kept)
+
+
 def test_every_picture_is_seen_once_an_epoch_and_views_take_turns(course, workshop):
     shown = len(examples(workshop, "train"))
     epochs = [list(course.of_epoch(epoch, 3, 8, torch.device("cpu"))) for epoch in range(VIEWS + 1)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from http import HTTPStatus
 from typing import IO, Any, Final
@@ -44,7 +44,8 @@ Info = dict[str, Any]
 class RemoteFiles:
     """A file at an address, or all files below it, folder by folder, each sorted by name.
 
-    Hidden files and clutter are left out, as in a folder of this computer. Credentials come from the environment, as
+    Hidden files and clutter are left out, as in a folder of this computer. A folder inside that is refused, or gone, stands
+    as one entry that cannot be judged. Credentials come from the environment, as
     the library of each kind of storage documents it. Safe to share between threads, and to send to another process.
 
     Raises:
@@ -65,12 +66,12 @@ class RemoteFiles:
         """
         path = self._files._strip_protocol(self.address.text)  # noqa: SLF001 - fsspec's own name for what others need too
         if self.address.text.endswith("/"):
-            yield from self._below(path)
+            yield from self._below(self._inside(path))
             return
         with self._answering(self._shown):
             info = self._files.info(path)
         if info["type"] == "directory":
-            yield from self._below(path)
+            yield from self._below(self._inside(path))
         else:
             yield self._entry(info)
 
@@ -111,7 +112,28 @@ class RemoteFiles:
             data = stream.read(DEFAULT_LIMITS.max_bytes + 1)
         return images.open(data, name=name, enough=enough)
 
-    def _below(self, folder: str, depth: int = 0) -> Iterator[Entry]:
+    def _below(self, found: Sequence[Info], depth: int = 1) -> Iterator[Entry]:
+        """List the files of a folder in which these were `found`, and of those inside it."""
+        for info in found:
+            if info["type"] != "directory":
+                yield self._entry(info)
+                continue
+            try:
+                inside = self._inside(info["name"], depth)
+            except AuditError as error:
+                reason = self._reason(error.__cause__) if isinstance(error.__cause__, Exception) else None
+                if reason is None or not _is_about_the_file(reason):
+                    raise
+                yield self._unlisted(info, reason)
+            else:
+                yield from self._below(inside, depth + 1)
+
+    def _inside(self, folder: str, depth: int = 0) -> list[Info]:
+        """Return what lies in a folder, sorted by name.
+
+        Raises:
+            AuditError: it cannot be listed, or lies too deep.
+        """
         if depth > DEEPEST:
             raise AuditError(
                 f"{self._shown} has more than {DEEPEST} folders inside each other, or leads round in a circle: name a folder "
@@ -119,16 +141,22 @@ class RemoteFiles:
             )
         with self._answering(self._files.unstrip_protocol(folder)):
             found: list[Info] = self._files.ls(folder, detail=True)
+        kept = []
         for info in sorted(found, key=lambda one: _name(one).encode(errors="surrogatepass")):
             name = _name(info)
             itself = info["name"].rstrip("/") == folder.rstrip("/")  # how object stores note an empty folder
             sorts = self._is_web and name.startswith("?")  # a link to the same folder in another order
-            if itself or sorts or is_clutter(name):
-                continue
-            if info["type"] == "directory":
-                yield from self._below(info["name"], depth + 1)
-            else:
-                yield self._entry(info)
+            if not (itself or sorts or is_clutter(name)):
+                kept.append(info)
+        return kept
+
+    def _unlisted(self, folder: Info, reason: Exception) -> Entry:
+        shown = printable(self._files.unstrip_protocol(folder["name"]))
+        refused = (
+            f"Nothing in this folder was judged: {shown} cannot be listed ({reason}). Check that it is still there and may "
+            "be read, or move it out of the input."
+        )
+        return Entry(shown, folder["name"].encode(errors="surrogatepass"), NO_SIZE, 0, refused)
 
     def _entry(self, info: Info) -> Entry:
         shown = printable(self._files.unstrip_protocol(info["name"]))
