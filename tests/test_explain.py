@@ -13,7 +13,7 @@ from sklearn.svm import SVC
 from sklearn.tree import DecisionTreeClassifier
 
 from core import explain, images
-from core.detectors.classical import ClassicalDetector
+from core.detectors.classical import ClassicalDetector, EmbeddingDetector
 from core.detectors.encoder import Encoder, Int8Encoder, load_encoder, network_of
 from core.detectors.encoder_weights import read_weights
 from core.detectors.features import (
@@ -70,7 +70,7 @@ def head_on(encoder, drawings):
             features=EmbeddingFeatures(kind="embedding", taps=taps),
             preprocessing=preprocessing,
         )
-        return ClassicalDetector(card, pipeline, features)
+        return EmbeddingDetector(card, pipeline, features)
 
     return make
 
@@ -317,7 +317,7 @@ def test_the_map_hangs_on_what_encoder_and_head_learned(head_on, paintings, taps
     save_tiny_encoder(tmp_path / "other.safetensors", seed=9)
     state, identity = read_weights(tmp_path / "other.safetensors", pinned=False)
     other = Encoder(network_of(state, tmp_path), identity, FLOAT32)
-    randomised = ClassicalDetector(detector.card, detector.pipeline, EncoderFeatures(other, taps))
+    randomised = EmbeddingDetector(detector.card, detector.pipeline, EncoderFeatures(other, taps))
     assert abs(likeness(detector, randomised, paintings)) < 0.6
 
 
@@ -325,7 +325,7 @@ def test_a_head_is_explained_in_bfloat16_too(head_on, encoder_file, paintings):
     state, identity = read_weights(encoder_file, pinned=False)
     fast = Encoder(network_of(state, encoder_file), identity, Compute(torch.device("cpu"), torch.bfloat16))
     exact = head_on("logistic-regression", ("class-1", "pooled"))
-    rounded = ClassicalDetector(exact.card, exact.pipeline, EncoderFeatures(fast, ("class-1", "pooled")))
+    rounded = EmbeddingDetector(exact.card, exact.pipeline, EncoderFeatures(fast, ("class-1", "pooled")))
     assert likeness(exact, rounded, paintings) > 0.9
 
 
@@ -347,7 +347,7 @@ def test_the_encoder_is_left_as_it_was(head_on, paintings):
     encoder = detector.features.encoder
     before = detector.predict(paintings)
     grad_cam(detector, paintings[0], "ai")
-    too_small = ClassicalDetector(
+    too_small = EmbeddingDetector(
         detector.card.model_copy(
             update={"preprocessing": Preprocessing(uniform_side=48, short_side=48, window=48)}
         ),

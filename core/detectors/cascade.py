@@ -18,7 +18,7 @@ from scipy.special import logit
 from core.corpus import atomic
 from core.detectors.calibration import PlattScaling
 from core.detectors.card import Card, identity, read_weights
-from core.detectors.protocol import Detector
+from core.detectors.protocol import Detector, JudgesCrops
 from core.errors import ModelError, UnknownModelError
 from core.images import Artwork
 
@@ -120,6 +120,7 @@ class CascadeDetector:
         self.card = card
         self.stages = stages
         self.detectors = tuple(detectors)
+        self._on_crops = _on_crops_of(card, detectors)
 
     def raw_margins(self, artworks: Sequence[Artwork]) -> NDArray[np.float32]:
         """Return the log-odds of `predict`, which the card's calibration turns into `p_ai`: float32 `[N]`."""
@@ -138,10 +139,15 @@ class CascadeDetector:
         p_ai = np.empty(len(artworks), np.float32)
         judge = np.zeros(len(artworks), np.intp)
         left = np.arange(len(artworks))
+        crops = [self.card.preprocessing.crops(artwork.image) for artwork in artworks if self._on_crops]
         for number, detector in enumerate(self.detectors):
             if number and not len(left):
                 break
-            p_ai[left] = detector.predict([artworks[i] for i in left.tolist()])
+            these = left.tolist()
+            if crops:
+                p_ai[left] = self._on_crops[number].predict_crops([crops[i] for i in these])
+            else:
+                p_ai[left] = detector.predict([artworks[i] for i in these])
             judge[left] = number
             if number < len(self.stages.steps):
                 left = left[self.stages.steps[number].unsure(p_ai[left])]
@@ -155,6 +161,17 @@ class CascadeDetector:
     def judge_of(self, artwork: Artwork) -> Detector:
         """Return the stage that judges an artwork."""
         return self.detectors[int(self.judged([artwork])[1][0])]
+
+
+def _on_crops_of(card: Card, detectors: Sequence[Detector]) -> list[JudgesCrops]:
+    """Return the detectors if all judge the crops that `card` cuts of a picture, once for all of them; else none."""
+    cut = card.preprocessing
+    found: list[JudgesCrops] = [
+        detector
+        for detector in detectors
+        if isinstance(detector, JudgesCrops) and cut.cuts_as(detector.card.preprocessing)
+    ]
+    return found if len(found) == len(detectors) else []
 
 
 def load_cascade(card: Card, folder: Path, load: Callable[[str], Detector]) -> CascadeDetector:
@@ -179,4 +196,22 @@ def load_cascade(card: Card, folder: Path, load: Callable[[str], Detector]) -> C
                 f"Model '{card.name}': its stage '{stage.card.name}' is another than the one its cut-offs were chosen "
                 f"for; choose them again with `python -m core cascade --output {folder}`."
             )
-    return CascadeDetector(card, stages, detectors)
+    return CascadeDetector(card, *_without_repeats(stages, detectors))
+
+
+def _without_repeats(stages: Stages, detectors: Sequence[Detector]) -> tuple[Stages, list[Detector]]:
+    """Leave out the steps that take as long as the thorough model: those that run its very pass through the encoder."""
+    thorough = detectors[-1]
+    kept = [
+        (step, detector)
+        for step, detector in zip(stages.steps, detectors, strict=False)
+        if not _repeats(detector, thorough)
+    ]
+    steps = tuple(step for step, _ in kept)
+    return stages.model_copy(update={"steps": steps}), [*(detector for _, detector in kept), thorough]
+
+
+def _repeats(one: Detector, other: Detector) -> bool:
+    from core.detectors.classical import EmbeddingDetector  # noqa: PLC0415  (scikit-learn takes seconds)
+
+    return isinstance(one, EmbeddingDetector) and isinstance(other, EmbeddingDetector) and one.repeats(other)

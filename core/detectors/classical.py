@@ -19,6 +19,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.svm import SVC
 from sklearn.tree import DecisionTreeClassifier
 from skops.io.exceptions import UntrustedTypesFoundException
+from torch import Tensor
 
 from core.corpus import atomic
 from core.detectors.card import CLASSES, Card, read_weights
@@ -87,6 +88,24 @@ class ClassicalDetector:
         return self.card.calibration(self.raw_margins(artworks))
 
 
+class EmbeddingDetector(ClassicalDetector):
+    """A fitted pipeline behind an encoder."""
+
+    def __init__(self, card: Card, pipeline: Pipeline, features: EncoderFeatures) -> None:
+        super().__init__(card, pipeline, features)
+        self.features: EncoderFeatures = features
+
+    def predict_crops(self, crops: Sequence[Tensor]) -> NDArray[np.float32]:
+        """Return `p_ai` of artworks given as `Preprocessing.crops` cuts them, at least one: float32 `[N]`."""
+        windows = [self.card.preprocessing.normalize(each) for each in crops]
+        return self.card.calibration(pipeline_margins(self.pipeline, self.features.of_windows(windows)))
+
+    def repeats(self, other: EmbeddingDetector) -> bool:
+        """Whether it runs the very pass through an encoder that `other` runs: the same layers read the same windows."""
+        same_windows = self.card.preprocessing == other.card.preprocessing
+        return same_windows and self.features.same_pass(other.features)
+
+
 def save_pipeline(pipeline: Pipeline, folder: Path) -> str:
     """Write a fitted pipeline into a model folder and return the sha256 of its file."""
     data: bytes = skops.io.dumps(pipeline, compression=8)
@@ -117,14 +136,16 @@ def load_classical(
             f"features '{card.features.kind}' are {features.size}; restore the model, or set VERSO_ENCODER to the "
             "encoder it was fitted on."
         )
-    if isinstance(features, EncoderFeatures) and card.encoder != features.encoder.identity:
+    if not isinstance(features, EncoderFeatures):
+        return ClassicalDetector(card, pipeline, features)
+    if card.encoder != features.encoder.identity:
         warnings.warn(
             f"Model '{card.name}' was fitted on embeddings of other encoder weights ({str(card.encoder)[:12]}… "
             f"instead of {features.encoder.identity[:12]}…); refit it with `python -m core train {card.recipe}`.",
             EncoderWarning,
             stacklevel=2,
         )
-    return ClassicalDetector(card, pipeline, features)
+    return EmbeddingDetector(card, pipeline, features)
 
 
 def _pipeline(card: Card, folder: Path) -> Pipeline:

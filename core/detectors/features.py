@@ -18,7 +18,7 @@ from core import images
 from core.corpus.cache import ImageCache
 from core.detectors import forensic, pixels
 from core.detectors.embeddings import EmbeddingMemory
-from core.detectors.encoder import Embedder, load_encoder
+from core.detectors.encoder import Embedder, Encoder, load_encoder
 from core.detectors.precision import Compute
 from core.detectors.preprocessing import Preprocessing
 from core.detectors.taps import JUST_POOLED, Tap, require_taps
@@ -99,6 +99,13 @@ class EncoderFeatures:
     def of(self, artworks: Sequence[Artwork], preprocessing: Preprocessing) -> NDArray[np.float32]:
         """Return float32 `[N, size]`."""
         return _as_remembered(self.encoder.embed(artworks, preprocessing, self.taps))
+
+    def same_pass(self, other: EncoderFeatures) -> bool:
+        """Whether both read the same taps off the same layers, which `load_encoder` may have lent to both."""
+        first, second = self.encoder, other.encoder
+        if not isinstance(first, Encoder) or not isinstance(second, Encoder):
+            return False
+        return self.taps == other.taps and first.network is second.network
 
     def of_windows(self, windows: Sequence[Tensor]) -> NDArray[np.float32]:
         """Return the same for pictures given as their windows, each float32 `[n, 3, side, side]`."""

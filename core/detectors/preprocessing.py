@@ -68,6 +68,11 @@ class Preprocessing(BaseModel):
         """
         return self.decoded_side or self.ample
 
+    def cuts_as(self, other: Preprocessing) -> bool:
+        """Whether `crops` gives the same with `other`."""
+        fields = ("uniform_side", "uniform_quality", "uniform_aspect", "short_side", "window", "windows")
+        return all(getattr(self, field) == getattr(other, field) for field in fields)
+
     def uniform(self, image: Image.Image) -> Image.Image:
         """Make the uniform copy of an RGB image: the form in which every artwork is judged."""
         width, height = image.size

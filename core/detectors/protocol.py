@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from core.images import Artwork
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from core.detectors.card import Card
 
 
@@ -28,6 +30,20 @@ class Detector(Protocol):
 
     def predict(self, artworks: Sequence[Artwork]) -> NDArray[np.float32]:
         """Return `p_ai` of each artwork: float32 `[N]` in [0, 1], calibrated."""
+        ...
+
+
+@runtime_checkable
+class JudgesCrops(Protocol):
+    """What a detector offers besides that sees no more of a picture than its windows."""
+
+    @property
+    def card(self) -> Card:
+        """What the model is and how good it is."""
+        ...
+
+    def predict_crops(self, crops: Sequence[Tensor]) -> NDArray[np.float32]:
+        """Return `p_ai` of pictures given as `Preprocessing.crops` cuts them, at least one: float32 `[N]`."""
         ...
 
 

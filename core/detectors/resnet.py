@@ -64,32 +64,43 @@ class ResNetDetector:
 
     def windows(self, artwork: Artwork) -> Tensor:
         """Return an artwork as network input: float32 `[n, 3, window, window]`, on the device."""
-        tensor = self.card.preprocessing.tensor(artwork.image)
-        return tensor.to(self.compute.device, memory_format=torch.channels_last)
+        return self._normalized(self._crops(artwork))
 
     def raw_margins(self, artworks: Sequence[Artwork]) -> NDArray[np.float32]:
         """Return score(`ai`) - score(`human`) of each artwork, averaged over its windows: float32 `[N]`."""
         if not artworks:
             return np.empty(0, np.float32)
-        with torch.inference_mode():
-            features, counts = self._features(artworks)
-            scores = self.network.fc(features)
-            margins = scores[:, CLASSES.index("ai")] - scores[:, CLASSES.index("human")]
-            averaged = torch.stack([each.mean() for each in torch.split(margins, counts)])
-        found: NDArray[np.float32] = averaged.cpu().numpy()
-        return found
-
-    def _features(self, artworks: Sequence[Artwork]) -> tuple[Tensor, list[int]]:
-        """Return what the body makes of all windows, float32 `[N, 512]`, and how many each artwork has."""
-        if isinstance(self._body, Int8Body):
-            crops = [self.card.preprocessing.crops(artwork.image) for artwork in artworks]
-            return self._body(torch.cat(crops)), list(map(len, crops))
-        windows = [self.windows(artwork) for artwork in artworks]
-        return self._body(torch.cat(windows).to(self.compute.dtype)).float(), list(map(len, windows))
+        return self._margins([self._crops(artwork) for artwork in artworks])
 
     def predict(self, artworks: Sequence[Artwork]) -> NDArray[np.float32]:
         """Return `p_ai` of each artwork: float32 `[N]` in [0, 1], calibrated."""
         return self.card.calibration(self.raw_margins(artworks))
+
+    def predict_crops(self, crops: Sequence[Tensor]) -> NDArray[np.float32]:
+        """Return the same for artworks given as `Preprocessing.crops` cuts them, at least one."""
+        return self.card.calibration(self._margins(crops))
+
+    def _crops(self, artwork: Artwork) -> Tensor:
+        return self.card.preprocessing.crops(artwork.image)
+
+    def _normalized(self, crops: Tensor) -> Tensor:
+        normalized = self.card.preprocessing.normalize(crops)
+        return normalized.to(self.compute.device, memory_format=torch.channels_last)
+
+    def _margins(self, crops: Sequence[Tensor]) -> NDArray[np.float32]:
+        with torch.inference_mode():
+            scores = self.network.fc(self._features(torch.cat(list(crops))))
+            margins = scores[:, CLASSES.index("ai")] - scores[:, CLASSES.index("human")]
+            averaged = torch.stack([each.mean() for each in torch.split(margins, list(map(len, crops)))])
+        found: NDArray[np.float32] = averaged.cpu().numpy()
+        return found
+
+    def _features(self, crops: Tensor) -> Tensor:
+        """Return what the body makes of windows, float32 `[N, 512]`."""
+        if isinstance(self._body, Int8Body):
+            return self._body(crops)
+        features: Tensor = self._body(self._normalized(crops).to(self.compute.dtype)).float()
+        return features
 
 
 def save_weights(network: nn.Module, folder: Path) -> str:

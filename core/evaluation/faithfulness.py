@@ -30,7 +30,7 @@ from core.corpus import atomic
 from core.corpus.cache import ImageCache
 from core.corpus.manifest import LABELS, Manifest
 from core.detectors.card import read_card
-from core.detectors.classical import ClassicalDetector
+from core.detectors.classical import EmbeddingDetector
 from core.detectors.encoder import Encoder
 from core.detectors.features import EncoderFeatures
 from core.detectors.protocol import Detector
@@ -198,12 +198,12 @@ def randomised(detector: Detector, seed: int = 0) -> Detector:
     """
     if isinstance(detector, ResNetDetector):
         return ResNetDetector(detector.card, _reset(detector.network, seed), detector.compute)
-    if isinstance(detector, ClassicalDetector) and isinstance(detector.features, EncoderFeatures):
+    if isinstance(detector, EmbeddingDetector):
         encoder, taps = detector.features.encoder, detector.features.taps
         if isinstance(encoder, Encoder):
             followed = encoder.to_follow()
             reset = Encoder(_reset(followed.network, seed), f"random {seed}", followed.compute)
-            return ClassicalDetector(detector.card, detector.pipeline, EncoderFeatures(reset, taps))
+            return EmbeddingDetector(detector.card, detector.pipeline, EncoderFeatures(reset, taps))
     raise EvaluationError(
         f"The maps of model '{detector.card.name}' cannot be measured: it has no network whose weights could be made "
         "random; choose a ResNet-18, or an SVM or a logistic regression on embeddings."

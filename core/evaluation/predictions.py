@@ -13,8 +13,8 @@ from core import images
 from core.corpus import atomic
 from core.corpus.cache import ImageCache
 from core.corpus.manifest import Manifest
-from core.detectors.classical import ClassicalDetector, pipeline_margins
-from core.detectors.features import EncoderFeatures, features_of_files
+from core.detectors.classical import ClassicalDetector, EmbeddingDetector, pipeline_margins
+from core.detectors.features import features_of_files
 from core.detectors.pixels import Pixels
 from core.detectors.protocol import Detector
 from core.errors import CorpusError, EvaluationError
@@ -54,7 +54,7 @@ def margins(
             f"{missing[0]}); fetch them with `python -m core corpus fetch github`, or set VERSO_CORPUS."
         )
     hashes = list(manifest.frame["sha256"])
-    if isinstance(detector, ClassicalDetector) and isinstance(detector.features, EncoderFeatures):
+    if isinstance(detector, EmbeddingDetector):
         remembered = features_of_files(
             detector.features, hashes, cache, detector.card.preprocessing, progress
         )

@@ -21,9 +21,8 @@ from core.corpus.cache import ImageCache
 from core.corpus.manifest import Manifest
 from core.detectors.card import Card, read_card
 from core.detectors.cascade import CascadeDetector
-from core.detectors.classical import ClassicalDetector, pipeline_margins
+from core.detectors.classical import EmbeddingDetector, pipeline_margins
 from core.detectors.embeddings import EmbeddingMemory
-from core.detectors.features import EncoderFeatures
 from core.detectors.protocol import Detector
 from core.errors import EvaluationError
 from core.evaluation.measured import fingerprint, record
@@ -120,7 +119,7 @@ def _judging(detector: Detector, files: ImageCache) -> Iterator[Judge]:
 
     A cascade judges none: its stages have.
     """
-    if isinstance(detector, ClassicalDetector) and isinstance(detector.features, EncoderFeatures):
+    if isinstance(detector, EmbeddingDetector):
         with EmbeddingMemory(detector.features.encoder) as memory:
             yield partial(_judge_embeddings, detector, detector.features.taps, memory, files)
     elif isinstance(detector, CascadeDetector):
@@ -136,7 +135,7 @@ def _judge_pictures(
 
 
 def _judge_embeddings(
-    detector: ClassicalDetector,
+    detector: EmbeddingDetector,
     taps: tuple[str, ...],
     memory: EmbeddingMemory,
     files: ImageCache,

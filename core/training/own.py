@@ -20,7 +20,7 @@ from torch import Tensor
 from core.corpus.cache import ImageCache
 from core.corpus.manifest import Manifest
 from core.detectors.card import CLASSES, Card, Corpus
-from core.detectors.classical import ClassicalDetector, pipeline_margins
+from core.detectors.classical import EmbeddingDetector, pipeline_margins
 from core.detectors.features import EncoderFeatures
 from core.detectors.store import load_detector
 from core.errors import TrainingError
@@ -93,7 +93,8 @@ def refit_head(
         TrainingError: if the recipe judges no embeddings, `output` has its name, or the own set has fewer than
             two images of a class besides those of the corpus.
     """
-    shipped_model, features = _shipped_model(recipe, output)
+    shipped_model = _shipped_model(recipe, output)
+    features = shipped_model.features
     looked = _besides(manifest, look_at_own(place, _look(recipe, features), progress))
     images = looked.images
     folds = _folds_of(images, place)
@@ -143,9 +144,9 @@ def what_changed(refitted: Refitted, output: Path, corpus: Manifest) -> str:
     )
 
 
-def _shipped_model(recipe: HeadRecipe, output: Path) -> tuple[ClassicalDetector, EncoderFeatures]:
+def _shipped_model(recipe: HeadRecipe, output: Path) -> EmbeddingDetector:
     detector = load_detector(recipe.name)
-    if not isinstance(detector, ClassicalDetector) or not isinstance(detector.features, EncoderFeatures):
+    if not isinstance(detector, EmbeddingDetector):
         raise TrainingError(
             f"Only a model on embeddings can be refitted with your own images, and {recipe.name} is none: take verso."
         )
@@ -153,7 +154,7 @@ def _shipped_model(recipe: HeadRecipe, output: Path) -> tuple[ClassicalDetector,
         raise TrainingError(
             f"The refitted model cannot be called {recipe.name} like the one it is compared to: choose another --output."
         )
-    return detector, detector.features
+    return detector
 
 
 def _look(

@@ -5,7 +5,9 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import torch
 from pydantic import ValidationError
+from sklearn.pipeline import Pipeline
 
 from core import explain, images
 from core.detectors import store
@@ -21,9 +23,13 @@ from core.detectors.cascade import (
     load_cascade,
     write_stages,
 )
+from core.detectors.classical import EmbeddingDetector
+from core.detectors.features import EmbeddingFeatures, load_features
 from core.detectors.judging import predict_naming
-from core.errors import ModelError
-from tests.cards import lay, network_card
+from core.detectors.precision import Compute
+from core.detectors.preprocessing import Preprocessing
+from core.errors import EncoderWarning, ModelError
+from tests.cards import head_card, lay, network_card
 
 
 class Known:
@@ -110,6 +116,36 @@ def test_each_step_is_asked_what_the_one_before_was_not_sure_of(pictures, quick,
     assert slow.asked == [pictures[2].sha256]
 
 
+class KnownByCrops(Known):
+    """Answers by the mean grey level of the crops it is given."""
+
+    def predict_crops(self, crops):
+        return np.array([each.float().mean() / 255 for each in crops], np.float32)
+
+
+@pytest.mark.parametrize(
+    ("windows", "cut_each_time"), [(3, False), (1, True)], ids=["the same crops", "other crops"]
+)
+def test_crops_that_all_stages_look_at_are_cut_once(monkeypatch, pictures, tmp_path, windows, cut_each_time):
+    quick, slow = (KnownByCrops(name, {each.sha256: 0.5 for each in pictures}) for name in ("quick", "slow"))
+    quick.card = network_card(
+        "quick", preprocessing=Preprocessing(short_side=224, window=224, windows=windows)
+    )
+    stages = stages_of(quick, slow)
+    detector = CascadeDetector(cascade_card(tmp_path / "pair", stages), stages, (quick, slow))
+    cut = []
+    crops_of = Preprocessing.crops
+    monkeypatch.setattr(
+        Preprocessing, "crops", lambda given, image: cut.append(image) or crops_of(given, image)
+    )
+    p_ai = detector.predict(pictures)
+    assert len(cut) == (0 if cut_each_time else len(pictures))
+    assert bool(quick.asked and slow.asked) == cut_each_time
+    assert p_ai.tolist() == pytest.approx(
+        [0.5] * 4 if cut_each_time else [np.mean(each.image) / 255 for each in pictures], abs=0.1
+    )
+
+
 def test_what_lies_well_inside_the_band_may_stand_as_inconclusive(pictures, quick, slow, tmp_path):
     stages = stages_of(quick, slow, inconclusive_above=0.4, inconclusive_below=0.6)
     detector = CascadeDetector(cascade_card(tmp_path / "open", stages), stages, (quick, slow))
@@ -171,6 +207,26 @@ def test_a_stage_that_was_trained_again_is_refused(pair, slow, tmp_path):
 def test_a_cascade_in_a_cascade_is_refused(pair, slow, tmp_path):
     with pytest.raises(ModelError, match="is a cascade; name plain models"):
         load_cascade(pair.card, tmp_path / "pair", {"quick": pair, "slow": slow}.__getitem__)
+
+
+@pytest.mark.usefixtures("tiny_encoder")
+@pytest.mark.parametrize(("int8", "stages"), [(True, ["quick", "near", "slow"]), (False, ["quick", "slow"])])
+def test_a_step_whose_pass_is_the_thorough_models_is_left_out(int8, stages, quick, tmp_path):
+    compute = Compute(torch.device("cpu"), torch.float32, int8=int8)
+    with pytest.warns(EncoderWarning):
+        near, slow = (
+            EmbeddingDetector(
+                head_card(name),
+                Pipeline([]),
+                load_features(EmbeddingFeatures(kind="embedding", int8=in_bytes), compute),
+            )
+            for name, in_bytes in (("near", True), ("slow", False))
+        )
+    card = cascade_card(tmp_path / "three", stages_of(quick, near, slow))
+    loaded = {"quick": quick, "near": near, "slow": slow}
+    detector = load_cascade(card, tmp_path / "three", loaded.__getitem__)
+    assert list(detector.stages.names) == stages
+    assert [stage.card.name for stage in detector.detectors] == stages
 
 
 def test_changed_cut_offs_are_refused(pair, tmp_path):

@@ -39,6 +39,11 @@ def test_predictions_are_probabilities_and_do_not_depend_on_the_batch(detector, 
     np.testing.assert_allclose(together, alone, atol=1e-5)
 
 
+def test_crops_cut_beforehand_give_the_same(detector, artworks):
+    crops = [detector.card.preprocessing.crops(artwork.image) for artwork in artworks]
+    np.testing.assert_array_equal(detector.predict_crops(crops), detector.predict(artworks))
+
+
 def test_no_artworks_give_no_predictions(detector):
     assert detector.predict([]).shape == (0,)
 

@@ -103,6 +103,8 @@ def test_predictions_are_those_the_detector_gives(svm, studio, tiny_encoder):
     np.testing.assert_allclose(p_ai, kept[[path.stem for path in paths]], atol=1e-4)
     assert not (tiny_encoder / "embeddings").exists(), "what users show is not to be remembered"
     assert detector.predict([]).shape == (0,)
+    crops = [detector.card.preprocessing.crops(images.open(path).image) for path in paths]
+    np.testing.assert_allclose(detector.predict_crops(crops), p_ai, atol=1e-6)
     assert judge(detector, [images.open(paths[0])])[0].model == "svm"
 
 
