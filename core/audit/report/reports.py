@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from itertools import chain
+from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
-from typing import Final
 
 from core.audit.inputs.listing import Source
 from core.audit.report.content import content_of
@@ -23,9 +22,6 @@ from core.verdict import Label
 HTML_FILE = "report.html"
 PDF_FILE = "report.pdf"
 XLSX_FILE = "results.xlsx"
-UNREADABLE: Final = "unreadable"
-GRAVEST_FIRST: Final[tuple[str | None, ...]] = (Label.AI, Label.INCONCLUSIVE, UNREADABLE, Label.HUMAN, None)
-"""Verdicts, or none, in the order in which the rows of the PDF stand."""
 
 
 def write_reports(store: AuditStore, audit: Audit, folder: Path, sources: Sequence[Source]) -> None:
@@ -57,8 +53,9 @@ def write_reports(store: AuditStore, audit: Audit, folder: Path, sources: Sequen
         with whole(folder / XLSX_FILE) as path:
             rows = (cells_of(audit, row) for row in store.all_rows(audit.id))
             write_workbook(path, title, audit.created, parts, rows)
-        shown, total = _gravest_first(store.all_rows(audit.id))
+        total = sum(1 for _ in store.all_rows(audit.id))
         with whole(folder / PDF_FILE) as path:
+            shown = islice(_gravest_first(store, audit), MOST_ROWS)
             write_document(
                 path, title, audit, parts, shown, total=total, shots=content.shots, thumbnails=thumbnails
             )
@@ -68,13 +65,13 @@ def write_reports(store: AuditStore, audit: Audit, folder: Path, sources: Sequen
         ) from error
 
 
-def _gravest_first(rows: Iterable[Row]) -> tuple[list[Row], int]:
-    """Return at most `MOST_ROWS` of the rows, those that weigh most before the others, and how many there are."""
-    by_weight: list[list[Row]] = [[] for _ in GRAVEST_FIRST]
-    total = 0
-    for row in rows:
-        total += 1
-        alike = by_weight[GRAVEST_FIRST.index(UNREADABLE if row.error is not None else row.verdict)]
-        if len(alike) < MOST_ROWS:
-            alike.append(row)
-    return list(chain.from_iterable(by_weight))[:MOST_ROWS], total
+def _gravest_first(store: AuditStore, audit: Audit) -> Iterator[Row]:
+    order: tuple[Callable[[Row], bool], ...] = (
+        lambda row: row.verdict == Label.AI,
+        lambda row: row.verdict == Label.INCONCLUSIVE,
+        lambda row: row.error is not None,
+        lambda row: row.verdict == Label.HUMAN,
+        lambda row: row.verdict is None and row.error is None,
+    )
+    for belongs in order:
+        yield from filter(belongs, store.all_rows(audit.id))
