@@ -1,5 +1,6 @@
 # make run    sets up everything and opens the dashboard        (PORT=8501)
 # make test   sets up everything and passes the tests
+# make models  trains and measures every model that is not there yet    (INTO=models)
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 PORT ?= 8501
 # Address of an index with other builds of PyTorch, such as its CPU-only wheels; empty: the default index.
@@ -9,7 +10,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
-.PHONY: run test encoder lint format browser-test bench clean
+INTO ?= models
+ALONE := verso verso-int8 $(addprefix embedding-,svm logistic-regression random-forest decision-tree knn) \
+	forensic-gradient-boosting $(addprefix pixel-,svm knn decision-tree random-forest) resnet18-finetune \
+	$(addprefix student-,1 2 3 4)
+CORPUS := data/manifest.csv
+
+.PHONY: run test encoder models lint format browser-test bench clean
 .DELETE_ON_ERROR:
 
 run: $(VENV)/app encoder
@@ -28,6 +35,22 @@ lint: $(VENV)/dev
 
 encoder: $(VENV)/app
 	@$(BIN)/python -m core encoder fetch || echo "Going on without the encoder: verso-fast judges until it is there."
+
+models: export VERSO_MODELS = $(abspath $(INTO))
+models: $(INTO)/cascade/robustness.csv $(ALONE:%=$(INTO)/%/robustness.csv)
+
+$(INTO)/%/robustness.csv: | $(VENV)/app encoder
+	$(BIN)/python -m core train $* --corpus $(CORPUS) --output $(INTO)/$*
+	$(BIN)/python -m core evaluate $(INTO)/$* --perturb all
+
+$(INTO)/verso-fast/robustness.csv: | $(INTO)/verso/robustness.csv
+	$(BIN)/python -m core train verso-fast --corpus $(CORPUS) --output $(INTO)/verso-fast
+	$(BIN)/python -m core quantise $(INTO)/verso-fast
+	$(BIN)/python -m core evaluate $(INTO)/verso-fast --perturb all
+
+$(INTO)/cascade/robustness.csv: | $(INTO)/verso-fast/robustness.csv $(INTO)/verso-int8/robustness.csv
+	$(BIN)/python -m core cascade --output $(INTO)/cascade
+	$(BIN)/python -m core evaluate $(INTO)/cascade --perturb all
 
 format: $(VENV)/dev
 	$(BIN)/ruff check --fix .
