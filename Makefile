@@ -43,12 +43,12 @@ $(INTO)/%/robustness.csv: | $(VENV)/app encoder
 	$(BIN)/python -m core train $* --corpus $(CORPUS) --output $(INTO)/$*
 	$(BIN)/python -m core evaluate $(INTO)/$* --perturb all
 
-$(INTO)/verso-fast/robustness.csv: | $(INTO)/verso/robustness.csv
+$(INTO)/verso-fast/robustness.csv: | $(VENV)/app encoder
 	$(BIN)/python -m core train verso-fast --corpus $(CORPUS) --output $(INTO)/verso-fast
 	$(BIN)/python -m core quantise $(INTO)/verso-fast
 	$(BIN)/python -m core evaluate $(INTO)/verso-fast --perturb all
 
-$(INTO)/cascade/robustness.csv: | $(INTO)/verso-fast/robustness.csv $(INTO)/verso-int8/robustness.csv
+$(INTO)/cascade/robustness.csv: | $(patsubst %,$(INTO)/%/robustness.csv,verso verso-int8 verso-fast)
 	$(BIN)/python -m core cascade --output $(INTO)/cascade
 	$(BIN)/python -m core evaluate $(INTO)/cascade --perturb all
 
