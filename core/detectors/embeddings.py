@@ -2,8 +2,8 @@
 
 On disk, below the folder `embeddings` of the user's cache:
 
-- one folder per encoder and preprocessing, named `memory_key(identity, preprocessing)`: the first 16 hex digits
-  of the sha256 of the encoder's identity followed by the preprocessing's compact JSON;
+- one folder per encoder and preprocessing, named `memory_key(encoder, preprocessing)`: the first 16 hex digits
+  of the sha256 of what the encoder is `remembered_as`, followed by the preprocessing's compact JSON;
 - in it, shards: safetensors files that are written once, whole, and never changed. A shard has one tensor for
   each of the encoder's taps, named like the tap: float16 `[n, size]`, row i what the tap gives for picture i,
   averaged over the picture's windows, then scaled to length 1. Its metadata has `keys`: a JSON list of the n
@@ -52,9 +52,9 @@ View = Callable[[Image.Image, str], Tensor]
 """Makes float32 windows `[n, 3, side, side]` of a picture and the sha256 of its file."""
 
 
-def memory_key(identity: str, preprocessing: Preprocessing) -> str:
-    """Return the name of the folder for the embeddings of one encoder and one preprocessing."""
-    return hashlib.sha256((identity + preprocessing.model_dump_json()).encode()).hexdigest()[:16]
+def memory_key(encoder: str, preprocessing: Preprocessing) -> str:
+    """Return the name of the folder for the embeddings of one encoder, as it is remembered, and one preprocessing."""
+    return hashlib.sha256((encoder + preprocessing.model_dump_json()).encode()).hexdigest()[:16]
 
 
 class EmbeddingMemory:
@@ -149,7 +149,7 @@ class EmbeddingMemory:
         return shelf.rows(keys, taps)
 
     def _shelf(self, preprocessing: Preprocessing) -> _Shelf:
-        key = memory_key(self.encoder.identity, preprocessing)
+        key = memory_key(self.encoder.remembered_as, preprocessing)
         if key not in self._shelves:
             self._shelves[key] = _Shelf(self.folder / key, self.encoder.taps, self.encoder.size)
         self._shelves[key].look()

@@ -61,11 +61,16 @@ CLIP_PREPROCESSING = Preprocessing(
 
 
 class Embedder(Protocol):
-    """What turns pictures into embeddings; `identity` changes whenever its embeddings would."""
+    """What turns pictures into embeddings."""
 
     @property
     def identity(self) -> str:
-        """Digest of the weights."""
+        """What models are fitted on: the digest of the weights, and how they are rounded."""
+        ...
+
+    @property
+    def remembered_as(self) -> str:
+        """What changes whenever its embeddings would."""
         ...
 
     @property
@@ -93,11 +98,12 @@ class Encoder:
     """A loaded vision tower, safe to share between threads.
 
     `size` is the length of what one tap gives, `taps` names every tap (see `core.detectors.taps`), `side` is
-    the width and height in pixels of the window the network takes, `identity` the digest of the weights.
+    the width and height in pixels of the window the network takes, `identity` the digest of the weights and
+    `remembered_as` the same, unless it stands in for another encoder.
     """
 
     def __init__(self, network: CLIPVisionModel, identity: str, compute: Compute | None = None) -> None:
-        self.identity = identity
+        self.identity = self.remembered_as = identity
         self.compute = compute or best_compute()
         self.size = int(network.config.hidden_size)
         self.side = cast("int", network.config.image_size)
@@ -263,7 +269,8 @@ def load_encoder(compute: Compute | None = None, *, int8: bool = False) -> Encod
     Args:
         compute: where and in which precision it runs; by default the best this machine has.
         int8: whether its layers are to be in 8-bit integers, if `compute` allows it and is not faster without. If not,
-            they run in the precision of `compute`, under the same identity.
+            they run in the precision of `compute`, under the same identity; what they give is remembered as that
+            of the encoder that stands in.
 
     Raises:
         EncoderError: if its weights are missing, damaged, of another kind of network, or, when they come from

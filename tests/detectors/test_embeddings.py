@@ -24,7 +24,7 @@ class CountingEncoder:
     taps = BOTH
 
     def __init__(self, identity="a", limit=10_000):
-        self.identity = identity
+        self.identity = self.remembered_as = identity
         self.limit = limit
         self.asked = 0
 

@@ -103,6 +103,7 @@ def test_where_bytes_are_not_multiplied_natively_floats_stand_in_under_the_same_
     stand_in = load_encoder(FLOAT32, int8=True)
     assert isinstance(of_bytes, Int8Encoder)
     assert stand_in.identity == of_bytes.identity != floats.identity == load_encoder(FLOAT32).identity
+    assert stand_in.remembered_as == floats.remembered_as != of_bytes.remembered_as
     pictures = reference_pictures(SIDE)
     torch.testing.assert_close(stand_in.embed_windows(pictures), floats.embed_windows(pictures))
     assert load_encoder(IN_BYTES, int8=True) is of_bytes
