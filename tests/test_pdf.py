@@ -1,7 +1,8 @@
-"""Letters that the typeface of a report lacks."""
+"""Letters that the typeface of a report lacks, and names that are longer than a line."""
 
 import io
 from datetime import UTC, datetime
+from itertools import pairwise
 
 import pytest
 from fontTools.fontBuilder import FontBuilder
@@ -102,3 +103,17 @@ def test_words_that_run_from_right_to_left_do_so_in_paragraphs_and_rows():
     drawn = written(name, "plain").extract_text(extraction_mode="layout").split()
     assert drawn[:5] == [name[::-1], name[::-1], "plain", "plain", "plain"]
     assert printed(name).count(name) == 2
+
+
+@pytest.mark.parametrize("width", [20, 68])
+def test_a_name_without_spaces_is_broken_where_a_line_is_full_and_loses_nothing(width):
+    paper = Paper("portrait", datetime(2026, 1, 1, tzinfo=UTC))
+    paper.set_font(FAMILY, size=7)
+    name = "IMG_iiiiWWWW-é.ß." * 12
+    paper.row((name, "short"), (width, 30))
+    drawn = PdfReader(io.BytesIO(paper.output())).pages[0].extract_text().split()
+    lines = [line for line in drawn if line not in {"short", "Page", "1"}]
+    assert "".join(lines) == name
+    room = width - 2 * paper.c_margin
+    assert all(paper.get_string_width(line) <= room for line in lines)
+    assert all(paper.get_string_width(line + after[0]) > room for line, after in pairwise(lines))

@@ -37,11 +37,6 @@ class Detector(Protocol):
 class JudgesCrops(Protocol):
     """What a detector offers besides that sees no more of a picture than its windows."""
 
-    @property
-    def card(self) -> Card:
-        """What the model is and how good it is."""
-        ...
-
     def predict_crops(self, crops: Sequence[Tensor]) -> NDArray[np.float32]:
         """Return `p_ai` of pictures given as `Preprocessing.crops` cuts them, at least one: float32 `[N]`."""
         ...

@@ -123,10 +123,8 @@ class KnownByCrops(Known):
         return np.array([each.float().mean() / 255 for each in crops], np.float32)
 
 
-@pytest.mark.parametrize(
-    ("windows", "cut_each_time"), [(3, False), (1, True)], ids=["the same crops", "other crops"]
-)
-def test_crops_that_all_stages_look_at_are_cut_once(monkeypatch, pictures, tmp_path, windows, cut_each_time):
+@pytest.mark.parametrize(("windows", "whole"), [(3, False), (1, True)], ids=["the same crops", "other crops"])
+def test_crops_that_all_stages_look_at_are_cut_once(monkeypatch, pictures, tmp_path, windows, whole):
     quick, slow = (KnownByCrops(name, {each.sha256: 0.5 for each in pictures}) for name in ("quick", "slow"))
     quick.card = network_card(
         "quick", preprocessing=Preprocessing(short_side=224, window=224, windows=windows)
@@ -139,10 +137,10 @@ def test_crops_that_all_stages_look_at_are_cut_once(monkeypatch, pictures, tmp_p
         Preprocessing, "crops", lambda given, image: cut.append(image) or crops_of(given, image)
     )
     p_ai = detector.predict(pictures)
-    assert len(cut) == (0 if cut_each_time else len(pictures))
-    assert bool(quick.asked and slow.asked) == cut_each_time
+    assert len(cut) == (0 if whole else len(pictures))
+    assert bool(quick.asked and slow.asked) == whole
     assert p_ai.tolist() == pytest.approx(
-        [0.5] * 4 if cut_each_time else [np.mean(each.image) / 255 for each in pictures], abs=0.1
+        [0.5] * 4 if whole else [np.mean(each.image) / 255 for each in pictures], abs=0.1
     )
 
 
