@@ -309,7 +309,10 @@ def _in_words(stages: Stages) -> str:
         f"{judge} judges what {step.model} gives a p_ai {step}"
         for step, judge in zip(stages.steps, stages.names[1:], strict=True)
     ]
-    return f"{stages.names[0]} judges first; {'; '.join(asked)}."
+    told = f"{stages.names[0]} judges first; {'; '.join(asked)}."
+    if len(stages.steps) == 1:
+        return told
+    return f"{told} One between them that would run {stages.thorough}'s own pass through the encoder is left out."
 
 
 def _card(cards: Sequence[Card], stages: Stages, choice: Choice, weights: Weights, output: Path) -> Card:
