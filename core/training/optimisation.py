@@ -28,7 +28,7 @@ class AdamW(_Table):
 
     def build(self, parameters: Iterable[nn.Parameter]) -> Optimizer:
         """Return the optimiser of these parameters."""
-        return torch.optim.AdamW(parameters, lr=self.lr, weight_decay=self.weight_decay)
+        return torch.optim.AdamW(parameters, lr=self.lr, weight_decay=self.weight_decay, fused=True)
 
 
 class RMSprop(_Table):
