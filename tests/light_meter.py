@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from threading import Lock
 
 import numpy as np
 
@@ -22,11 +23,13 @@ class LightMeter:
         self.card = card
         self.fails_after = fails_after
         self.judged = 0
+        self._lock = Lock()
 
     def raw_margins(self, artworks):
-        if self.fails_after is not None and self.judged + len(artworks) > self.fails_after:
-            raise PowerCutError
-        self.judged += len(artworks)
+        with self._lock:
+            if self.fails_after is not None and self.judged + len(artworks) > self.fails_after:
+                raise PowerCutError
+            self.judged += len(artworks)
         light = [np.asarray(artwork.image, float).mean() / 255 for artwork in artworks]
         return np.array(light, np.float32) * 4 - 2
 

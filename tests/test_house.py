@@ -30,7 +30,7 @@ ROOMS = (
     ("corpus",),
     ("archives", "video_formats", "cache_folder", "terminal", "usage", "pdf"),
     ("images", "verdict"),
-    ("image_headers", "image_pixels", "visible_text", "clutter", "errors", "fonts"),
+    ("image_headers", "image_pixels", "visible_text", "clutter", "errors", "fonts", "threads"),
 )
 """The rooms of core from the top of the house to its ground, with the modules that stand between them."""
 

@@ -1,7 +1,7 @@
 """The engine for one machine: threads that read, decode, judge, and one that keeps what they find.
 
 Each thread takes a chunk through all steps, on one core, so that as many are busy as there are workers. For each worker
-at most `AHEAD` chunks (`core.audit.pipeline`) are begun or wait to be kept, however many files wait.
+at most `AHEAD` chunks (`core.threads`) are begun or wait to be kept, however many files wait.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from contextlib import AbstractContextManager, nullcontext
 from core.audit.examination import examine
 from core.audit.inputs.listing import Source
 from core.audit.keeping import keep
-from core.audit.pipeline import in_order
 from core.audit.progress import Watcher
 from core.audit.store.audits import AuditStore
 from core.detectors.protocol import Detector
+from core.threads import in_order
 
 
 def run(

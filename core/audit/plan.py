@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import islice, zip_longest
 
 from core.audit.inputs.listing import NO_SIZE, Entry, Identity, Source, identify
-from core.audit.pipeline import in_order
 from core.audit.store.audits import AuditStore
 from core.audit.store.records import Planned
 from core.errors import AuditError
+from core.threads import in_order
 
 CHUNK = 16
 """Pictures examined together; a video is examined by itself.

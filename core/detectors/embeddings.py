@@ -35,6 +35,7 @@ from core.cache_folder import cache_folder
 from core.corpus import atomic
 from core.corpus.cache import ImageCache
 from core.detectors.encoder import Embedder
+from core.detectors.precision import on_every_core
 from core.detectors.preprocessing import Preprocessing
 from core.detectors.taps import JUST_POOLED, require_taps
 from core.errors import EncoderError
@@ -131,7 +132,7 @@ class EmbeddingMemory:
             hashes: sha256 of the file each view is made of `[N]`.
             files: where they lie.
             preprocessing: what the views were derived from.
-            view: makes the windows, the same whenever it is asked for the same picture.
+            view: makes the windows, the same whenever it is asked for the same picture; always in this thread.
             progress: told (views embedded, views in all).
             taps: which to return; all are remembered.
         """
@@ -140,11 +141,17 @@ class EmbeddingMemory:
         new = [key for key in pictures if key not in shelf]
         needed = list(dict.fromkeys(pictures[key] for key in new))
         paths = dict(zip(needed, files.paths(needed), strict=True))
-        for start in range(0, len(new), BATCH):
-            batch = new[start : start + BATCH]
-            windows = [view(images.open(paths[pictures[key]]).image, pictures[key]) for key in batch]
-            shelf.add(batch, self.encoder.embed_each(windows, self.encoder.taps))
-            progress(len(keys) - len(new) + start + len(batch), len(keys))
+        batches = [new[start : start + BATCH] for start in range(0, len(new), BATCH)]
+        viewed = (
+            [view(images.open(paths[pictures[key]]).image, pictures[key]) for key in batch]
+            for batch in batches
+        )
+        known = len(keys) - len(new)
+        embedded = on_every_core(lambda windows: self.encoder.embed_each(windows, self.encoder.taps), viewed)
+        for batch, embeddings in zip(batches, embedded, strict=True):
+            shelf.add(batch, embeddings)
+            known += len(batch)
+            progress(known, len(keys))
         progress(len(keys), len(keys))
         return shelf.rows(keys, taps)
 

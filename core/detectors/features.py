@@ -19,7 +19,7 @@ from core.corpus.cache import ImageCache
 from core.detectors import forensic, pixels
 from core.detectors.embeddings import EmbeddingMemory
 from core.detectors.encoder import Embedder, Encoder, load_encoder
-from core.detectors.precision import Compute
+from core.detectors.precision import Compute, on_every_core
 from core.detectors.preprocessing import Preprocessing
 from core.detectors.taps import JUST_POOLED, Tap, require_taps
 from core.images import Artwork
@@ -153,8 +153,14 @@ def features_of_files(
     distinct = list(dict.fromkeys(hashes))
     paths = dict(zip(distinct, files.paths(distinct), strict=True))
     matrix = np.empty((len(hashes), features.size), features.of([], preprocessing).dtype)
-    for start in range(0, len(hashes), BATCH):
-        batch = [images.open(paths[sha256]) for sha256 in hashes[start : start + BATCH]]
-        matrix[start : start + len(batch)] = features.of(batch, preprocessing)
-        progress(start + len(batch), len(hashes))
+    batches = [hashes[start : start + BATCH] for start in range(0, len(hashes), BATCH)]
+
+    def features_in(batch: Sequence[str]) -> Matrix:
+        return features.of([images.open(paths[sha256]) for sha256 in batch], preprocessing)
+
+    done = 0
+    for found in on_every_core(features_in, batches):
+        matrix[done : done + len(found)] = found
+        done += len(found)
+        progress(done, len(hashes))
     return matrix

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TypeVar
@@ -11,7 +11,11 @@ from typing import TypeVar
 import torch
 from torch import nn
 
+from core.threads import in_order
+
 Network = TypeVar("Network", bound=nn.Module)
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 BF16_TOLERANCE = 0.03
 """Accepted difference in `p_ai` between bfloat16 and float32 (absolute).
@@ -80,6 +84,15 @@ def one_core_a_pass() -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
+
+
+def on_every_core(function: Callable[[Item], Result], items: Iterable[Item]) -> Generator[Result]:
+    """Yield `function(item)` of each item in the order of the items, computed by as many threads as there are cores.
+
+    Passes through networks run on one core each meanwhile; see `in_order` and `one_core_a_pass`.
+    """
+    with one_core_a_pass():
+        yield from in_order(function, items, os.cpu_count() or 1)
 
 
 def best_compute() -> Compute:

@@ -16,6 +16,7 @@ from core.corpus.manifest import Manifest
 from core.detectors.classical import ClassicalDetector, EmbeddingDetector, pipeline_margins
 from core.detectors.features import features_of_files
 from core.detectors.pixels import Pixels
+from core.detectors.precision import on_every_core
 from core.detectors.protocol import Detector
 from core.errors import CorpusError, EvaluationError
 
@@ -24,14 +25,15 @@ COLUMNS = ("sha256", "split", "label", "generator", "source", "p_ai")
 REPORTED_SPLITS = ("val", "test", "ood")
 DECIMALS = 6
 BATCH = 16
-PIXEL_BATCH = 128
-"""A model on pixels goes through all pictures it remembers once for each batch, however small."""
+LARGE_BATCH = 128
+"""A model on pixels goes through all pictures it remembers once for each batch, however small; in a batch of one on
+embeddings there are smaller ones for every core."""
 
 
 def batch_size(detector: Detector) -> int:
     """Return how many pictures of the corpus a model is best given at once."""
     on_pixels = isinstance(detector, ClassicalDetector) and isinstance(detector.features, Pixels)
-    return PIXEL_BATCH if on_pixels else BATCH
+    return LARGE_BATCH if on_pixels or isinstance(detector, EmbeddingDetector) else BATCH
 
 
 def margins(
@@ -66,11 +68,15 @@ def _margins(
     detector: Detector, hashes: list[str], cache: ImageCache, progress: Callable[[int, int], None]
 ) -> NDArray[np.float32]:
     size = batch_size(detector)
+    batches = [hashes[start : start + size] for start in range(0, len(hashes), size)]
+
+    def judged(batch: list[str]) -> NDArray[np.float32]:
+        return detector.raw_margins([images.open(path) for path in cache.paths(batch)])
+
     found: list[NDArray[np.float32]] = []
-    for start in range(0, len(hashes), size):
-        paths = [cache.find(sha256) for sha256 in hashes[start : start + size]]
-        found.append(detector.raw_margins([images.open(path) for path in paths if path is not None]))
-        progress(min(start + size, len(hashes)), len(hashes))
+    for margins_of in on_every_core(judged, batches):
+        found.append(margins_of)
+        progress(min(len(found) * size, len(hashes)), len(hashes))
     return np.concatenate(found)
 
 

@@ -23,11 +23,12 @@ from core.detectors.card import Card, read_card
 from core.detectors.cascade import CascadeDetector
 from core.detectors.classical import EmbeddingDetector, pipeline_margins
 from core.detectors.embeddings import EmbeddingMemory
+from core.detectors.precision import on_every_core
 from core.detectors.protocol import Detector
 from core.errors import EvaluationError
 from core.evaluation.measured import fingerprint, record
 from core.evaluation.perturbations import CONDITIONS, Condition, perturb, perturbed_key
-from core.evaluation.predictions import DECIMALS, PIXEL_BATCH, batch_size
+from core.evaluation.predictions import DECIMALS, LARGE_BATCH, batch_size
 from core.evaluation.robustness import (
     KEY,
     PERTURBED_SPLITS,
@@ -38,11 +39,11 @@ from core.evaluation.robustness import (
 from core.evaluation.stage_robustness import MeasuredStages
 
 LOCK_FILE = ".robustness.lock"
-SAVE_EVERY = 2 * PIXEL_BATCH
+SAVE_EVERY = 2 * LARGE_BATCH
 """Images between two saves; whole batches, so that a run that goes on forms the batches of one that never stopped."""
 
-Judge = Callable[[Sequence[str], Condition], NDArray[np.floating]]
-"""Gives `p_ai` of files, named by their sha256, after a condition: `[N]`."""
+Judge = Callable[[Sequence[Sequence[str]], Condition], Iterator[NDArray[np.floating]]]
+"""Gives `p_ai` of each batch of files, named by their sha256, after a condition: `[N]` each."""
 
 
 def forget_outdated(folder: Path, manifest: Manifest) -> pd.DataFrame:
@@ -74,7 +75,8 @@ def measure_robustness(
 
     A condition that is measured already is skipped, unless what decides `p_ai` has changed since (weights,
     preprocessing, calibration, or the condition itself). A run that was interrupted loses at most
-    `SAVE_EVERY` images, goes on when called again, and ends in the file that one run would have made.
+    `SAVE_EVERY` images and the batches under way, goes on when called again, and ends in the file that one run would
+    have made.
 
     Args:
         detector: the model of `folder`.
@@ -121,17 +123,24 @@ def _judging(detector: Detector, files: ImageCache) -> Iterator[Judge]:
     """
     if isinstance(detector, EmbeddingDetector):
         with EmbeddingMemory(detector.features.encoder) as memory:
-            yield partial(_judge_embeddings, detector, detector.features.taps, memory, files)
+            yield _one_by_one(partial(_judge_embeddings, detector, detector.features.taps, memory, files))
     elif isinstance(detector, CascadeDetector):
-        yield MeasuredStages.of(detector).judge
+        yield _one_by_one(MeasuredStages.of(detector).judge)
     else:
         yield partial(_judge_pictures, detector, files)
 
 
+def _one_by_one(judge: Callable[[Sequence[str], Condition], NDArray[np.floating]]) -> Judge:
+    return lambda batches, condition: (judge(batch, condition) for batch in batches)
+
+
 def _judge_pictures(
-    detector: Detector, files: ImageCache, hashes: Sequence[str], condition: Condition
-) -> NDArray[np.float32]:
-    return detector.predict([perturb(images.open(path), condition) for path in files.paths(hashes)])
+    detector: Detector, files: ImageCache, batches: Sequence[Sequence[str]], condition: Condition
+) -> Iterator[NDArray[np.floating]]:
+    def judged(batch: Sequence[str]) -> NDArray[np.floating]:
+        return detector.predict([perturb(images.open(path), condition) for path in files.paths(batch)])
+
+    return on_every_core(judged, batches)
 
 
 def _judge_embeddings(
@@ -174,12 +183,13 @@ class _Column:
 
     def judge(self, judge: Judge, size: int) -> Iterator[int]:
         """Judge the images that are left, `size` at once; give the size of each batch once it is judged."""
-        for start in range(0, len(self.left), size):
-            batch = self.left[start : start + size]
-            p_ai = np.round(judge(batch, self.condition).astype(np.float64), DECIMALS)
+        batches = [self.left[start : start + size] for start in range(0, len(self.left), size)]
+        done = 0
+        for batch, found in zip(batches, judge(batches, self.condition), strict=True):
+            p_ai = np.round(found.astype(np.float64), DECIMALS)
             self.p_ai.update(zip(batch, p_ai.tolist(), strict=True))
-            at_end = start + size >= len(self.left)
-            if at_end or (start + size) % SAVE_EVERY == 0:
+            done += len(batch)
+            if done == len(self.left) or done % SAVE_EVERY == 0:
                 atomic.write(self.part, _csv(pd.DataFrame({self.condition.name: self.p_ai})))
             yield len(batch)
 

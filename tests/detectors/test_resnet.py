@@ -8,7 +8,7 @@ import torch
 from core import images
 from core.detectors.card import read_card, write_card
 from core.detectors.judging import judge
-from core.detectors.precision import BF16_TOLERANCE, Compute, one_core_a_pass
+from core.detectors.precision import BF16_TOLERANCE, Compute, on_every_core, one_core_a_pass
 from core.detectors.resnet import build, save_weights
 from core.detectors.store import load_card, load_detector, model_names
 from core.errors import ModelError
@@ -65,6 +65,13 @@ def test_one_core_a_pass_holds_for_new_threads_and_ends():
     before = torch.get_num_threads()
     with one_core_a_pass(), ThreadPoolExecutor(1) as pool:
         assert pool.submit(torch.get_num_threads).result() == 1
+    assert torch.get_num_threads() == before
+
+
+def test_on_every_core_each_pass_has_one_core_and_the_caller_has_all_of_them_back():
+    before = torch.get_num_threads()
+    found = list(on_every_core(lambda item: (item, torch.get_num_threads()), range(20)))
+    assert found == [(item, 1) for item in range(20)]
     assert torch.get_num_threads() == before
 
 

@@ -10,10 +10,10 @@ from typing import Final
 from core import images
 from core.audit.inputs.listing import Source
 from core.audit.pictures import picture_bytes
-from core.audit.pipeline import in_order
 from core.audit.store.pages import Kind, ResultPages, Sorting, Wanted
 from core.audit.store.records import Planned
 from core.errors import AuditError, ImageError
+from core.threads import in_order
 from core.verdict import Label
 
 MOST: Final = 300

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from core.audit.pipeline import AHEAD, in_order
+from core.threads import AHEAD, in_order
 
 
 def test_results_come_in_the_order_of_the_items():
@@ -55,4 +55,4 @@ def test_stopping_early_drops_what_was_not_begun():
     gate.set()
     results.close()
     assert len(begun) <= AHEAD + 1
-    assert not [thread for thread in threading.enumerate() if thread.name.startswith("audit")]
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("verso")]

@@ -21,7 +21,7 @@ def in_order(function: Callable[[Item], Result], items: Iterable[Item], workers:
     `function` is raised where its result would have come. When the caller stops early, work not begun is dropped
     and work begun is waited for.
     """
-    pool = ThreadPoolExecutor(workers, thread_name_prefix="audit")
+    pool = ThreadPoolExecutor(workers, thread_name_prefix="verso")
     begun: deque[Future[Result]] = deque()
     try:
         for item in items:
