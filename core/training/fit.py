@@ -18,7 +18,6 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 from torch.utils.data import DataLoader
 from torchvision.models import ResNet
-from torchvision.transforms.v2 import functional as F  # noqa: N812  (torchvision's own convention)
 
 from core.detectors.card import CLASSES
 from core.detectors.precision import Compute
@@ -272,10 +271,8 @@ class _Feed:
 
     def _taught(self, course: Course, epoch: int) -> Iterator[Batch]:
         body = body_of(self.network)
-        side = self.recipe.stage_of(epoch).side
         for lesson in course.of_epoch(epoch, self.recipe.seed, self.recipe.batch_size, self.compute.device):
-            seen = F.resize(lesson.pictures, [side, side], antialias=True) if side else lesson.pictures
-            pictures = self.recipe.preprocessing.normalize(seen)
+            pictures = self.recipe.preprocessing.normalize(lesson.pictures)
             yield Batch(pooled(body, pictures, self.compute), lesson.p_ai, lesson.targets)
 
     def _remembered(self, frozen: FrozenBody, epoch: int) -> Iterator[Batch]:

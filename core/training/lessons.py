@@ -28,6 +28,7 @@ from core.corpus import atomic
 from core.detectors.classical import pipeline_margins
 from core.detectors.encoder import BATCH, CLIP_PREPROCESSING, Encoder
 from core.detectors.features import EmbeddingFeatures
+from core.detectors.precision import on_every_core
 from core.errors import RecipeError, TrainingError
 from core.training.data import Example, as_in, batches_of, folder_for, process_context
 from core.training.heads import fit_head
@@ -134,12 +135,13 @@ def _embedded(encoder: Encoder, pixels: Tensor, taps: tuple[str, ...]) -> NDArra
     """Return float32 `[N, len(taps), size]` for uint8 `[N, 3, side, side]`."""
     device = encoder.compute.device
     at_once = BATCH if device.type == "cpu" else len(pixels)
-    with torch.inference_mode():
-        found = [
-            encoder.embed_windows(CLIP_PREPROCESSING.normalize(part.to(device)), taps)
-            for part in torch.split(pixels, at_once)
-        ]
-        return normalize(torch.cat(found), dim=-1).cpu().numpy()
+
+    def embedded(part: Tensor) -> Tensor:
+        with torch.inference_mode():
+            found = encoder.embed_windows(CLIP_PREPROCESSING.normalize(part.to(device)), taps)
+            return normalize(found, dim=-1).cpu()
+
+    return torch.cat(list(on_every_core(embedded, torch.split(pixels, at_once)))).numpy()
 
 
 def _folder(

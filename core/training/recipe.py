@@ -23,15 +23,10 @@ class _Table(BaseModel):
 
 
 class Stage(_Table):
-    """Some epochs during which the head, or the whole network, learns.
-
-    A network that is taught may see its views smaller than they are kept, with a side of `side` pixels: small pictures
-    first and large ones last take less time for as many epochs (Tan and Le, EfficientNetV2, 2021).
-    """
+    """Some epochs during which the head, or the whole network, learns."""
 
     epochs: int = Field(ge=1)
     trains: Literal["head", "all"]
-    side: int | None = Field(None, ge=16)
 
 
 class Distillation(_Table):
@@ -40,8 +35,7 @@ class Distillation(_Table):
     The loss is `hint` x (1 - cosine) between a projection of the network's features and the encoder's embedding of the
     view, each number standardised, plus `margin` x the cross-entropy with the teacher's `p_ai`. `teacher` names the recipe
     of the head, logistic regression on embeddings, which is fitted on the pictures the network learns from and on no
-    others. Each picture has `views` views, kept with a side of `side` pixels, which the network sees so unless the stage
-    says otherwise.
+    others. Each picture has `views` views, which the network sees with a side of `side` pixels.
 
     Beyer et al., Knowledge distillation: A good teacher is patient and consistent (CVPR 2022); the projection: Romero et
     al., FitNets: Hints for Thin Deep Nets (2015).
@@ -100,15 +94,6 @@ class Recipe(_Table):
     held_out: HeldOut | None = None
     keeps: Literal["best", "last"] = "best"
     stages: tuple[Stage, ...] = Field(min_length=1)
-
-    @model_validator(mode="after")
-    def _sides_are_of_views(self) -> Self:
-        largest = self.distillation.side if self.distillation else 0
-        if any(stage.side and stage.side > largest for stage in self.stages):
-            raise PydanticCustomError(
-                "side", "the side of a stage needs a distillation whose views are at least as large"
-            )
-        return self
 
     @property
     def epochs(self) -> int:

@@ -2,16 +2,13 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from pydantic import ValidationError
 from safetensors.torch import load_file
 
 from core.detectors.preprocessing import Preprocessing
 from core.errors import RecipeError, TrainingError
-from core.training import fit as fit_module
 from core.training import lessons as lessons_module
 from core.training.data import Example
 from core.training.distillation import Hint
-from core.training.frozen import pooled
 from core.training.lessons import Course, make_lessons, open_school
 from core.training.recipe import Distillation, load_recipe
 from tests.commands import run_cli
@@ -154,30 +151,6 @@ def test_a_stopped_run_goes_on_to_the_same_model(workshop, teacher, course, tmp_
     assert again.history == whole.history
     for name, value in whole.network.state_dict().items():
         assert torch.equal(again.network.state_dict()[name], value), name
-
-
-def test_a_stage_may_show_the_views_smaller_than_they_are_kept(
-    workshop, teacher, course, tmp_path, monkeypatch
-):
-    shown = []
-
-    def noted(body, pictures, compute):
-        shown.append(pictures.shape[-1])
-        return pooled(body, pictures, compute)
-
-    monkeypatch.setattr(fit_module, "pooled", noted)
-    stages = [{"epochs": 1, "trains": "all", "side": 16}, {"epochs": 1, "trains": "all"}]
-    recipe = small_recipe(distillation=distillation(teacher).model_dump(), stages=stages)
-    fitted(workshop, recipe, tmp_path / "taught", course=course)
-    half = len(shown) // 2
-    assert shown == [16] * half + [NETWORK_SIDE] * half
-
-
-@pytest.mark.parametrize("taught", [True, False])
-def test_a_stage_cannot_show_views_larger_than_they_are_kept_nor_pictures_of_another_side(teacher, taught):
-    changes = {"distillation": distillation(teacher).model_dump()} if taught else {}
-    with pytest.raises(ValidationError, match="side of a stage needs a distillation"):
-        small_recipe(**changes, stages=[{"epochs": 1, "trains": "all", "side": NETWORK_SIDE + 1}])
 
 
 def test_a_teacher_that_gives_no_probability_is_refused(workshop, encoder, tmp_path):
