@@ -247,10 +247,10 @@ def train(  # noqa: PLR0917  (one option, one argument)
                 )
 
             def on_epoch(result: Epoch) -> None:
-                say(
-                    f"{network}epoch {result.epoch + 1}: training loss {result.train_loss:.4f}, "
-                    f"validation loss {result.val_loss:.4f}, validation AUC {result.val_auc:.4f}"
-                )
+                said = f"{network}epoch {result.epoch + 1}: training loss {result.train_loss:.4f}"
+                if result.val_loss is not None and result.val_auc is not None:
+                    said += f", validation loss {result.val_loss:.4f}, validation AUC {result.val_auc:.4f}"
+                say(said)
 
             def on_embedded(done: int, total: int) -> None:
                 bar.update(task, description="embedding", completed=done, total=total)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from copy import deepcopy
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from math import inf
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -33,6 +34,9 @@ from core.training.recipe import Recipe
 CHECKPOINT_AFTER = 20.0
 """Seconds that must have passed since the last checkpoint for another; the last epoch always has one."""
 
+VALIDATED_EVERY = 5
+"""Epochs between two validations where the last epoch is kept, whatever they say; the last is always validated."""
+
 
 @dataclass(frozen=True, eq=False)
 class Batch:
@@ -53,14 +57,15 @@ class Epoch:
 
     `lr` is the rate of the last step. `train_loss` is held against the labels, or, if the network is taught, against the
     teacher's `p_ai`; `distance` is then the mean of 1 - cosine between its projected features and what they are to match.
+    `val_loss` and `val_auc` are missing where the epoch was not validated, see `VALIDATED_EVERY`.
     """
 
     epoch: int
     trains: str
     lr: float
     train_loss: float
-    val_loss: float
-    val_auc: float
+    val_loss: float | None
+    val_auc: float | None
     distance: float | None = None
 
 
@@ -182,10 +187,12 @@ def fit(
                 network, recipe, train, val, compute=at.compute, workers=at.workers, folder=at.memory
             )
         gained = _train_epoch(learner, feed.of_epoch(epoch), recipe, at.compute)
-        if feed.frozen is None and not shown:
-            shown = list(middle_windows(recipe.preprocessing, val))
-        p_ai = _validation_scores(network, feed.frozen, recipe, shown, at.compute)
-        learner.history.append(_validated(learner, epoch, trains, gained, p_ai, val))
+        learner.history.append(_told(learner, epoch, trains, gained))
+        if _is_validated(epoch, recipe):
+            if feed.frozen is None and not shown:
+                shown = list(middle_windows(recipe.preprocessing, val))
+            p_ai = _validation_scores(network, feed.frozen, recipe, shown, at.compute)
+            learner.history[-1] = _validated(learner.history[-1], p_ai, val)
         if _kept(learner.history, recipe) == epoch:
             learner.kept_state = deepcopy(learner.network.state_dict())
         if monotonic() - saved_at >= CHECKPOINT_AFTER or epoch + 1 == recipe.epochs:
@@ -198,8 +205,14 @@ def fit(
 
 def _kept(history: list[Epoch], recipe: Recipe) -> int:
     """Return the number of the epoch whose weights `recipe` keeps, if there are no others than these."""
-    chosen = history[-1] if recipe.keeps == "last" else min(history, key=lambda each: each.val_loss)
-    return chosen.epoch
+    if recipe.keeps == "last":
+        return history[-1].epoch
+    losses = [inf if each.val_loss is None else each.val_loss for each in history]
+    return losses.index(min(losses))
+
+
+def _is_validated(epoch: int, recipe: Recipe) -> bool:
+    return recipe.keeps == "best" or (epoch + 1) % VALIDATED_EVERY == 0 or epoch + 1 == recipe.epochs
 
 
 def _require_both_classes(examples: list[Example], split: str) -> None:
@@ -330,16 +343,19 @@ def _validation_scores(
     return p_ai
 
 
-def _validated(
-    learner: _Learner, epoch: int, trains: str, gained: _Gained, p_ai: list[float], val: list[Example]
-) -> Epoch:
-    truth = [CLASSES.index(each.label) for each in val]
+def _told(learner: _Learner, epoch: int, trains: str, gained: _Gained) -> Epoch:
     return Epoch(
         epoch=epoch,
         trains=trains,
         lr=gained.lr,
         train_loss=float(gained.loss) / gained.batches,
-        val_loss=float(log_loss(truth, p_ai, labels=[0, 1])),
-        val_auc=float(roc_auc_score(truth, p_ai)),
+        val_loss=None,
+        val_auc=None,
         distance=float(gained.distance) / gained.batches if learner.hint else None,
     )
+
+
+def _validated(epoch: Epoch, p_ai: list[float], val: list[Example]) -> Epoch:
+    truth = [CLASSES.index(each.label) for each in val]
+    loss, auc = log_loss(truth, p_ai, labels=[0, 1]), roc_auc_score(truth, p_ai)
+    return replace(epoch, val_loss=float(loss), val_auc=float(auc))

@@ -111,6 +111,7 @@ def _figure(history: pd.DataFrame, panel: Panel, kept: int | None) -> go.Figure:
             mode="lines+markers",
             name=name,
             line={"color": colour, "width": 2, "dash": dash},
+            connectgaps=True,
             marker_size=6,
             hovertemplate="epoch %{x}: %{y:.4f}<extra>%{fullData.name}</extra>",
         )
