@@ -64,8 +64,8 @@ class Epoch:
     trains: str
     lr: float
     train_loss: float
-    val_loss: float | None
-    val_auc: float | None
+    val_loss: float | None = None
+    val_auc: float | None = None
     distance: float | None = None
 
 
@@ -349,8 +349,6 @@ def _told(learner: _Learner, epoch: int, trains: str, gained: _Gained) -> Epoch:
         trains=trains,
         lr=gained.lr,
         train_loss=float(gained.loss) / gained.batches,
-        val_loss=None,
-        val_auc=None,
         distance=float(gained.distance) / gained.batches if learner.hint else None,
     )
 
