@@ -5,6 +5,7 @@ Pure functions over hostile bytes: at worst they answer wrongly, they never rais
 
 import re
 import struct
+import zlib
 from collections.abc import Iterator
 from itertools import islice
 from typing import Final
@@ -52,10 +53,20 @@ _JPEG_MARKER: Final = re.compile(rb"\xff([^\x00\x01\xd0-\xd8\xff])", re.DOTALL)
 _JPEG_END: Final = b"\xd9"
 _JPEG_SCAN: Final = b"\xda"
 _JPEG_SEQUENTIAL: Final = {b"\xc0", b"\xc1", b"\xc9"}  # frames that may be one scan
+_PNG_SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"
 _PNG_HEADER: Final = 33  # signature and IHDR
+_PNG_DEPTH: Final = 24
 _PNG_PIXELS: Final = {b"IDAT", b"fdAT", b"fcTL"}
 _PIXELS_A_PART: Final = 200
-_PNG_TEXTS: Final = {b"tEXt", b"zTXt", b"iTXt", b"eXIf"}
+_PNG_TEXTS: Final = {b"tEXt", b"zTXt", b"iTXt", b"eXIf", b"comf"}
+"""Chunks of text and EXIF, and the one in which ComfyUI saves the settings of an animation."""
+_PNG_COMPRESSED: Final = {
+    b"zTXt": re.compile(rb"([^\x00]{1,79}\x00)\x00"),
+    b"iTXt": re.compile(rb"([^\x00]{1,79}\x00)\x01\x00([^\x00]*\x00[^\x00]*\x00)"),
+}
+"""How the chunks of compressed texts begin (PNG, third edition, 11.3.3)."""
+LONGEST_TEXT: Final = 1_000_001
+"""Bytes that are left of a compressed text: more than any reader of texts takes."""
 _WEBP_HEADER: Final = 30
 _TIFF_BYTES_TYPES: Final = {1, 2, 6, 7}
 
@@ -84,6 +95,11 @@ def webp_size(data: bytes) -> tuple[int, int] | None:
     if chunk == b"VP8 ":
         return int.from_bytes(body[6:8], "little") & 0x3FFF, int.from_bytes(body[8:10], "little") & 0x3FFF
     return None
+
+
+def is_run_length_bmp(data: bytes) -> bool:
+    """Whether a BMP's pixels are runs, which are decoded byte by byte: so a small file can keep a decoder busy for long."""
+    return recognise(data) == "BMP" and data[30:34] in {b"\1\0\0\0", b"\2\0\0\0"}
 
 
 def count_parts(data: bytes, kind: str) -> int:
@@ -140,14 +156,51 @@ def _before_the_scans(data: bytes) -> bytes:
     return next((data[:end] for marker, _, end in jpeg_segments(data) if marker == _JPEG_SCAN), data)
 
 
-def _texts_first(data: bytes) -> bytes:
-    chunks, at = [data[:_PNG_HEADER]], _PNG_HEADER
+def with_short_texts(data: bytes) -> bytes:
+    """A PNG whose compressed texts are cut off where they unfold to `LONGEST_TEXT` bytes, which its decoder would refuse."""
+    parts, kept = [], 0
+    for name, at, end in _chunks_of_png(data):
+        if short := _cut_text(name, data[at + 8 : end - 4]) if name in _PNG_COMPRESSED else b"":
+            parts += [data[kept:at], short]
+            kept = end
+    return b"".join([*parts, data[kept:]]) if parts else data
+
+
+def png_depth(data: bytes) -> int:
+    """Bits of a channel of a PNG, as its header has them; 0 if it is cut off."""
+    return data[_PNG_DEPTH] if len(data) >= _PNG_HEADER else 0
+
+
+def _chunks_of_png(data: bytes) -> Iterator[tuple[bytes, int, int]]:
+    """The chunks before the end of a PNG: name, and where its length stands and where the next begins."""
+    at = len(_PNG_SIGNATURE)
     while (name := data[at + 4 : at + 8]) not in {b"", b"IEND"}:
         end = at + 12 + int.from_bytes(data[at : at + 4], "big")
-        if name in _PNG_TEXTS:
-            chunks.append(data[at:end])
+        yield name, at, end
         at = end
-    return b"".join([*chunks, b"\0\0\0\0IDAT"])
+
+
+def _cut_text(name: bytes, body: bytes) -> bytes:
+    """The chunk that holds the beginning of a compressed text, not compressed; none if all of it is short."""
+    head = _PNG_COMPRESSED[name].match(body)
+    if not head:
+        return b""
+    try:
+        text = zlib.decompressobj().decompress(body[head.end() :], LONGEST_TEXT)
+    except zlib.error:  # its reader will say so
+        return b""
+    if len(text) < LONGEST_TEXT:
+        return b""
+    if name == b"zTXt":
+        name, body = b"tEXt", head[1] + text
+    else:
+        body = head[1] + b"\0\0" + head[2] + text.decode("utf-8", "ignore").encode()
+    return len(body).to_bytes(4, "big") + name + body + zlib.crc32(name + body).to_bytes(4, "big")
+
+
+def _texts_first(data: bytes) -> bytes:
+    texts = [data[at:end] for name, at, end in _chunks_of_png(data) if name in _PNG_TEXTS]
+    return b"".join([data[:_PNG_HEADER], *texts, b"\0\0\0\0IDAT"])
 
 
 def _count_jpeg_segments(data: bytes) -> int:
@@ -155,11 +208,11 @@ def _count_jpeg_segments(data: bytes) -> int:
 
 
 def _png_chunks(data: bytes) -> int:
-    count, at = 0, 8
-    most = (MAX_PARTS["PNG"] + 1) * _PIXELS_A_PART
-    while (name := data[at + 4 : at + 8]) not in {b"", b"IEND"} and count < most:
+    count = 0
+    for name, _, _ in _chunks_of_png(data):
         count += 1 if name in _PNG_PIXELS else _PIXELS_A_PART
-        at += 12 + int.from_bytes(data[at : at + 4], "big")
+        if count >= (MAX_PARTS["PNG"] + 1) * _PIXELS_A_PART:
+            break
     return count // _PIXELS_A_PART
 
 

@@ -21,6 +21,10 @@ TURNS: Final = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
+BYTE: Final = 8
+"""Bits of a channel as most files have them."""
+SIDEWAYS: Final = frozenset({5, 6, 7, 8})
+"""Turns that swap width and height."""
 _SRGB: Final = frozenset(
     {
         "sRGB",  # Skia, as in Chrome and Android, and darktable
@@ -38,10 +42,11 @@ _SRGB: Final = frozenset(
 """What profiles of sRGB itself are called. Other names may hold that word as well, as those of linear sRGB do."""
 
 
-def to_8_bit(file: ImageFile.ImageFile) -> Image.Image:
+def to_8_bit(file: ImageFile.ImageFile, depth: int) -> Image.Image:
     """A copy with at most 8 bits a channel, keeping in `info` only what the pixels need.
 
-    The one transparent grey that a 16-bit PNG may name is passed over: it has no counterpart among 8 bits.
+    Of a PNG, the one transparent colour that it may name is scaled as its pixels were, from `depth` bits a channel; with
+    16 it is passed over, for it has no counterpart among 8.
 
     Raises:
         ValueError: if pixels are not numbers, as floats may be.
@@ -49,6 +54,11 @@ def to_8_bit(file: ImageFile.ImageFile) -> Image.Image:
     info: dict[str | tuple[int, int], Any] = {
         key: file.info[key] for key in ("transparency", "icc_profile") if key in file.info
     }
+    clear = info.get("transparency")
+    if depth > BYTE and isinstance(clear, int | tuple):
+        del info["transparency"]
+    elif depth < BYTE and isinstance(clear, int) and file.mode in {"1", "L"}:
+        info["transparency"] = clear * 255 // (2**depth - 1)
     if file.mode.startswith("I;16") or file.mode in {"I", "F"}:
         image = Image.fromarray(_deep_grey(file))
         info.pop("transparency", None)

@@ -18,7 +18,7 @@ import stat
 import struct
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePath
 from typing import Final
 
@@ -59,6 +59,8 @@ class Limits:
 
 
 DEFAULT_LIMITS: Final = Limits()
+MOST_RUN_LENGTH_PIXELS: Final = 4_000_000
+"""Of a BMP that is compressed: its decoder takes a second for so many."""
 COLOURS: Final = {"CMYK": "CMYK", "LAB": "CIELAB", "YCbCr": "YCbCr"}
 """Modes of Pillow whose colours are no RGB as they lie in the file."""
 
@@ -203,10 +205,12 @@ def metadata(data: bytes, *, limits: Limits = DEFAULT_LIMITS) -> Metadata:
             key: text for key, text in file.info.items() if isinstance(key, str) and isinstance(text, str)
         }
         xmp = file.info.get("xmp", b"")
+        if raw := _raw_profile(texts.get(f"{_RAW_PROFILE}exif", "")):
+            file.info.setdefault("exif", raw)  # Pillow would decode the picture before it reads this
         return Metadata(
-            texts=texts if kind == "PNG" else {},
+            texts=texts | _private_texts(file) if isinstance(file, PngImageFile) else {},
             exif=_exif(file) if kind == "TIFF" or "exif" in file.info else {},
-            xmp=xmp if isinstance(xmp, bytes) else b"",
+            xmp=(xmp if isinstance(xmp, bytes) else b"") or _raw_profile(texts.get(f"{_RAW_PROFILE}xmp", "")),
         )
 
 
@@ -309,6 +313,7 @@ _EXTENSIONS: Final = {
     "GIF": (".gif",),
     "AVIF": (".avif",),
 }
+_RAW_PROFILE: Final = "Raw profile type "
 EXTENSIONS: Final = frozenset(extension for kind in FORMATS for extension in _EXTENSIONS[kind])
 
 # What Pillow's decoders raise on hostile bytes.
@@ -377,10 +382,12 @@ def _decode(
             file.draft(None, (enough, enough))
         drafted = file.size
         file.load()
-        image = image_pixels.upright(image_pixels.to_8_bit(file), _orientation(file))
+        orientation = _orientation(file)
+        depth = image_headers.png_depth(data) if kind == "PNG" else 8
+        image = image_pixels.upright(image_pixels.to_8_bit(file, depth), orientation)
         if drafted == whole:
             return image, kind, image.size
-        return image, kind, whole if image.size == drafted else whole[::-1]
+        return image, kind, whole[::-1] if orientation in image_pixels.SIDEWAYS else whole
 
 
 @contextmanager
@@ -394,6 +401,10 @@ def _opened(data: bytes, name: str, limits: Limits) -> Iterator[tuple[ImageFile.
     kind = _kind(data, name)
     if kind == "WEBP" and (announced := image_headers.webp_size(data)):  # Pillow allocates before it tells
         _check_size(announced, name, limits)
+    if kind == "PNG":
+        data = image_headers.with_short_texts(data)
+    if image_headers.is_run_length_bmp(data):
+        limits = replace(limits, max_pixels=min(limits.max_pixels, MOST_RUN_LENGTH_PIXELS))
     with _clear_errors(name, kind), _DECODERS[kind](io.BytesIO(data)) as file:
         _check_size(file.size, name, limits)
         yield file, kind
@@ -456,8 +467,11 @@ def _clear_errors(name: str, kind: str) -> Iterator[None]:
 def _orientation(file: ImageFile.ImageFile) -> int:
     """The loaded file's EXIF orientation; 1 where its EXIF is damaged, for that does not hurt the picture.
 
-    Pillow has already turned a TIFF, and then names none.
+    Pillow has already turned a TIFF, and then names none. Where EXIF says nothing Pillow would ask XMP, which no browser
+    does: programs that turn the pixels often leave it as it was.
     """
+    for key in ("xmp", "XML:com.adobe.xmp"):
+        file.info.pop(key, None)
     try:
         value = file.getexif().get(ExifTags.Base.Orientation, 1)
     except _DECODER_FAILURES:
@@ -471,6 +485,24 @@ def _has_more_pictures(file: ImageFile.ImageFile) -> bool:
         return bool(getattr(file, "is_animated", False))
     except _DECODER_FAILURES:
         return False
+
+
+def _raw_profile(text: str) -> bytes:
+    """What ImageMagick saves as a text: its name, its length, and its bytes in hexadecimal, a line each; b"" if damaged."""
+    try:
+        return bytes.fromhex("".join(text.split("\n")[3:]))
+    except ValueError:
+        return b""
+
+
+def _private_texts(file: PngImageFile) -> dict[str, str]:
+    """The texts that ComfyUI saves in chunks of its own, by their keywords; they look like PNG's."""
+    found = {}
+    for name, data, *_ in file.private_chunks:
+        key, divided, text = data.partition(b"\0")
+        if name == b"comf" and divided:
+            found[key.decode("latin-1")] = text.decode("latin-1")
+    return found
 
 
 def _exif(file: ImageFile.ImageFile) -> dict[int, str | bytes] | None:

@@ -26,8 +26,9 @@ from core.audit.queue import fitting
 from core.errors import EvaluationError
 from core.evaluation.own_set import OwnSet, read_own, score_own
 from core.images import printable
+from core.named_paths import named_path
 from dashboard.comparison_shelf import Held
-from dashboard.resources import detector_called
+from dashboard.resources import detector_called, models_as_of
 from dashboard.upload_folder import upload_folder
 
 UPLOAD: Final = "upload:"
@@ -36,7 +37,7 @@ KEPT: Final = 12
 """So many judged sets are kept; the oldest goes first."""
 STOPS: Final = frozenset({runtime.RuntimeState.STOPPING, runtime.RuntimeState.STOPPED})
 Key = tuple[str, str, tuple[str, ...]]
-"""A place, what its files looked like, and the models."""
+"""A place, what its files and the models there are looked like, and the models that judge it."""
 
 
 @dataclass(eq=False)
@@ -130,7 +131,7 @@ def path_of(place: str) -> Path:
         if not kept:
             raise EvaluationError("The uploaded zip is no longer on the server: drop it again.")
         return kept[0]
-    path, roots = Path(place).expanduser(), Roots.configured()
+    path, roots = named_path(place), Roots.configured()
     if not roots.hold(path):
         raise EvaluationError(
             f"'{place}' lies outside the folders that may be read here: {roots}. Name one below them, drop a zip "
@@ -144,12 +145,12 @@ def path_of(place: str) -> Path:
 
 
 def scoring(place: str, models: Sequence[str]) -> Scoring:
-    """Return the work of judging a place with models, begun if it is not yet, or if a file there has changed since.
+    """Return the work of judging a place with models, begun if it is not yet, or if a file there or a model has changed since.
 
     Raises what `path_of` raises.
     """
     path, shop = path_of(place), _workshop()
-    key = (place, _look_of(path), tuple(models))
+    key = (place, f"{_look_of(path)} {models_as_of()}", tuple(models))
     with shop.lock:
         if key not in shop.work:
             for stale in [known for known in shop.work if (known[0], known[2]) == (key[0], key[2])]:

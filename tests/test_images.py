@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
-from PIL import Image, ImageCms, ImageFile, PngImagePlugin
+from PIL import ExifTags, Image, ImageCms, ImageFile, PngImagePlugin
 
 from core import images
 from core.errors import (
@@ -522,8 +522,21 @@ class TestRefusals:
     def test_a_text_chunk_that_unpacks_without_end(self, drawings):
         information = PngImagePlugin.PngInfo()
         information.add_text("comment", "a" * 30_000_000, zip=True)
-        with pytest.raises(CorruptImageError, match="save it anew"):
-            images.open(drawings.file(drawings.painting(), pnginfo=information))
+        opened = images.open(drawings.file(drawings.painting(), pnginfo=information))
+        assert opened.image.tobytes() == drawings.painting().tobytes()
+
+    def test_a_small_file_of_long_runs_is_refused_before_its_decoder_takes_long(self):
+        runs = b"BM" + bytes(8) + b"\x36\4\0\0" + b"\x28\0\0\0" + (312_500).to_bytes(4, "little")
+        runs += (
+            (32).to_bytes(4, "little")
+            + b"\1\0\x08\0\1\0\0\0"
+            + bytes(20)
+            + bytes(1024)
+            + b"\1\5\0\0" * 32
+            + b"\0\1"
+        )
+        with pytest.raises(ImageTooLargeError, match=r"over the limit of 4\.0 megapixels"):
+            images.open(runs)
 
     def test_a_tall_order_in_a_few_bytes(self, monkeypatch):
         monkeypatch.setattr(ImageFile.ImageFile, "load", lambda _: pytest.fail("pixels were asked for"))
@@ -862,3 +875,43 @@ def test_what_was_cut_off_after_the_first_picture_is_no_error(drawings):
     data = saved(drawings.painting((64, 48), 1), "GIF", save_all=True, append_images=frames)
     for length in range(images.open(data).size_bytes // 2, len(data), 97):
         images.changes(data[:length])
+
+
+def test_only_exif_turns_a_picture_as_in_browsers(drawings):
+    xmp = (
+        b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
+        b'<rdf:Description xmlns:tiff="http://ns.adobe.com/tiff/1.0/" tiff:Orientation="6"/></rdf:RDF></x:xmpmeta>'
+    )
+    data = drawings.file(drawings.painting((60, 40)), "JPEG", xmp=xmp)
+    assert images.open(data).image.size == (60, 40)
+    assert "Orientation" not in images.changes(data)
+
+
+def test_a_turned_picture_that_is_nearly_square_keeps_its_size_when_reduced(drawings):
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = 6
+    data = drawings.file(drawings.painting((799, 800)), "JPEG", exif=exif)
+    for enough in (None, 100):
+        opened = images.open(data, enough=enough)
+        assert (opened.width, opened.height) == (800, 799)
+
+
+@pytest.mark.parametrize(
+    ("depth", "kind", "clear", "row"),
+    [
+        (1, 0, b"\0\1", b"\xff" * 8),
+        (2, 0, b"\0\1", b"\x55" * 16),
+        (4, 0, b"\0\5", b"\x55" * 32),
+        (8, 0, b"\0\x12", b"\x12" * 64),
+        (8, 2, b"\0\1\0\2\0\3", b"\1\2\3" * 64),
+    ],
+)
+def test_the_one_clear_colour_of_a_png_is_laid_over_white_at_any_depth(depth, kind, clear, row):
+    def chunk(name, body):
+        return len(body).to_bytes(4, "big") + name + body + zlib.crc32(name + body).to_bytes(4, "big")
+
+    head = (64).to_bytes(4, "big") * 2 + bytes([depth, kind, 0, 0, 0])
+    pixels = zlib.compress(b"".join(b"\0" + row for _ in range(64)))
+    parts = (b"IHDR", head), (b"tRNS", clear), (b"IDAT", pixels), (b"IEND", b"")
+    data = b"\x89PNG\r\n\x1a\n" + b"".join(chunk(*part) for part in parts)
+    assert images.open(data).image.getpixel((3, 3)) == (255, 255, 255)

@@ -10,6 +10,7 @@ from PIL.PngImagePlugin import PngInfo
 
 from core import images
 from core.errors import CorruptImageError, ImageTooLargeError, UnsupportedImageError
+from core.image_headers import LONGEST_TEXT
 from core.images import Metadata
 
 
@@ -63,11 +64,32 @@ def test_a_file_without_any_carries_nothing(drawings, kind):
     assert not {Base.Software, Base.Make, Base.UserComment} & set(found.exif)
 
 
-def test_a_text_that_unpacks_to_too_much_is_refused(drawings):
+@pytest.mark.parametrize("length", [1_200_000, 30_000_000])
+def test_of_a_text_that_unpacks_to_much_the_beginning_is_given(drawings, length):
     words = PngInfo()
-    words.add_text("bomb", "x" * 30_000_000, zip=True)
-    with pytest.raises(CorruptImageError):
-        images.metadata(drawings.file(drawings.painting(), pnginfo=words))
+    words.add_text("written", "x" * length, zip=True)
+    words.add_itxt("spoken", "é" * length, zip=True)
+    data = drawings.file(drawings.painting(), pnginfo=words)
+    texts = images.metadata(data).texts
+    assert len(texts["written"]) == LONGEST_TEXT
+    assert set(texts["spoken"]) == {"é"}
+    assert LONGEST_TEXT / 2 - 1 < len(texts["spoken"]) <= LONGEST_TEXT / 2
+    assert images.open(data).image.size == images.open(drawings.file(drawings.painting())).image.size
+
+
+def test_texts_in_the_ways_of_other_programs_are_given(drawings):
+    """As ImageMagick saves EXIF and XMP, and as ComfyUI saves the settings of an animation."""
+    exif = Image.Exif()
+    exif[Base.Software] = "Drawn"
+    words = PngInfo()
+    for name, data in (("exif", b"Exif\0\0" + exif.tobytes().removeprefix(b"Exif\0\0")), ("xmp", b"<x/>")):
+        lines = "\n".join(data.hex()[at : at + 72] for at in range(0, len(data.hex()), 72))
+        words.add_text(f"Raw profile type {name}", f"\n{name}\n{len(data):8}\n{lines}\n", zip=True)
+    words.add(b"comf", b"prompt\0{}", after_idat=True)
+    found = images.metadata(drawings.file(drawings.painting(), pnginfo=words))
+    assert found.exif[Base.Software] == "Drawn"
+    assert found.xmp == b"<x/>"
+    assert found.texts["prompt"] == "{}"
 
 
 def test_what_the_door_refuses_has_no_metadata(drawings):

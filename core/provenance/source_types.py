@@ -9,7 +9,6 @@ from core.provenance.evidence import Says
 _MEANINGS: Final = {
     "trainedAlgorithmicMedia": (Says.AI, "made by a generator"),
     "compositeWithTrainedAlgorithmicMedia": (Says.AI, "in part made by a generator"),
-    "compositeSynthetic": (Says.AI, "composed of parts of which a generator made some"),
     "digitalCapture": (Says.HUMAN, "captured by a digital camera or scanner"),
     "computationalCapture": (Says.HUMAN, "captured by a digital device from several exposures"),
     "compositeCapture": (Says.HUMAN, "composed of captured pictures"),
@@ -24,6 +23,7 @@ _MEANINGS: Final = {
     "algorithmicMedia": (Says.NEUTRAL, "made by an algorithm that learned from no pictures"),
     "dataDrivenMedia": (Says.NEUTRAL, "drawn from data"),
     "composite": (Says.NEUTRAL, "composed of several parts"),
+    "compositeSynthetic": (Says.NEUTRAL, "composed of parts, some of them synthetic: rendered, or generated"),
     "screenCapture": (Says.NEUTRAL, "captured from a screen"),
     "virtualRecording": (Says.NEUTRAL, "recorded in a virtual world"),
     "softwareImage": (Says.NEUTRAL, "made by software"),

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from core.errors import TrustListError
+from core.named_paths import named_path
 
 VARIABLE: Final = "VERSO_TRUST_ANCHORS"
 MOST_BYTES: Final = 10_000_000
@@ -41,7 +42,7 @@ def trusted_signers() -> TrustedSigners:
         TrustListError: the file cannot be read, or holds no certificates.
     """
     configured = os.environ.get(VARIABLE)
-    return _read(Path(configured).expanduser()) if configured else TrustedSigners()
+    return _read(named_path(configured)) if configured else TrustedSigners()
 
 
 @cache

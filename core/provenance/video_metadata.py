@@ -16,7 +16,7 @@ from core.errors import UnreadableVideoError
 from core.images import Metadata
 from core.provenance.evidence import Evidence, Kind, Says, plain
 from core.provenance.generators import COMPANIONS, QUOTED, STRUCTURED, WRITTEN, read_generators
-from core.provenance.makers import generator_named
+from core.provenance.makers import generator_credited, generator_named
 from core.provenance.xmp import MOST_BYTES as MOST_XMP
 from core.provenance.xmp import read_xmp
 from core.video_formats import DEMUXERS
@@ -28,9 +28,8 @@ PLACE: Final = "video tag"
 PREFIXES: Final = ("com.apple.quicktime.", "com.android.")
 PROGRAMS: Final = ("encoder", "software", "encoded_by", "creation_tool", "writing_application")
 """Tags in which programs name themselves."""
-COMMENTS: Final = ("comment", "description", "copyright")
-"""Tags in which anything may stand: they say something only where they are short and name a generator."""
-LONGEST_COMMENT: Final = 120
+COMMENTS: Final = ("comment", "description")
+"""Tags in which anything may stand: they say something only where they are the credit of a generator."""
 MAKES, MODELS = ("make", "manufacturer"), ("model",)
 SETTINGS: Final = {key.lower(): key for key in (WRITTEN | STRUCTURED)}
 XMP: Final = "xmp"
@@ -135,7 +134,7 @@ def _programs(tags: Mapping[str, str]) -> list[Evidence]:
             found.append(_named(name, program, generator or plain(program, 40), says))
     for name in COMMENTS:
         text = tags.get(name, "")
-        if len(text) <= LONGEST_COMMENT and (generator := generator_named(text)):
+        if generator := generator_credited(text):
             found.append(_named(name, text, generator, Says.AI))
     return found
 

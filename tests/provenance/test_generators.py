@@ -191,3 +191,49 @@ def test_a_workflow_made_to_stall_its_parser_is_told_by_its_nodes(with_texts):
     links = [[0, str(number + 1), 0, str(number), 0, "MODEL"] for number in range(4_000)]
     (found,) = told(with_texts({"prompt": nodes, "workflow": {"links": links}}))
     assert "4,000 nodes" in found.finding
+
+
+@pytest.mark.parametrize("kind", ["WEBP", "JPEG", "PNG", "AVIF"])
+def test_settings_that_comfyui_saves_as_camera_are_no_camera(drawings, kind):
+    exif = Image.Exif()
+    exif[Base.Model] = "prompt:" + json.dumps(COMFYUI["prompt"])
+    exif[Base.Make] = "workflow:" + json.dumps(COMFYUI["workflow"])
+    found = evidence_of(images.open(drawings.file(drawings.painting(), kind, exif=exif)))
+    assert summary(found) == "ai: generator text (ComfyUI)"
+
+
+@pytest.mark.parametrize(
+    ("node", "says"),
+    [
+        ("KSamplerAdvanced", Says.AI),
+        ("SamplerCustom", Says.AI),
+        ("OpenAIGPTImage1", Says.AI),
+        ("FluxProUltraImageNode", Says.AI),
+        ("GeminiImageNode", Says.AI),
+        ("IdeogramV3", Says.AI),
+        ("KlingTextToVideoNode", Says.AI),
+        ("ImageResampler", Says.NEUTRAL),
+        ("ImageUpsampler", Says.NEUTRAL),
+        ("ImageNoise", Says.NEUTRAL),
+        ("LumaKey", Says.NEUTRAL),
+        ("RecraftRemoveBackgroundNode", Says.NEUTRAL),
+        ("RecraftVectorizeImageNode", Says.NEUTRAL),
+    ],
+)
+def test_nodes_that_generate_are_told_from_those_that_edit(with_texts, node, says):
+    prompt = {"1": {"class_type": node, "inputs": {}}, "2": {"class_type": "SaveImage", "inputs": {}}}
+    (found,) = told(with_texts({"prompt": prompt}))
+    assert (found.says, found.word.startswith("ComfyUI")) == (says, True)
+
+
+def test_settings_of_swarmui_are_read(with_texts):
+    (found,) = told(
+        with_texts({"parameters": {"sui_image_params": {"prompt": "a heron", "model": "dreamer"}}})
+    )
+    assert (found.says, found.word) == (Says.AI, "SwarmUI")
+    assert "model dreamer; prompt 'a heron'" in found.finding
+
+
+def test_settings_with_a_second_line_of_what_is_not_wanted_are_read(with_texts):
+    (found,) = told(with_texts({"parameters": A1111.replace("blurry", "blurry\nNegative prompt: flat")}))
+    assert (found.says, found.word) == (Says.AI, "AUTOMATIC1111")

@@ -6,6 +6,7 @@ from PIL.PngImagePlugin import PngInfo
 from core import images
 from core.provenance.evidence import LONGEST, Says, Trust
 from core.provenance.readers import evidence_of
+from core.provenance.source_types import source_type
 
 HEAD = (
     '<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
@@ -93,3 +94,8 @@ def test_what_strangers_write_is_cut_and_printable(told):
     (found,) = told(packet(f'xmp:CreatorTool="\u202egpj\u0007.{"x" * 5000}"'.replace("\u0007", "")))
     assert len(found.finding) <= LONGEST
     assert found.finding.isprintable()
+
+
+def test_parts_that_are_synthetic_may_be_rendered_and_accuse_nobody():
+    says, name, _ = source_type(f"{TYPE}compositeSynthetic")
+    assert (says, name) == (Says.NEUTRAL, "compositeSynthetic")

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 from core.audit.inputs.address import Address, Input
+from core.named_paths import named_path
 
 VARIABLE = "VERSO_AUDIT_ROOTS"
 
@@ -20,7 +21,7 @@ class Roots:
     def configured(cls) -> Roots:
         """Return the folders of the environment variable `VERSO_AUDIT_ROOTS`, separated as in PATH; by default none."""
         named = os.environ.get(VARIABLE, "")
-        return cls([Path(name).expanduser() for name in named.split(os.pathsep) if name])
+        return cls([named_path(name) for name in named.split(os.pathsep) if name])
 
     def and_below(self, folder: Path) -> Roots:
         """Return these folders and one more."""

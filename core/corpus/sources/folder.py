@@ -142,17 +142,20 @@ def _state(path: Path) -> str:
     """Size and time of the last change; an unreadable file is looked at again on every run."""
     try:
         facts = path.stat()
-    except OSError as error:
-        return f"{error.strerror} {time.time_ns()}"
+    except (OSError, ValueError, RuntimeError) as error:  # a null character, a circle of links
+        return f"{error} {time.time_ns()}"
     return f"{facts.st_size} {facts.st_mtime_ns}"
 
 
 def _outside(path: Path, root: Path) -> str:
     """Why a path may not be read, if it may not."""
-    if path.is_symlink() and path.is_dir():
-        return "It is a link to a folder, and links to folders are not followed: copy the images in."
-    if not path.resolve().is_relative_to(root):
-        return f"It leads out of the folder, to {path.resolve()}: copy the image in."
+    try:
+        if path.is_symlink() and path.is_dir():
+            return "It is a link to a folder, and links to folders are not followed: copy the images in."
+        if not path.resolve().is_relative_to(root):
+            return f"It leads out of the folder, to {path.resolve()}: copy the image in."
+    except (OSError, ValueError, RuntimeError) as error:
+        return f"It leads nowhere ({error}): copy the image in."
     return ""
 
 

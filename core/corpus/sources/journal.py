@@ -58,9 +58,11 @@ def _parse(data: bytes, path: Path) -> Iterator[Entry]:
     for number, line in enumerate(data.splitlines(), start=1):
         try:
             entry = json.loads(line)
-        except ValueError as error:
+        except ValueError:
+            entry = None
+        if not isinstance(entry, dict):
             raise SourceError(
                 f"{path}, line {number}: expected a JSON object, found {line[:40]!r}. The journal was "
                 "changed by hand or by a failing disk: remove that line, or begin anew in another folder."
-            ) from error
+            )
         yield entry

@@ -66,6 +66,7 @@ class Paintings:
 
     def fetch(self, item: Painting) -> Piece:
         """Download one painting."""
+        image = self._downloader.image(item.key)
         facts = {
             "label": "human",
             "medium": self._medium,
@@ -74,7 +75,7 @@ class Paintings:
             "attestation": ATTESTATION,
             "source_url": item.key,
         }
-        return piece(self._downloader.image(item.key), facts, as_uniform=self._as_uniform)
+        return piece(image, facts, as_uniform=self._as_uniform)
 
     def stop(self) -> None:
         """Repeat no request any more."""
