@@ -127,6 +127,10 @@ class AuditError(VersoError):
     """An audit cannot start, go on or be changed as asked."""
 
 
+class DamagedRequestError(AuditError):
+    """What was asked of an audit cannot be read any more."""
+
+
 class RulingError(VersoError):
     """A ruling cannot be added as asked."""
 

@@ -34,7 +34,7 @@ def a_folder_to_write(place: str | Path) -> Path:
 def a_file_to_write(place: str | Path) -> Path:
     """Take the path of a file that can be written; neither it nor its folder need exist yet."""
     path = Path(a_name(str(place)))
-    if path.is_dir():
+    if os.access(path, os.F_OK) and path.is_dir():
         raise typer.BadParameter(f"{path} is a folder, and a file is needed: name one in it.")
     _expect_reachable(path.parent)
     return path

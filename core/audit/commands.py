@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -21,8 +22,10 @@ INTERRUPTED = 130
 def _that_exist(inputs: list[str]) -> list[str]:
     for text in inputs:
         named = input_of(a_name(text))
-        if isinstance(named, Path) and not named.exists():
-            raise typer.BadParameter(f"{text} is no file and no folder on this computer: check the path.")
+        if isinstance(named, Path) and not os.path.exists(named):  # noqa: PTH110 - Path.exists raises where it may not look
+            raise typer.BadParameter(
+                f"{text} is no file and no folder on this computer, or may not be reached by this user: check the path."
+            )
     return inputs
 
 
@@ -98,7 +101,7 @@ def audit(
     verdicts = ", ".join(f"{count} {label}" for label, count in sorted(outcome.counts.verdicts.items()))
     say(
         f"Wrote {output / CSV_FILE} and {PARQUET_FILE}: {verdicts or 'no verdict'}, {outcome.counts.duplicates} exact "
-        f"duplicates, {outcome.unreadable} not readable."
+        f"duplicates, {outcome.unreadable} without a verdict (not readable, or no picture)."
     )
     say(f"Reports: {output / HTML_FILE}, {PDF_FILE} and {XLSX_FILE}.")
     if outcome.unreadable:

@@ -27,6 +27,6 @@ def keep(store: AuditStore, audit_id: str, examined: Examined, watcher: Watcher)
             store.record(audit_id, chunk, findings)
             counts = counts.after(findings)
             watcher(pace.moment(State.RUNNING, counts))
-            if store.state(audit_id) in {State.PAUSING, State.CANCELLING}:
+            if store.state(audit_id) in {State.PAUSING, State.CANCELLING, State.CANCELLED}:
                 return False
     return True

@@ -23,7 +23,7 @@ from core.audit.inputs.address import Input
 from core.audit.inputs.listing import Source
 from core.audit.inputs.sources import sources_of
 from core.audit.look_alikes import groups_of
-from core.audit.model import load_model
+from core.audit.model import load_model, whole_name
 from core.audit.plan import check_unchanged, make_plan
 from core.audit.progress import Progress, Watcher
 from core.audit.results import CSV_FILE, write_results
@@ -32,6 +32,7 @@ from core.audit.store.records import Audit, Counts, State
 from core.corpus import atomic
 from core.detectors.protocol import Detector
 from core.errors import AuditError, OutputError
+from core.images import printable
 
 NOTE = own_files.NOTE
 LOCK = ".audit.lock"
@@ -130,6 +131,10 @@ def write_again(output: Path, store: AuditStore) -> None:
         _, known = _found(Order((), output, resume=True), store)
         if known is None or known.state not in {State.FINISHED, State.CANCELLED}:
             raise AuditError(f"The audit in {output} is not finished: go on with it by --resume first.")
+        if known.planned is None:
+            raise AuditError(
+                f"The audit in {output} was cancelled while its files were listed, and judged none: there is nothing to report."
+            )
         write_files(store, known, output, _sources_left(known))
 
 
@@ -324,12 +329,17 @@ def _expect_nothing_to_lose(output: Path) -> None:
 def _begun(
     order: Order, store: AuditStore, audit_id: str, model: str | None, configuration: Configuration
 ) -> Audit:
+    model = whole_name(model) if model else configuration.model
+    if printable(model) != model:
+        raise AuditError(
+            f"The model's folder '{printable(model)}' has a name that cannot be kept: rename it."
+        )
     audit = Audit(
         id=audit_id,
         created=now(),
         state=State.PLANNING,
         inputs=_absolute(order),
-        model=model or configuration.model,
+        model=model,
         configuration=configuration,
         output=order.output.absolute(),
         name=order.name,

@@ -32,6 +32,13 @@ def load_model(name: str | None) -> tuple[Detector, Configuration]:
     return detector, Configuration.of(detector.card, compute, signers)
 
 
+def whole_name(name: str) -> str:
+    """Return a name that finds the same model from any folder, see `core.detectors.store.whole_name`."""
+    from core.detectors import store
+
+    return store.whole_name(name)
+
+
 def load_card(name: str) -> Card:
     """Read the card of the model called `name` without loading its weights.
 

@@ -11,6 +11,7 @@ import re
 import shutil
 import time
 import uuid
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from pathlib import Path
@@ -23,8 +24,9 @@ from core.audit.inputs.roots import Roots
 from core.audit.inputs.sources import ZIP_START
 from core.audit.store.records import Audit
 from core.corpus import atomic
-from core.errors import AuditError, OutputError
+from core.errors import AuditError, DamagedRequestError, OutputError
 from core.images import printable
+from core.named_paths import named_path
 
 VARIABLE: Final = "VERSO_AUDITS"
 ID: Final = re.compile("[0-9a-f]{32}")
@@ -87,9 +89,7 @@ class Queue:
     def of_this_computer(cls) -> Queue:
         """Return the queue below `VERSO_AUDITS`, else below the user's data folder."""
         named = os.environ.get(VARIABLE)
-        return cls(
-            Path(named).expanduser() if named else Path(platformdirs.user_data_dir("verso")) / "audits"
-        )
+        return cls(named_path(named) if named else Path(platformdirs.user_data_dir("verso")) / "audits")
 
     def folder(self, audit_id: str) -> Path:
         """Return the folder of an audit: its request, uploads and results.
@@ -149,8 +149,9 @@ class Queue:
 
     def discard(self, audit_id: str) -> None:
         """Remove a draft; an audit that was asked for stays."""
-        if self.find(audit_id) is None:
-            shutil.rmtree(self.folder(audit_id), ignore_errors=True)
+        folder = self.folder(audit_id)
+        if not (folder / REQUEST).exists():
+            shutil.rmtree(folder, ignore_errors=True)
 
     def remove_uploads(self, audit_id: str) -> None:
         """Remove the files that were uploaded for an audit; its request and results stay.
@@ -233,16 +234,30 @@ class Queue:
         return Path(request.output)
 
     def find(self, audit_id: str) -> Request | None:
-        """Return the request of this id, if there is one."""
+        """Return the request of this id, if there is one.
+
+        Raises:
+            DamagedRequestError: it cannot be read.
+        """
         path = self.folder(audit_id) / REQUEST
         if not path.is_file():
             return None
-        kept = json.loads(path.read_bytes())
-        return Request(**kept | {"inputs": tuple(kept["inputs"]), "wish": Wish(kept["wish"])})
+        try:
+            kept = json.loads(path.read_bytes())
+            return Request(**kept | {"inputs": tuple(kept["inputs"]), "wish": Wish(kept["wish"])})
+        except (ValueError, TypeError, KeyError) as error:
+            raise DamagedRequestError(
+                f"{printable(str(path))} is damaged, or of another version of Verso ({error}): restore it, or move its folder "
+                "elsewhere."
+            ) from error
 
     def all(self) -> list[Request]:
-        """Return every request, oldest first."""
-        found = [self.find(path.parent.name) for path in self.home.glob(f"*/{REQUEST}")]
+        """Return every request that can be read, oldest first."""
+        folders = (path.parent.name for path in self.home.glob(f"*/{REQUEST}"))
+        found = []
+        for name in folders:
+            with suppress(DamagedRequestError):
+                found.append(self.find(name) if ID.fullmatch(name) else None)
         return sorted((one for one in found if one), key=lambda one: one.asked)
 
     def wish(self, audit_id: str, wish: Wish) -> None:

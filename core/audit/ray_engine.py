@@ -36,7 +36,7 @@ from core.audit.store.audits import AuditStore
 from core.audit.store.records import Audit, Finding, Planned
 from core.detectors.precision import one_core_a_pass
 from core.detectors.protocol import Detector
-from core.detectors.store import find_model, models_folder
+from core.detectors.store import whole_name
 from core.errors import AuditError, VersoError
 
 LIBRARIES: Final = "requirements-ray.txt"
@@ -132,7 +132,7 @@ def _examined(
     blocks = [ray.put(_row(store.chunk(audit.id, number))) for number in waiting]
     dataset = ray.data.from_arrow_refs(blocks).map_batches(
         Examiner,
-        fn_constructor_args=(_model_of(audit), audit.configuration, sources),
+        fn_constructor_args=(whole_name(audit.model), audit.configuration, sources),
         batch_size=1,
         batch_format="numpy",
         compute=ray.data.ActorPoolStrategy(size=min(workers or room, room, len(waiting))),
@@ -149,12 +149,6 @@ def _examined(
 
 def _row(chunk: list[Planned]) -> pa.Table:
     return pa.table({CHUNK: [pickle.dumps(chunk)]})
-
-
-def _model_of(audit: Audit) -> str:
-    """Return a name for every machine to look up among its own models, or the whole path of a folder elsewhere."""
-    folder = find_model(audit.model)
-    return audit.model if folder == models_folder() / audit.model else str(folder.absolute())
 
 
 def _environment() -> dict[str, str]:

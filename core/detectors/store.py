@@ -90,11 +90,11 @@ def loadable_models() -> list[str]:
 
 
 def default_model() -> str:
-    """Return `DEFAULT_MODEL`, or `FALLBACK_MODEL` where the former has a card but cannot judge on this computer."""
+    """Return `DEFAULT_MODEL`, or `FALLBACK_MODEL` where there is that one and the former cannot judge on this computer."""
     folder = models_folder() / DEFAULT_MODEL
-    if (folder / CARD_FILE).is_file() and not is_loadable(read_card(folder), folder):
-        return FALLBACK_MODEL
-    return DEFAULT_MODEL
+    if not _has_card(models_folder() / FALLBACK_MODEL):
+        return DEFAULT_MODEL
+    return DEFAULT_MODEL if _has_card(folder) and is_loadable(read_card(folder), folder) else FALLBACK_MODEL
 
 
 def find_model(name: str) -> Path:
@@ -105,10 +105,20 @@ def find_model(name: str) -> Path:
     """
     folder = models_folder() / name
     for candidate in (folder, Path(name)):
-        if (candidate / CARD_FILE).is_file():
+        if _has_card(candidate):
             return candidate
     known = ", ".join(model_names()) or "none"
     raise UnknownModelError(f"There is no model '{name}'. Known models: {known}.")
+
+
+def whole_name(name: str) -> str:
+    """Return a name that finds the same model from any folder: a path becomes absolute."""
+    named = not _has_card(models_folder() / name) and _has_card(Path(name))
+    return str(Path(name).absolute()) if named else name
+
+
+def _has_card(folder: Path) -> bool:
+    return os.path.isfile(folder / CARD_FILE)  # noqa: PTH113 - Path.is_file raises where this user may not look
 
 
 def load_card(name: str) -> Card:

@@ -33,7 +33,7 @@ def test_exit_0_if_all_was_read(folder, tmp_path):
         "audit", str(folder / "00.jpg"), str(folder / "01.jpg"), "--output", str(tmp_path / "out")
     )
     assert result.exit_code == 0
-    assert "0 not readable" in " ".join(result.stderr.split())
+    assert "0 without a verdict" in " ".join(result.stderr.split())
     assert paths(tmp_path / "out") == ["00.jpg", "01.jpg"]
 
 
@@ -41,7 +41,7 @@ def test_exit_0_if_all_was_read(folder, tmp_path):
 def test_exit_1_if_some_was_not_read(folder, tmp_path):
     result = invoke("audit", str(folder), "--output", str(tmp_path / "out"), "--workers", "1")
     assert result.exit_code == 1
-    assert "1 exact duplicates, 2 not readable" in " ".join(result.stderr.split())
+    assert "1 exact duplicates, 2 without a verdict" in " ".join(result.stderr.split())
     assert len(paths(tmp_path / "out")) == 44
 
 
@@ -100,3 +100,9 @@ def test_ctrl_c_stops_a_real_process_which_can_go_on(folder, drawings, tmp_path)
     again = subprocess.run([*command, "--resume"], cwd=REPOSITORY, capture_output=True, check=False)
     assert again.returncode == 1
     assert len(paths(tmp_path / "out")) == 344
+
+
+def test_a_name_too_long_for_a_disk_is_told_in_a_sentence(tmp_path):
+    result = invoke("audit", "a" * 300, "--output", str(tmp_path / "out"))
+    assert result.exit_code == 2
+    assert "check the path" in " ".join(result.stderr.replace("│", " ").split())

@@ -16,6 +16,7 @@ from sqlalchemy import URL
 
 from core.audit import lifecycle
 from core.audit.lifecycle import LOCK, NOTE, Order, carry_out, write_again
+from core.audit.model import whole_name
 from core.audit.own_files import own_files
 from core.audit.results import COLUMNS
 from core.audit.store.audits import AuditStore
@@ -23,6 +24,7 @@ from core.audit.store.records import State
 from core.errors import AuditError, ModelError, OutputError
 from tests.archives import write_zip
 from tests.audit.conftest import FULL_DISK, film, needs_full_disk
+from tests.cards import lay, network_card
 
 FILES = ("results.csv", "results.parquet", "near_duplicates.csv")
 
@@ -518,3 +520,28 @@ def test_resumed_results_are_the_same_with_archives_and_videos(audit, folder, tm
         audit(folder, archive, watcher=crash_after(4))
     audit(folder, archive, resume=True, workers=3)
     assert contents(tmp_path / "out") == contents(tmp_path / "whole")
+
+
+def test_an_audit_cancelled_while_its_files_were_listed_has_no_report(audit, store, folder, tmp_path):
+    def cancel(progress):
+        if progress.state is State.PLANNING:
+            store.ask(store.all()[0].id, State.CANCELLING)
+
+    assert audit(folder, watcher=cancel).state is State.CANCELLED
+    with pytest.raises(AuditError, match="while its files were listed"):
+        write_again(tmp_path / "out", store)
+
+
+def test_a_model_named_by_a_path_is_found_from_any_folder(tmp_path, monkeypatch):
+    lay(network_card("mine"), tmp_path / "models")
+    monkeypatch.chdir(tmp_path)
+    assert whole_name("models/mine") == str(tmp_path / "models" / "mine")
+    monkeypatch.setenv("VERSO_MODELS", str(tmp_path / "models"))
+    assert whole_name("mine") == "mine"
+    assert whole_name("nobody") == "nobody"
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+def test_a_pipe_called_as_the_note_of_an_audit_keeps_nobody_waiting(tmp_path):
+    os.mkfifo(tmp_path / "audit.json")
+    assert own_files(tmp_path) == frozenset()

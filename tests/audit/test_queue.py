@@ -2,7 +2,9 @@
 
 import errno
 import io
+import json
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -13,6 +15,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from core.audit import lifecycle
 from core.audit.lifecycle import is_run, write_again
 from core.audit.pictures import input_sources, picture_bytes
 from core.audit.queue import DRAFTS_KEPT, Queue, Wish
@@ -438,3 +441,39 @@ def test_the_files_that_look_alike_are_named(audit, store, folder):
     first, second = pages.page(Wanted(kinds=(Kind.LOOK_ALIKE,)))[:2]
     assert pages.alike(first, 3) == ([second.path], 1)
     assert pages.alike(first, 0) == ([], 1)
+
+
+@pytest.mark.usefixtures("stub")
+def test_a_name_given_while_the_model_loads_is_kept(queue, worker, store, folder, monkeypatch):
+    asked = queue.ask((folder,), "stub", name="first")
+    load = lifecycle.load_model
+
+    def slowly(name):
+        queue.rename(asked, "second")
+        return load(name)
+
+    monkeypatch.setattr(lifecycle, "load_model", slowly)
+    finish(worker)
+    assert store.find(asked).name == "second"
+    assert "<h1>Report of the audit second</h1>" in (queue.folder(asked) / "report.html").read_text("utf-8")
+
+
+@pytest.mark.usefixtures("stub")
+def test_a_copy_of_a_folder_and_a_damaged_request_stop_no_other_audit(queue, worker, store, folder):
+    asked, damaged = queue.ask((folder,), "stub"), queue.ask((folder,), "stub")
+    shutil.copytree(queue.folder(asked), queue.home / f"{asked}.bak")
+    request = queue.folder(damaged) / "request.json"
+    request.write_text(json.dumps(json.loads(request.read_text()) | {"later": 1}))
+    queue.discard_old()
+    assert [one.id for one in queue.all()] == [asked]
+    finish(worker)
+    assert store.state(asked) is State.FINISHED
+    with pytest.raises(AuditError, match="damaged, or of another version of Verso"):
+        queue.find(damaged)
+
+
+def test_letters_of_any_alphabet_are_found_in_either_case(audit, store, folder, drawings):
+    (folder / "École.png").write_bytes(drawings.file(drawings.painting((64, 48), 99)))
+    pages = store.results(store.find(audit(folder).audit_id))
+    for text in ("école", "ÉCOLE", "École"):
+        assert pages.count(Wanted(text=text)) == 1

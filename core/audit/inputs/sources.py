@@ -40,9 +40,15 @@ def _source_of(named: Input, roots: Roots | None) -> Source:
 
 
 def _on_this_computer(path: Path, shown: str, roots: Roots | None) -> Source:
-    if path.is_dir():
-        return Folder(path)
-    if not path.is_file():
+    try:
+        if path.is_dir():
+            return Folder(path)
+        is_file = path.is_file()
+    except OSError as error:
+        raise AuditError(
+            f"{shown} cannot be reached ({error.strerror}): check the path and its permissions."
+        ) from error
+    if not is_file:
         raise AuditError(f"{shown} is no file and no folder on this computer: check the path.")
     if path.suffix.lower() in SUFFIXES:
         return ListOfFiles(path, roots)

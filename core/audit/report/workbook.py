@@ -35,6 +35,8 @@ WIDTHS: Final = {
     "note": 40,
 }
 """Of the columns of the results, in characters."""
+RICH: Final = "<r>"
+"""How the library tells text that is XML of its own making, and writes it as it is."""
 MOMENT: Final = 'yyyy-mm-dd hh:mm:ss "UTC"'
 
 
@@ -115,4 +117,9 @@ def _cell(value: str | float | None) -> str | float | None:
     if not isinstance(value, str):
         return value
     text = neutral(value).encode("utf-8", "backslashreplace").decode()
-    return text if len(text) <= LONGEST else text[: LONGEST - len(CUT)] + CUT
+    if text.startswith(RICH):
+        text = f"'{text}"
+    units = text.encode("utf-16-le")
+    if len(units) <= 2 * LONGEST:
+        return text
+    return units[: 2 * (LONGEST - len(CUT))].decode("utf-16-le", "ignore") + CUT

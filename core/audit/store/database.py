@@ -152,9 +152,15 @@ def _alone(url: URL) -> Iterator[None]:
 
 
 def _prepare_sqlite(connection: Any, _: ConnectionPoolEntry) -> None:  # noqa: ANN401 - a DBAPI connection
+    connection.create_function("lower", 1, _lower, deterministic=True)
     connection.isolation_level = None  # transactions are begun below: the driver would leave DDL out of them
     for pragma in (f"busy_timeout={WAIT * 1000}", "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
         connection.execute(f"PRAGMA {pragma}")
+
+
+def _lower(value: object) -> object:
+    """Lower every letter, as PostgreSQL does; SQLite's own function knows those of ASCII alone."""
+    return value.lower() if isinstance(value, str) else value
 
 
 def _begin_sqlite(connection: Connection) -> None:

@@ -340,7 +340,7 @@ def _outcomes(verdict: ColumnElement[Any]) -> ColumnElement[int]:
             and_(
                 verdict == Label.INCONCLUSIVE,
                 rulings.c.ruling == Choice.OVERRIDE,
-                rulings.c.note.startswith(WORDS[Label.AI]),
+                func.substr(rulings.c.note, 1, len(WORDS[Label.AI])) == WORDS[Label.AI],
             ),
             WORDS[Label.AI],
         ),
