@@ -103,10 +103,8 @@ def grad_cam(detector: Detector, artwork: Artwork, target: str) -> Saliency:
         maps = _of_head(detector, artwork, wanted)
     else:
         raise not_followed(detector.card.name, f"a {type(detector).__name__}")
-    height, width = _shown_size(artwork)
-    return _assembled(
-        maps.detach().cpu(), detector.card.preprocessing.seen(width, height), (height, width), target
-    )
+    windows = detector.card.preprocessing.seen(*artwork.image.size)
+    return _assembled(maps.detach().cpu(), windows, _shown_size(artwork), target)
 
 
 def _shown_size(artwork: Artwork) -> tuple[int, int]:
@@ -279,11 +277,13 @@ def _assembled(maps: Tensor, windows: list[Window], size: tuple[int, int], targe
 
 
 def _place(window: Window, size: tuple[int, int]) -> tuple[slice, slice]:
-    """Return the rows and columns of a map of `size` that a window covers."""
-    return (
-        slice(round(window.top * size[0]), round(window.bottom * size[0])),
-        slice(round(window.left * size[1]), round(window.right * size[1])),
-    )
+    """Return the rows and columns of a map of `size` that a window covers: at least one of each."""
+    return _pixels(window.top, window.bottom, size[0]), _pixels(window.left, window.right, size[1])
+
+
+def _pixels(first: float, last: float, length: int) -> slice:
+    start = min(max(0, round(first * length)), length - 1)
+    return slice(start, max(start + 1, min(length, round(last * length))))
 
 
 def _scaled(heat: Heat, seen: NDArray[np.bool_], target: str) -> Saliency:

@@ -14,10 +14,12 @@ from core.detectors.card import (
     Interval,
     SplitFigures,
     Weights,
+    read_card,
     write_card,
 )
 from core.detectors.features import EmbeddingFeatures
 from core.detectors.preprocessing import Preprocessing
+from core.evaluation.measured import UNPERTURBED, fingerprint, record
 from core.evaluation.metrics import FIGURES
 
 VERSION = "ab" * 32
@@ -78,6 +80,11 @@ def head_card(name: str, **changes: object) -> Card:
         "weights": Weights(file="pipeline.skops", sha256="0" * 64),
     }
     return network_card(name, **(kind | changes))
+
+
+def as_if_measured(folder: Path) -> None:
+    """Note on a card that the predictions beside it are those of the model as it is now."""
+    record(folder, UNPERTURBED, fingerprint(read_card(folder), UNPERTURBED))
 
 
 def lay(card: Card, folder: Path, weights: int | None = 5000) -> Path:

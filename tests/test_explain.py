@@ -25,11 +25,12 @@ from core.detectors.features import (
 )
 from core.detectors.precision import Compute
 from core.detectors.preprocessing import Preprocessing
+from core.detectors.resnet import ResNetDetector, build
 from core.detectors.store import load_detector
 from core.detectors.torch_heads import torch_head
 from core.errors import EncoderError, EncoderWarning, ExplanationError
 from core.explain import MAX_SIDE, Saliency, attribute, grad_cam, occlusion, overlay
-from tests.cards import head_card
+from tests.cards import head_card, network_card
 from tests.commands import invoke
 from tests.encoders import SIDE, save_tiny_encoder
 
@@ -121,6 +122,23 @@ def test_what_was_not_looked_at_is_marked(detector, drawings):
     assert not saliency.seen[:, 0].any()
     assert saliency.seen[:, saliency.seen.shape[1] // 2].all()
     assert not saliency.heat[~saliency.seen].any()
+
+
+@pytest.mark.parametrize(
+    ("method", "size"),
+    [
+        *(("grad-cam", size) for size in [(411, 407), (748, 748), (750, 345), (374, 374), (33, 26_000)]),
+        ("occlusion", (748, 748)),
+        ("occlusion", (33, 26_000)),
+    ],
+)
+def test_pictures_of_any_size_have_a_map_where_they_were_looked_at(drawings, method, size):
+    preprocessing = Preprocessing(short_side=224, window=224, windows=3)
+    card = network_card("wide", preprocessing=preprocessing)
+    detector = ResNetDetector(card, build(), FLOAT32)
+    artwork = images.open(drawings.file(drawings.painting(size, 4)))
+    saliency = attribute(method, detector, artwork, "ai")
+    assert saliency.seen.mean() == pytest.approx(1 - card.unseen(*size), abs=0.02)
 
 
 def test_windows_that_reach_every_edge_leave_nothing_unseen(detector, drawings):

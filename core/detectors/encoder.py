@@ -99,12 +99,12 @@ class Encoder:
 
     `size` is the length of what one tap gives, `taps` names every tap (see `core.detectors.taps`), `side` is
     the width and height in pixels of the window the network takes, `identity` the digest of the weights and
-    `remembered_as` the same, unless it stands in for another encoder.
+    `remembered_as` that and its device and number formats, or those of another encoder that it stands in for.
     """
 
     def __init__(self, network: CLIPVisionModel, identity: str, compute: Compute | None = None) -> None:
-        self.identity = self.remembered_as = identity
         self.compute = compute or best_compute()
+        self.identity, self.remembered_as = identity, f"{identity} {self.compute}"
         self.size = int(network.config.hidden_size)
         self.side = cast("int", network.config.image_size)
         self.layers = len(network.encoder.layers)

@@ -75,12 +75,17 @@ class Preprocessing(BaseModel):
 
     def uniform(self, image: Image.Image) -> Image.Image:
         """Make the uniform copy of an RGB image: the form in which every artwork is judged."""
-        width, height = image.size
+        size = self._downsized(*image.size)
+        if size != image.size:
+            image = _lanczos(image, *size)
+        return images.recompress(image.crop(self._trim(*size)), self.uniform_quality)
+
+    def _downsized(self, width: int, height: int) -> tuple[int, int]:
+        """Return the size of the uniform copy before panoramas are trimmed."""
         scale = self.uniform_side / min(width, height)
-        if scale < 1:
-            size = tuple(max(self.uniform_side, round(side * scale)) for side in (width, height))
-            image = _lanczos(image, size[0], size[1])
-        return images.recompress(image.crop(self._trim(*image.size)), self.uniform_quality)
+        if scale >= 1:
+            return width, height
+        return max(self.uniform_side, round(width * scale)), max(self.uniform_side, round(height * scale))
 
     def _trim(self, width: int, height: int) -> tuple[int, int, int, int]:
         """Return the centred box `uniform` keeps: the whole picture unless it is a panorama."""
@@ -133,11 +138,12 @@ class Preprocessing(BaseModel):
         return normalized
 
     def seen(self, width: int, height: int) -> list[Window]:
-        """Return where in an artwork of `width` x `height` pixels each window of `tensor` lies."""
+        """Return where in an image of `width` x `height` pixels each window of `tensor` lies, in their order."""
+        width, height = self._downsized(width, height)
         left, top, right, bottom = self._trim(width, height)
         kept_width, kept_height = right - left, bottom - top
-        scale = self.short_side / min(kept_width, kept_height)
-        small = int(kept_width * scale), int(kept_height * scale)
+        shorter = min(kept_width, kept_height)
+        small = self.short_side * kept_width // shorter, self.short_side * kept_height // shorter
         across, down = kept_width / small[0], kept_height / small[1]
         return [
             Window(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from core.detectors.card import Card, identity, read_card, write_card
+from core.errors import EvaluationError
 from core.evaluation.perturbations import Condition
 
 UNPERTURBED = Condition("unperturbed", "unperturbed", ())
@@ -19,6 +20,19 @@ def fingerprint(card: Card, condition: Condition) -> str:
 def is_current(card: Card, condition: Condition) -> bool:
     """Tell whether the card records this condition as measured with the model as the card describes it."""
     return card.measured.get(condition.name) == fingerprint(card, condition)
+
+
+def expect_current(card: Card) -> None:
+    """Check that `predictions.csv` holds what the model says as the card describes it.
+
+    Raises:
+        EvaluationError: it was made before the model was trained, rounded or calibrated anew.
+    """
+    if not is_current(card, UNPERTURBED):
+        raise EvaluationError(
+            f"The predictions of model '{card.name}' were made before it was trained anew, or its card was changed: run "
+            f"`python -m core evaluate {card.name}`."
+        )
 
 
 def record(folder: Path, condition: Condition, made_with: str) -> None:

@@ -15,6 +15,7 @@ from core.detectors.card import Card
 from core.detectors.store import find_model, load_card
 from core.errors import EvaluationError, SelectionError
 from core.evaluation.bootstrap import Truth
+from core.evaluation.measured import expect_current
 from core.evaluation.perturbations import CONDITIONS, chosen
 from core.evaluation.predictions import REPORTED_SPLITS, read_predictions
 from core.evaluation.robustness import PERTURBED_SPLITS, current_columns
@@ -172,6 +173,7 @@ def _said(folder: Path, card: Card, selection: Selection) -> pd.DataFrame:
             f"What models say after '{selection.condition}' is measured on {' and '.join(PERTURBED_SPLITS)} alone: choose one "
             f"of these instead of {selection.split}."
         )
+    expect_current(card)
     if not selection.condition:
         return frame
     chosen([selection.condition])

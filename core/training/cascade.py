@@ -16,6 +16,7 @@ from core.detectors.card import CLASSES, Band, Card, Initialisation, Weights, id
 from core.detectors.cascade import AS_THE_STAGE_SAYS, FAMILY, STAGES_FILE, Cuts, Stages, Step, write_stages
 from core.detectors.store import find_model, is_loadable, model_names
 from core.errors import TrainingError
+from core.evaluation.measured import expect_current
 from core.evaluation.predictions import read_predictions
 from core.training.held_out_margins import read_held_out
 from core.training.provenance import code_commit
@@ -251,7 +252,7 @@ def fit_cascade(before: Sequence[str], thorough: str, corpus: Manifest, output: 
     names = [*before, thorough]
     folders = [find_model(name) for name in names]
     cards = [read_card(folder) for folder in folders]
-    known = _joined([_val(folder) for folder in folders], corpus)
+    known = _joined([_val(card, folder) for card, folder in zip(cards, folders, strict=True)], corpus)
     unseen = _joined([_unseen(card, folder) for card, folder in zip(cards, folders, strict=True)], corpus)
     if known.empty or unseen.empty:
         raise TrainingError(
@@ -274,7 +275,8 @@ def fit_cascade(before: Sequence[str], thorough: str, corpus: Manifest, output: 
     return choice
 
 
-def _val(folder: Path) -> pd.Series:
+def _val(card: Card, folder: Path) -> pd.Series:
+    expect_current(card)
     frame = read_predictions(folder)
     return frame.loc[frame["split"] == SPLIT].set_index("sha256")["p_ai"]
 

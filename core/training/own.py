@@ -150,6 +150,11 @@ def _shipped_model(recipe: HeadRecipe, output: Path) -> EmbeddingDetector:
         raise TrainingError(
             f"Only a model on embeddings can be refitted with your own images, and {recipe.name} is none: take verso."
         )
+    if (recipe.features, recipe.preprocessing) != (detector.card.features, detector.card.preprocessing):
+        raise TrainingError(
+            f"This recipe looks at pictures otherwise than the model {recipe.name} that its result is compared to: leave its "
+            "[features] and [preprocessing] as they are, or name another model of this recipe in VERSO_MODELS."
+        )
     if output.resolve().name == recipe.name:
         raise TrainingError(
             f"The refitted model cannot be called {recipe.name} like the one it is compared to: choose another --output."

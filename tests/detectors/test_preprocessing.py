@@ -96,3 +96,20 @@ def test_the_share_that_is_not_looked_at(windows, size, share):
 def test_what_lies_between_windows_is_not_looked_at():
     preprocessing = Preprocessing(short_side=96, window=48, windows=2)
     assert unseen(preprocessing.seen(960, 480)) == pytest.approx(0.75, abs=0.001)
+
+
+@pytest.mark.parametrize(("side", "window"), [(224, 224), (256, 224), (240, 240)])
+@pytest.mark.parametrize("windows", [1, 3])
+def test_seen_windows_lie_inside_pictures_of_every_size(side, window, windows):
+    preprocessing = Preprocessing(short_side=side, window=window, windows=windows)
+    for short in range(32, 2000):
+        for size in ((short, short), (short + 4, short), (short, 2 * short)):
+            for seen in preprocessing.seen(*size):
+                assert 0 <= seen.left < seen.right <= 1 + 1e-9, size
+                assert 0 <= seen.top < seen.bottom <= 1 + 1e-9, size
+
+
+@pytest.mark.parametrize("size", [(411, 407), (448, 444), (374, 374), (357, 353), (800, 32)])
+def test_as_many_windows_are_seen_as_are_cut(drawings, size):
+    preprocessing = Preprocessing(short_side=224, window=224, windows=3)
+    assert len(preprocessing.crops(drawings.painting(size))) == len(preprocessing.seen(*size))

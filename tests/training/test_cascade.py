@@ -17,7 +17,7 @@ from core.evaluation.predictions import write_predictions
 from core.training.cascade import Choice, Works, choose_cut_offs, fit_cascade
 from core.training.held_out_margins import write_held_out
 from core.verdict import Thresholds
-from tests.cards import lay, network_card
+from tests.cards import as_if_measured, lay, network_card
 
 BAND = Thresholds(0.3, 0.8)
 COUNT = 200
@@ -145,6 +145,7 @@ def say_of(split: str, folder: Path, p_ai: np.ndarray) -> None:
         }
     )
     write_predictions(frame, folder)
+    as_if_measured(folder)
 
 
 @pytest.fixture

@@ -160,7 +160,20 @@ def keys_of(shard):
 
 
 @pytest.mark.usefixtures("shipped")
-def test_views_of_own_images_are_fitted_on_too(studio, drawings, tmp_path):
+def test_a_recipe_that_looks_otherwise_than_the_model_it_is_compared_to_is_refused(
+    studio, drawings, tmp_path
+):
+    recipe = tmp_path / "other.toml"
+    recipe.write_text(studio.recipes["logistic-regression"].read_text().replace("windows = 2", "windows = 1"))
+    own = write_own(tmp_path / "mine", drawings)
+    arguments = ("--corpus", str(studio.manifest), "--own", str(own), "--output", str(tmp_path / "refitted"))
+    result = invoke("train", str(recipe), *arguments)
+    assert isinstance(result.exception, TrainingError)
+    assert "looks at pictures otherwise" in str(result.exception)
+
+
+def test_views_of_own_images_are_fitted_on_too(studio, drawings, tmp_path, tiny_encoder, monkeypatch):  # noqa: ARG001
+    monkeypatch.setenv("VERSO_MODELS", str(tmp_path / "models"))
     text = studio.recipes["logistic-regression"].read_text()
     text = text.replace("folds = 2", "folds = 2\naugmented_views = 1").replace("windows = 2", "windows = 1")
     recipe = tmp_path / "with-views.toml"
@@ -169,6 +182,9 @@ def test_views_of_own_images_are_fitted_on_too(studio, drawings, tmp_path):
             "[head]", '[[augmentation]]\nop = "random-square"\nsize = 32\narea = [0.5, 1.0]\n\n[head]'
         )
     )
+    shipped = str(tmp_path / "models" / "tiny-head")
+    run_cli("train", str(recipe), "--corpus", str(studio.manifest), "--output", shipped)
+    run_cli("evaluate", shipped, "--corpus", str(studio.manifest))
     own = write_own(tmp_path / "mine", drawings)
     arguments = ("--corpus", str(studio.manifest), "--own", str(own), "--output", str(tmp_path / "refitted"))
     assert "refitted" in run_cli("train", str(recipe), *arguments)
