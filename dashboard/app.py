@@ -9,6 +9,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from dashboard.libraries import import_what_pages_need
 from dashboard.parts.figure_colours import style
+from dashboard.review_by_address import left_review
 from dashboard.upload_folder import upload_folder
 
 HERE = Path(__file__).parent
@@ -40,4 +41,6 @@ page = st.navigation(
 )
 import_what_pages_need()
 upload_folder()  # with the first page, so that what a killed server left behind goes now
+if page.title != "Review":
+    left_review()
 page.run()

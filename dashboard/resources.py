@@ -5,6 +5,7 @@ import gc
 import streamlit as st
 
 from core.detectors import store
+from core.detectors.card import CARD_FILE
 from core.detectors.protocol import Detector
 
 
@@ -18,13 +19,23 @@ def shared_detector(name: str | None = None) -> Detector:
         return detector_called(name or store.default_model())
 
 
-@st.cache_resource(max_entries=8, show_spinner=False)
 def detector_called(name: str) -> Detector:
-    """Return a model, loaded once for the whole server; may be called outside of a page's run.
+    """Return a model, loaded once for the whole server until models change; may be called outside of a page's run.
 
     Raises:
         VersoError: it cannot be loaded.
     """
+    return _loaded(name, models_as_of())
+
+
+def models_as_of() -> tuple[tuple[str, int], ...]:
+    """Return what changes when a model is trained anew, added or removed: the cards there are, and when each was written."""
+    cards = sorted(store.models_folder().glob(f"*/{CARD_FILE}"))
+    return tuple((str(card), card.stat().st_mtime_ns) for card in cards if card.is_file())
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _loaded(name: str, as_of: tuple[tuple[str, int], ...]) -> Detector:  # noqa: ARG001  (loaded again when it changes)
     detector = store.load_detector(name)
     gc.freeze()  # Streamlit collects garbage after every run: without the libraries' objects that is 0.3 s less
     return detector

@@ -7,10 +7,10 @@ from urllib.parse import parse_qs
 
 import streamlit as st
 
-from core.errors import CorpusError
+from core.errors import CorpusError, VersoError
 from dashboard.audit_desk import AUDIT, POSITION, file_of
 from dashboard.comparison_pictures import named_bytes
-from dashboard.review_desk import Desk, Item, Reviewed
+from dashboard.review_desk import CAPACITY, Desk, Item, Reviewed, desk
 
 IMAGE: Final = "image"
 OWN: Final = "own"
@@ -19,30 +19,42 @@ BACK: Final = "back"
 SHA256: Final = re.compile("[0-9a-f]{64}")
 
 
-def lay_what_is_asked_for(desk: Desk, address: Mapping[str, str], model: str) -> None:
+class DeskFullError(VersoError):
+    """There is no room on the desk for what the address names."""
+
+
+def lay_what_is_asked_for(on_desk: Desk, address: Mapping[str, str], model: str) -> None:
     """Put the image that the address names on top of the desk, judged by `model`; once, however often the page is drawn.
 
     Raises:
-        VersoError: it is not on this computer, or cannot be read any more.
+        VersoError: it is not on this computer, or cannot be read any more, or there is no room for it.
     """
     asked = address.get(IMAGE, "")
-    if (asked, model) == desk.asked:
+    if asked in {"", on_desk.asked}:
         return
-    desk.asked = (asked, model)
-    if not asked:
-        return
-    known = next((item for item in desk.items if item.id == asked and _judged_by(item, model)), None)
+    known = next((item for item in on_desk.items if item.id == asked and _judged_by(item, model)), None)
     if known is not None:
-        desk.items = [known, *(item for item in desk.items if item is not known)]
+        on_desk.items = [known, *(item for item in on_desk.items if item is not known)]
+        on_desk.asked = asked
         return
+    if not on_desk.room:
+        raise DeskFullError(
+            f"The desk is full with {CAPACITY} pictures: take one off, and the picture that the link names is laid on it."
+        )
     if not SHA256.fullmatch(asked):
         raise CorpusError(
             f"The address asks for the image '{asked}', which is no sha256: follow the link again."
         )
     if AUDIT in address:
-        desk.receive([file_of(address[AUDIT], address.get(POSITION, ""))])
-        return
-    desk.receive([named_bytes(asked, address.get(OWN, ""), address.get(PATH, ""))])
+        on_desk.receive([file_of(address[AUDIT], address.get(POSITION, ""))])
+    else:
+        on_desk.receive([named_bytes(asked, address.get(OWN, ""), address.get(PATH, ""))])
+    on_desk.asked = asked
+
+
+def left_review() -> None:
+    """Let a link into Review be followed that was followed before."""
+    desk().asked = ""
 
 
 def return_to_what_was_left() -> None:
@@ -53,4 +65,4 @@ def return_to_what_was_left() -> None:
 
 
 def _judged_by(item: Item, model: str) -> bool:
-    return not isinstance(item, Reviewed) or item.card.name == model
+    return not isinstance(item, Reviewed) or item.model == model

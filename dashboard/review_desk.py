@@ -45,7 +45,7 @@ class Refused:
 class Reviewed:
     """A judged artwork: a preview of at most `MAX_SIDE` pixels, the facts of its file, what was found.
 
-    `artwork` has the preview for its picture and no bytes. `card` is that of the model that judged. `saliency` holds a Grad-CAM map for each class, or nothing where the model has none to give; `unexplained` then
+    `artwork` has the preview for its picture and no bytes. `model` is the name by which the model that judged is found, and `card` what it was then. `saliency` holds a Grad-CAM map for each class, or nothing where the model has none to give; `unexplained` then
     says why. `hidden` holds the maps by occlusion that were asked for, and `begun` the passes made for those that are not done. `reduced` is what another model may judge: twice
     as large as the uniform copy, or None where that is too much to keep.
     """
@@ -54,6 +54,7 @@ class Reviewed:
     name: str
     artwork: Artwork
     facts: dict[str, str]
+    model: str
     card: Card
     verdict: Verdict
     saliency: dict[str, Saliency]
@@ -87,7 +88,7 @@ class Desk:
     """The items of one session, newest first, and the uploads that wait to be judged.
 
     `drops` counts uploads so that each gets a new uploader; `left_out` names the files of the last one that
-    found no place, `same` those that have the bytes of another, each with the name of that; `cleared` is what lay here before the desk was cleared; `stale` are items that another model is to judge again; `asked` is the image that the address named last, and the model that was to judge it.
+    found no place, `same` those that have the bytes of another, each with the name of that; `cleared` is what lay here before the desk was cleared; `stale` are items that another model is to judge again; `asked` is the image that the address named last, and that was laid.
     """
 
     items: list[Item] = field(default_factory=list)
@@ -98,27 +99,35 @@ class Desk:
     cleared: list[Item] = field(default_factory=list)
     stale: list[Reviewed] = field(default_factory=list)
     expected: int = 0
-    asked: tuple[str, str] = ("", "")
+    asked: str = ""
 
     @property
     def progress(self) -> tuple[int, int]:
         """How many files of the last drop are judged, and how many it had."""
         return self.expected - len(self.waiting), self.expected
 
+    @property
+    def room(self) -> int:
+        """How many more files there is room for."""
+        return max(0, CAPACITY - len(self.items) - len(self.waiting))
+
     def receive(self, uploads: Iterable[tuple[str, bytes]]) -> None:
         """Take (name, bytes) pairs into the queue, as far as there is room on the desk."""
-        uploads = list(uploads)
-        room = max(0, CAPACITY - len(self.items) - len(self.waiting))
+        uploads, room = list(uploads), self.room
         self.waiting += uploads[:room]
         self.left_out = [name for name, _ in uploads[room:]]
         self.same, self.cleared = [], []
         self.expected = len(self.waiting)
         self.drops += 1
 
-    def examine_next(self, detector: Detector) -> None:
+    def examine_next(self, model: str, detector: Detector) -> None:
         """Judge the first file that waits and lay it on top; the same file is not laid twice."""
         name, data = self.waiting[0]
-        item = _examined(detector, data, name)
+        try:
+            item = _examined(model, detector, data, name)
+        except Exception:
+            del self.waiting[0]  # or it would keep all others from being examined
+            raise
         self.same += [
             (item.name, other.name) for other in self.items if other.id == item.id and other.name != item.name
         ]
@@ -126,17 +135,17 @@ class Desk:
         del self.waiting[0]
 
     def judged_by_others(self, card: Card) -> list[Reviewed]:
-        """Return the items that another model than that of `card` judged, and that it could judge from their copies."""
+        """Return the items that another model than that of `card`, or other weights of it, judged, and that it could judge from their copies."""
         return [
             item
             for item in self.items
-            if isinstance(item, Reviewed) and item.card.name != card.name and _suffices(item, card)
+            if isinstance(item, Reviewed) and not _is_of(item.card, card) and _suffices(item, card)
         ]
 
-    def judge_next_again(self, detector: Detector) -> None:
+    def judge_next_again(self, model: str, detector: Detector) -> None:
         """Judge the first of the items that are `stale` with another model, in its place."""
         stale = self.stale.pop(0)
-        self.items = [_judged_again(detector, item) if item is stale else item for item in self.items]
+        self.items = [_judged_again(model, detector, item) if item is stale else item for item in self.items]
 
     def remove(self, item: Item) -> None:
         """Take an item off the desk."""
@@ -160,7 +169,11 @@ def desk() -> Desk:
     return cast("Desk", st.session_state[KEY])
 
 
-def _examined(detector: Detector, data: bytes, name: str) -> Item:
+def _is_of(one: Card, other: Card) -> bool:
+    return (one.name, one.weights.sha256) == (other.name, other.weights.sha256)
+
+
+def _examined(model: str, detector: Detector, data: bytes, name: str) -> Item:
     try:
         artwork = images.open(data, name=name)
     except ImageError as error:
@@ -172,6 +185,7 @@ def _examined(detector: Detector, data: bytes, name: str) -> Item:
         name=artwork.name,
         artwork=dataclasses.replace(artwork, image=artwork.preview(MAX_SIDE), file=b""),
         facts=_facts(artwork),
+        model=model,
         card=detector.card,
         verdict=verdict,
         saliency=saliency,
@@ -195,7 +209,7 @@ def _suffices(item: Reviewed, card: Card) -> bool:
     return item.reduced is not None and min(item.reduced.size) >= min(card.preprocessing.ample, whole)
 
 
-def _judged_again(detector: Detector, item: Reviewed) -> Reviewed:
+def _judged_again(model: str, detector: Detector, item: Reviewed) -> Reviewed:
     if item.reduced is None:
         return item
     artwork = dataclasses.replace(item.artwork, image=item.reduced)
@@ -206,6 +220,7 @@ def _judged_again(detector: Detector, item: Reviewed) -> Reviewed:
         facts["Judged from"] = f"a copy of {width} × {height} px; from the file p_ai can differ slightly"
     return dataclasses.replace(
         item,
+        model=model,
         card=detector.card,
         verdict=judge(detector, [artwork])[0],
         saliency=saliency,
@@ -252,7 +267,7 @@ def occluded(
         ModelError: the model cannot be loaded any more.
     """
     if target not in item.hidden:
-        detector = detector_called(item.card.name)
+        detector = detector_called(item.model)
         known = item.begun.setdefault(target, [])
         item.hidden[target] = occlusion(detector, item.artwork, target, progress, known=known)
         del item.begun[target]

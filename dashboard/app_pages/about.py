@@ -2,19 +2,14 @@
 
 import streamlit as st
 
+from core.detectors import store
+from core.detectors.card import Card
 from core.errors import VersoError
 from core.provenance.trust import VARIABLE
 from core.wording import reach
 from dashboard.parts.error_sentence import error_sentence
 from dashboard.parts.escaping import escaped
 from dashboard.parts.model_figures import lead
-from dashboard.resources import shared_detector
-
-try:
-    card = shared_detector().card
-except VersoError as error:
-    error_sentence(error)
-    st.stop()
 
 st.title("About Verso", anchor=False)
 st.markdown(
@@ -24,25 +19,37 @@ st.markdown(
     "has been wrong too often, and every figure comes with its uncertainty."
 )
 
-st.header(f"The model at this desk: {escaped(card.name)}", anchor="model")
-st.markdown(
-    f"{escaped(card.summary)} It says *human* below **{card.thresholds.human_below * 100:.1f} %**, *AI* above "
-    f"**{card.thresholds.ai_above * 100:.1f} %**, and *inconclusive* between them. {lead(card)}"
-)
-st.page_link(
-    "app_pages/models.py",
-    label="How it was made, how good it is and on what it errs",
-    icon=":material/badge:",
-    query_params={"model": card.name},
-)
+card: Card | None = None
+try:
+    card = store.load_card(store.default_model())
+except VersoError as error:
+    st.header("The model at this desk", anchor="model")
+    error_sentence(error)
+if card is not None:
+    st.header(f"The model at this desk: {escaped(card.name)}", anchor="model")
+    st.markdown(
+        f"{escaped(card.summary)} It says *human* below **{card.thresholds.human_below * 100:.1f} %**, *AI* above "
+        f"**{card.thresholds.ai_above * 100:.1f} %**, and *inconclusive* between them. {lead(card)}"
+    )
+    st.page_link(
+        "app_pages/models.py",
+        label="How it was made, how good it is and on what it errs",
+        icon=":material/badge:",
+        query_params={"model": card.name},
+    )
 
-of_reach = f"- {said} Review tells it of each picture.\n" if (said := reach(card)) else ""
+
+limits = ""
+if card is not None:
+    limits = (
+        f"- It judges a copy of {card.preprocessing.uniform_side} pixels on the short side: what only the full resolution "
+        "shows, it cannot see.\n"
+    )
+    limits += f"- {said} Review tells it of each picture.\n" if (said := reach(card)) else ""
 st.header("What no model here can know")
 st.markdown(
     "- It knows pictures of 2022 to 2024 best. A generator newer than its corpus can pass as human.\n"
-    f"- It judges a copy of {card.preprocessing.uniform_side} pixels on the short side: what only the full resolution "
-    "shows, it cannot see.\n"
-    f"{of_reach}"
+    f"{limits}"
     "- A photograph of a painting, a painted-over generated picture or a retouched one is none of its two classes.\n"
     "- Its probability assumes as many generated as human works. Where generated ones are rare, a verdict *AI* is "
     "wrong more often."

@@ -1,5 +1,7 @@
 """Audits: the start of a new one, and the list of all."""
 
+from zlib import crc32
+
 import pandas as pd
 import streamlit as st
 
@@ -62,7 +64,7 @@ def past_audits() -> None:
         hide_index=True,
         on_select="rerun",
         selection_mode="single-row",
-        key="audit-list",
+        key=f"audit-list-{crc32(repr([each.id for each in found]).encode())}",
         column_config={
             "asked for": st.column_config.DatetimeColumn(format="YYYY-MM-DD HH:mm"),
             "files": st.column_config.NumberColumn(format="localized"),

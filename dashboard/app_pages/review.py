@@ -52,7 +52,7 @@ def draw(item: Item) -> None:
                     "app_pages/models.py",
                     label=f"Card of the model {item.verdict.model}",
                     icon=":material/badge:",
-                    query_params={"model": item.verdict.model},
+                    query_params={"model": item.model},
                 )
                 evidence_table(item.evidence)
                 with st.expander("Facts of the file", key=f"facts-{item.id}"):
@@ -69,7 +69,9 @@ st.title("Review an artwork", anchor=False)
 st.html(WRAPPED)
 
 try:
-    detector = shared_detector(model_choice())
+    if not (model := model_choice()):
+        st.stop()
+    detector = shared_detector(model)
 except VersoError as error:
     error_sentence(error)
     st.stop()
@@ -83,7 +85,7 @@ if BACK in st.query_params:
         query_params=parse_qsl(st.query_params[BACK]),
     )
 try:
-    lay_what_is_asked_for(on_desk, st.query_params, detector.card.name)
+    lay_what_is_asked_for(on_desk, st.query_params, model)
 except VersoError as error:
     error_sentence(error)
 uploads = st.file_uploader(
@@ -130,7 +132,8 @@ if on_desk.stale:
 elif others and not on_desk.waiting:
     line = st.container(horizontal=True, vertical_alignment="center")
     line.markdown(
-        f"{len(others)} of the pictures below {'was' if len(others) == 1 else 'were'} judged by another model."
+        f"{len(others)} of the pictures below {'was' if len(others) == 1 else 'were'} judged by another model, or before this one "
+        "was trained anew."
     )
     if line.button(f"Judge again with {detector.card.name}", icon=":material/refresh:"):
         on_desk.stale = others
@@ -142,8 +145,8 @@ for each in on_desk.items:
 all_rulings()
 
 if on_desk.waiting:
-    on_desk.examine_next(detector)
+    on_desk.examine_next(model, detector)
     st.rerun()
 if on_desk.stale:
-    on_desk.judge_next_again(detector)
+    on_desk.judge_next_again(model, detector)
     st.rerun()

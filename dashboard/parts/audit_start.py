@@ -45,7 +45,9 @@ def audit_start() -> None:
     name = new_name()
     line = st.container(horizontal=True, vertical_alignment="center")
     chosen = [*inputs, *([Path(named)] if named else [])]
-    if line.button("Start the audit", type="primary", icon=":material/play_arrow:", disabled=not chosen):
+    if line.button(
+        "Start the audit", type="primary", icon=":material/play_arrow:", disabled=not (chosen and model)
+    ):
         sources_of([Path(named)] if named else [], Roots.configured())  # says now what would be refused later
         started = queue().ask(tuple(chosen), model, draft, name)
         st.switch_page(ONE, query_params={AUDIT: started})

@@ -16,7 +16,7 @@ from core.audit.store.pages import EVIDENCE, ODDITIES, RULINGS, Kind, Sorting, T
 from core.audit.store.records import Audit, ItemState, Row
 from core.errors import VersoError
 from core.verdict import Label
-from dashboard.audit_desk import results, thumbnail
+from dashboard.audit_desk import of_audit, results, thumbnail
 from dashboard.parts.error_sentence import errors_told
 from dashboard.parts.ruling_panel import analyst_name, ruling_panel
 
@@ -63,7 +63,7 @@ def _page_of_files(audit: Audit) -> None:
         height=min(len(rows), 9) * ROW_HEIGHT + 40,
         on_select="rerun",
         selection_mode="single-row",
-        key=f"audit-table-{page}-{crc32(repr(wanted).encode())}",
+        key=_key(audit, rows),
         column_config={
             "picture": st.column_config.ImageColumn(" ", width=70),
             "file": st.column_config.TextColumn(width="medium"),
@@ -90,6 +90,11 @@ def _page_of_files(audit: Audit) -> None:
     analyst_name()
     here = rows[selected[0]]
     ruling_panel(audit, here, "table")
+
+
+def _key(audit: Audit, rows: Sequence[Row]) -> str:
+    """Return the key of the table of these rows: in a table of other rows nothing is selected yet."""
+    return of_audit(f"audit-table-{crc32(repr([(row.position, row.part) for row in rows]).encode())}", audit)
 
 
 def _filters(judges: Sequence[str]) -> Wanted:

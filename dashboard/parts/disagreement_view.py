@@ -15,7 +15,7 @@ from dashboard.comparison_pictures import is_at_hand, named_bytes
 from dashboard.parts.confusion_matrices import WORDS
 from dashboard.parts.escaping import escaped
 from dashboard.parts.picture_list import Origin, Row, as_text, picture_list, what
-from dashboard.resources import detector_called
+from dashboard.resources import detector_called, models_as_of
 from dashboard.review_by_address import PATH
 
 LIMIT = 48
@@ -80,7 +80,7 @@ def _lines(row: Row, models: Sequence[str]) -> list[str]:
     return [
         what(row),
         *(
-            f"{float(row[f'p_ai {model}']):.2f} {WORDS[row[f'said {model}']]} · {model}"
+            f"{float(row[f'p_ai {model}']):.3f} {WORDS[row[f'said {model}']]} · {model}"
             for model in (least, most)
         ),
         f"{float(row[SPREAD]):.2f} apart · {row['source']}",
@@ -117,23 +117,31 @@ def _maps(artwork: Artwork, row: Row, models: Sequence[str], folders: Mapping[st
     preview = artwork.preview(MAX_SIDE)
     with st.container(horizontal=True, gap="small"):
         with st.container(width=WIDTH):
-            st.image(preview, caption="The picture", width="stretch")
+            st.image(preview, caption="The picture", width="stretch", alt=artwork.name or "The picture")
         for model in models:
             with st.container(width=WIDTH):
-                said = f"{escaped(model)}: {float(row[f'p_ai {model}']):.2f}, {WORDS[row[f'said {model}']]}"
+                said = f"{escaped(model)}: {float(row[f'p_ai {model}']):.3f}, {WORDS[row[f'said {model}']]}"
                 try:
                     with st.spinner(f"{model} looks again…"):
-                        saliency = _saliency(folders[model], artwork.sha256, target, artwork)
+                        saliency = _saliency(folders[model], models_as_of(), artwork.sha256, target, artwork)
                 except VersoError as error:
                     st.info(f"**{said}**. It has no map: {escaped(str(error))}")
                 else:
                     flat = f". Nothing spoke {TARGETS[target]}" if saliency.flat else ""
-                    st.image(overlay(preview, saliency, OPACITY), caption=f"{said}{flat}", width="stretch")
+                    shown = overlay(preview, saliency, OPACITY)
+                    alt = f"What spoke {TARGETS[target]} to {model}"
+                    st.image(shown, caption=f"{said}{flat}", width="stretch", alt=alt)
     st.caption(
         "Grad-CAM: brighter parts raised the score of the chosen class. It shows where a model looked, not why it is right."
     )
 
 
 @st.cache_data(max_entries=100, show_spinner=False)
-def _saliency(folder: str, sha256: str, target: str, _artwork: Artwork) -> Saliency:  # noqa: ARG001  (the key)
+def _saliency(
+    folder: str,
+    as_of: tuple[tuple[str, int], ...],  # noqa: ARG001  (the key, as is the next)
+    sha256: str,  # noqa: ARG001
+    target: str,
+    _artwork: Artwork,
+) -> Saliency:
     return grad_cam(detector_called(folder), _artwork, target)

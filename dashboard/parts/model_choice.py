@@ -23,7 +23,7 @@ ORDER: Final = (
 
 
 def model_choice(meaning: str = HELP) -> str:
-    """Draw the choice among the models that can judge on this computer, and return the one chosen.
+    """Draw the choice among the models that can judge on this computer, and return the one chosen, "" if there is none.
 
     The address decides, then what this session chose last, then the default. Where the model asked for, or the
     default one, cannot judge here, the reason is shown and another is chosen.
@@ -35,7 +35,9 @@ def model_choice(meaning: str = HELP) -> str:
     )
     asked = st.query_params.get(PARAMETER)
     if not able:
-        return asked or store.DEFAULT_MODEL
+        st.error("No model can judge on this computer.", icon=":material/error:")
+        _tell(flaws)
+        return ""
     standard = next((name for name in (store.DEFAULT_MODEL, store.FALLBACK_MODEL) if name in able), able[0])
     if asked in able:
         st.session_state[KEY] = asked
@@ -104,13 +106,20 @@ def _explain(wanted: str, chosen: str, flaws: dict[str, str]) -> None:
     others = {name: flaw for name, flaw in flaws.items() if flaw and name != wanted}
     if others:
         with st.expander(f"{len(others)} more cannot judge on this computer"):
-            st.markdown(
-                "\n".join(f"- **{escaped(name)}**: {_sentence(flaw)}" for name, flaw in others.items())
-            )
-            st.caption(
-                "The other models do not need what is missing here. Commands are for whoever runs this computer, to be given "
-                "in the folder of Verso with its Python, `.venv/bin/python`."
-            )
+            st.caption("The other models do not need what is missing here.")
+            _tell(others)
+
+
+def _tell(flaws: dict[str, str]) -> None:
+    """List why models cannot judge here."""
+    if not flaws:
+        st.markdown(f"There is none in `{store.models_folder().name}/`.")
+        return
+    st.markdown("\n".join(f"- **{escaped(name)}**: {_sentence(flaw)}" for name, flaw in flaws.items()))
+    st.caption(
+        "Commands are for whoever runs this computer, to be given in the folder of Verso with "
+        "its Python, `.venv/bin/python`."
+    )
 
 
 def _sentence(flaw: str) -> str:

@@ -12,6 +12,7 @@ from core.audit.choices import Offer, offers, reason, told
 from core.audit.store.records import Audit, Row
 from core.errors import VersoError
 from core.verdict import Label, Thresholds, Verdict
+from core.video_formats import DEMUXERS
 from core.wording import TITLES, not_looked_at, written
 from dashboard.audit_desk import AUDIT, POSITION, card_of, of_audit, results, store, thumbnail
 from dashboard.parts.error_sentence import error_sentence
@@ -62,7 +63,7 @@ def ruling_panel(audit: Audit, row: Row, key: str, ruled: Callable[[], None] = l
         video_note(audit, row)
         if row.verdict is not None:
             _ruling(audit, row, key, ruled)
-        if row.sha256 and row.verdict is not None:
+        if row.sha256 and row.verdict is not None and row.format not in DEMUXERS:
             st.page_link(
                 "app_pages/review.py",
                 label="Examine in Review",

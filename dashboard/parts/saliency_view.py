@@ -56,13 +56,16 @@ def saliency_view(item: Reviewed) -> Chosen:
     opacity = controls.slider(
         "Opacity of the overlay", 0.0, 1.0, 0.6, 0.05, key=f"opacity-{item.id}", width=200
     )
-    st.caption(_worth(item.card.name))
-    plain.image(item.preview, caption="The picture", width="stretch")
+    st.caption(_worth(item.model))
+    plain.image(item.preview, caption="The picture", width="stretch", alt=item.name or "The picture")
     with explained:
         saliency = item.saliency.get(target) if method == "grad-cam" else _by_occlusion(item, target)
         if saliency is not None:
             st.image(
-                overlay(item.preview, saliency, opacity), caption=shows(method, saliency), width="stretch"
+                overlay(item.preview, saliency, opacity),
+                caption=shows(method, saliency),
+                width="stretch",
+                alt=f"{METHOD_NAMES[method]} of {item.card.name}: what spoke {TARGET_NAMES[target]}",
             )
         elif method == "grad-cam":
             st.info(

@@ -57,7 +57,7 @@ def keys(models: Sequence[str]) -> tuple[str, ...]:
 def in_words(rule: Rule) -> str:
     """Say where a rule cuts."""
     if isinstance(rule, Thresholds):
-        return f"human below {rule.human_below:.2f}, AI above {rule.ai_above:.2f}"
+        return f"human below {rule.human_below:.3f}, AI above {rule.ai_above:.3f}"
     return f"AI above {rule.at:.2f}"
 
 

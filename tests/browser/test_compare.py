@@ -14,6 +14,7 @@ from core.evaluation.predictions import read_predictions, write_predictions
 from dashboard.parts.figure_colours import INK, PAPER
 from tests.browser.conftest import WAIT, in_a_browser, serve, shoot
 from tests.browser.test_data import clipped_labels, expect_whole
+from tests.cards import as_if_measured
 
 pytestmark = in_a_browser
 
@@ -33,6 +34,7 @@ def compared(tmp_path_factory):
         p_ai = said["p_ai"].clip(1e-4, 1 - 1e-4)
         margin = np.log(p_ai / (1 - p_ai)) + shift + seed * np.random.default_rng(seed).normal(size=len(said))
         write_predictions(said.assign(p_ai=1 / (1 + np.exp(-margin))), folder / name)
+        as_if_measured(folder / name)
     with serve({**os.environ, "VERSO_MODELS": str(folder)}) as address:
         yield address
 

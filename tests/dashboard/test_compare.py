@@ -23,7 +23,7 @@ from dashboard.own_images import scoring
 from dashboard.parts.confusion_matrices import CELL, cell_name
 from dashboard.parts.figure_download import as_csv
 from dashboard.review_desk import KEY
-from tests.cards import head_card, lay, network_card
+from tests.cards import as_if_measured, head_card, lay, network_card
 from tests.commands import run_cli
 
 APP = Path(__file__).resolve().parents[2] / "dashboard" / "app.py"
@@ -38,6 +38,7 @@ def predict(folder: Path, corpus: Path, noise: float, seed: int) -> None:
     side = np.where(listed.frame["label"] == "ai", 1.0, -1.0)
     margin = 2 * side + noise * np.random.default_rng(seed).normal(size=len(side))
     write_predictions(predictions_frame(listed, 1 / (1 + np.exp(-margin))), folder)
+    as_if_measured(folder)
 
 
 @pytest.fixture
@@ -72,6 +73,7 @@ def trained(corpus, tiny_model, tmp_path, monkeypatch) -> Path:
         shutil.copytree(tiny_model, folder / name)
     card = folder / "twin" / "card.toml"
     card.write_text(card.read_text().replace('name = "tiny"', 'name = "twin"', 1))
+    as_if_measured(folder / "twin")
     return folder
 
 
@@ -82,6 +84,14 @@ def opened(page: str = "compare", **address) -> AppTest:
     app.switch_page(f"app_pages/{page}.py").run()
     assert not app.exception
     return app
+
+
+def follow(app: AppTest, image: str, model: str) -> None:
+    """Follow a link of another page to an image in Review."""
+    app.switch_page("app_pages/about.py").run()
+    app.query_params["image"], app.query_params["model"] = image, model
+    app.switch_page("app_pages/review.py").run()
+    assert not app.exception
 
 
 def text_of(app: AppTest) -> str:
@@ -362,8 +372,7 @@ def test_a_link_that_names_another_model_has_the_picture_judged_by_it(corpus):
     image = pd.read_csv(corpus)["sha256"].iloc[0]
     app = opened("review", image=image, model="twin")
     assert [item.card.name for item in app.session_state[KEY].items] == ["twin"]
-    app.query_params["model"] = "tiny"
-    app.run()
+    follow(app, image, "tiny")
     assert [item.card.name for item in app.session_state[KEY].items] == ["tiny"]
 
 
