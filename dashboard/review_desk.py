@@ -14,7 +14,7 @@ import streamlit as st
 from PIL import Image
 
 from core import images
-from core.detectors.card import Card
+from core.detectors.card import Card, identity
 from core.detectors.judging import judge
 from core.detectors.protocol import Detector
 from core.errors import ExplanationError, ImageError, TrustListError
@@ -139,7 +139,7 @@ class Desk:
         return [
             item
             for item in self.items
-            if isinstance(item, Reviewed) and not _is_of(item.card, card) and _suffices(item, card)
+            if isinstance(item, Reviewed) and identity(item.card) != identity(card) and _suffices(item, card)
         ]
 
     def judge_next_again(self, model: str, detector: Detector) -> None:
@@ -167,10 +167,6 @@ def desk() -> Desk:
     if KEY not in st.session_state:
         st.session_state[KEY] = Desk()
     return cast("Desk", st.session_state[KEY])
-
-
-def _is_of(one: Card, other: Card) -> bool:
-    return (one.name, one.weights.sha256) == (other.name, other.weights.sha256)
 
 
 def _examined(model: str, detector: Detector, data: bytes, name: str) -> Item:

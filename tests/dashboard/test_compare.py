@@ -377,6 +377,29 @@ def test_a_link_that_names_another_model_has_the_picture_judged_by_it(corpus):
 
 
 @pytest.mark.usefixtures("trained")
+def test_a_link_leads_to_its_picture_again_after_that_was_taken_off(corpus):
+    image = pd.read_csv(corpus)["sha256"].iloc[0]
+    app = opened("review", image=image, model="tiny")
+    app.button(key=f"remove-{image}").click().run()
+    app.run()
+    assert app.session_state[KEY].items == []
+    follow(app, image, "tiny")
+    assert [item.id for item in app.session_state[KEY].items] == [image]
+
+
+@pytest.mark.usefixtures("trained")
+def test_a_link_to_a_full_desk_lays_its_picture_once_there_is_room(corpus, monkeypatch):
+    first, second = pd.read_csv(corpus)["sha256"].iloc[:2]
+    monkeypatch.setattr("dashboard.review_desk.CAPACITY", 1)
+    app = opened("review", image=first, model="tiny")
+    follow(app, second, "tiny")
+    assert "The desk is full" in app.error[0].value
+    app.button(key=f"remove-{first}").click().run()
+    assert [item.id for item in app.session_state[KEY].items] == [second]
+    assert not app.error
+
+
+@pytest.mark.usefixtures("trained")
 @pytest.mark.parametrize(("image", "said"), [("f" * 64, "not on this computer"), ("../x", "no sha256")])
 def test_review_says_why_it_cannot_open_what_the_address_names(image, said):
     app = opened("review", image=image)

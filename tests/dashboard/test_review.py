@@ -359,6 +359,37 @@ def test_the_desk_is_judged_again_by_another_model_when_asked(shelf, drawings, d
     assert again["large.png"].facts["Judged from"].startswith("a copy of 128 × 96 px")
 
 
+def test_a_model_trained_anew_judges_what_is_dropped_next(shelf, drawings):
+    app = opened()
+    drop(app, ("one.png", drawings.file(drawings.painting((80, 60), 1))))
+    before = read_card(shelf / "tiny")
+    turned = before.calibration.model_copy(update={"slope": -before.calibration.slope})
+    write_card(before.model_copy(update={"calibration": turned}), shelf / "tiny")
+    drop(app, ("two.png", drawings.file(drawings.painting((80, 60), 2))))
+    two, one = app.session_state[KEY].items
+    assert (one.card.calibration, two.card.calibration) == (before.calibration, turned)
+    labelled(app, "Judge again with tiny").click().run()
+    assert [item.card.calibration for item in app.session_state[KEY].items] == [turned, turned]
+
+
+def test_a_picture_that_breaks_a_model_keeps_no_other_waiting(shelf, drawings, monkeypatch):
+    def broken(*_):
+        raise ZeroDivisionError
+
+    app = opened()
+    with monkeypatch.context() as patched:
+        patched.setattr("dashboard.review_desk.grad_cam", broken)
+        app.file_uploader[0].set_value(
+            [("one.png", drawings.file(drawings.painting((80, 60), 1)), "image/png")]
+        ).run()
+    assert app.exception
+    app.run()
+    assert not app.exception
+    assert shelf.is_dir()
+    drop(app, ("two.png", drawings.file(drawings.painting((80, 60), 2))))
+    assert [item.name for item in app.session_state[KEY].items] == ["two.png"]
+
+
 @pytest.mark.usefixtures("shelf")
 def test_a_verdict_without_a_map_is_shown_with_the_reason(drawings):
     app = opened(model="tree")
