@@ -139,7 +139,7 @@ class Desk:
         return [
             item
             for item in self.items
-            if isinstance(item, Reviewed) and identity(item.card) != identity(card) and _suffices(item, card)
+            if isinstance(item, Reviewed) and not _judges_as(item.card, card) and _suffices(item, card)
         ]
 
     def judge_next_again(self, model: str, detector: Detector) -> None:
@@ -167,6 +167,10 @@ def desk() -> Desk:
     if KEY not in st.session_state:
         st.session_state[KEY] = Desk()
     return cast("Desk", st.session_state[KEY])
+
+
+def _judges_as(one: Card, other: Card) -> bool:
+    return (one.name, identity(one), one.band) == (other.name, identity(other), other.band)
 
 
 def _examined(model: str, detector: Detector, data: bytes, name: str) -> Item:
