@@ -67,6 +67,7 @@ _PNG_COMPRESSED: Final = {
 """How the chunks of compressed texts begin (PNG, third edition, 11.3.3)."""
 LONGEST_TEXT: Final = 1_000_001
 """Bytes that are left of a compressed text: more than any reader of texts takes."""
+MOST_CUT_TEXTS: Final = 8
 _WEBP_HEADER: Final = 30
 _TIFF_BYTES_TYPES: Final = {1, 2, 6, 7}
 
@@ -157,12 +158,19 @@ def _before_the_scans(data: bytes) -> bytes:
 
 
 def with_short_texts(data: bytes) -> bytes:
-    """A PNG whose compressed texts are cut off where they unfold to `LONGEST_TEXT` bytes, which its decoder would refuse."""
-    parts, kept = [], 0
+    """A PNG whose compressed texts are cut off where they unfold to `LONGEST_TEXT` bytes, which its decoder would refuse.
+
+    Of texts that are cut, those beyond the first `MOST_CUT_TEXTS` are left out.
+    """
+    parts, kept, cut = [], 0, 0
     for name, at, end in _chunks_of_png(data):
-        if short := _cut_text(name, data[at + 8 : end - 4]) if name in _PNG_COMPRESSED else b"":
+        if name not in _PNG_COMPRESSED:
+            continue
+        full = cut == MOST_CUT_TEXTS
+        short = b"" if full else _cut_text(name, data[at + 8 : end - 4])
+        if full or short:
             parts += [data[kept:at], short]
-            kept = end
+            kept, cut = end, min(cut + 1, MOST_CUT_TEXTS)
     return b"".join([*parts, data[kept:]]) if parts else data
 
 

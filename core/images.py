@@ -18,7 +18,7 @@ import stat
 import struct
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 from typing import Final
 
@@ -59,8 +59,8 @@ class Limits:
 
 
 DEFAULT_LIMITS: Final = Limits()
-MOST_RUN_LENGTH_PIXELS: Final = 4_000_000
-"""Of a BMP that is compressed: its decoder takes a second for so many."""
+MOST_PIXELS_A_BYTE: Final = 128
+"""Of a compressed BMP: a run of two bytes is 255 pixels at most. What is left out is filled up byte by byte."""
 COLOURS: Final = {"CMYK": "CMYK", "LAB": "CIELAB", "YCbCr": "YCbCr"}
 """Modes of Pillow whose colours are no RGB as they lie in the file."""
 
@@ -221,6 +221,7 @@ def changes(data: bytes, *, limits: Limits = DEFAULT_LIMITS) -> dict[str, str]:
         ImageError: as `open`, save for damage that only decoding would show.
     """
     with _opened(data, "", limits) as (file, _):
+        _forget_xmp_of_tiff(file)
         found = {}
         if _orientation(file) in image_pixels.TURNS:
             found["Orientation"] = "turned upright as its EXIF tag asks"
@@ -378,6 +379,7 @@ def _decode(
     """The upright picture, its format, and its upright size in pixels before any reduction, see `open`."""
     with _opened(data, name, limits) as (file, kind):
         whole = file.size
+        _forget_xmp_of_tiff(file)
         if enough:
             file.draft(None, (enough, enough))
         drafted = file.size
@@ -403,10 +405,13 @@ def _opened(data: bytes, name: str, limits: Limits) -> Iterator[tuple[ImageFile.
         _check_size(announced, name, limits)
     if kind == "PNG":
         data = image_headers.with_short_texts(data)
-    if image_headers.is_run_length_bmp(data):
-        limits = replace(limits, max_pixels=min(limits.max_pixels, MOST_RUN_LENGTH_PIXELS))
     with _clear_errors(name, kind), _DECODERS[kind](io.BytesIO(data)) as file:
         _check_size(file.size, name, limits)
+        if image_headers.is_run_length_bmp(data) and file.width * file.height > MOST_PIXELS_A_BYTE * len(
+            data
+        ):
+            msg = f"{_called(name)} is a BMP that leaves out most of its pixels, made to stall its reader: save it anew as PNG."
+            raise CorruptImageError(msg)
         yield file, kind
 
 
@@ -465,18 +470,29 @@ def _clear_errors(name: str, kind: str) -> Iterator[None]:
 
 
 def _orientation(file: ImageFile.ImageFile) -> int:
-    """The loaded file's EXIF orientation; 1 where its EXIF is damaged, for that does not hurt the picture.
+    """The file's EXIF orientation; 1 where its EXIF is damaged, for that does not hurt the picture.
 
-    Pillow has already turned a TIFF, and then names none. Where EXIF says nothing Pillow would ask XMP, which no browser
-    does: programs that turn the pixels often leave it as it was.
+    A loaded TIFF has been turned by Pillow, and names none. Where EXIF says nothing Pillow would ask XMP, which no browser
+    does: programs that turn the pixels often leave it as it was. So the EXIF is read anew here.
     """
-    for key in ("xmp", "XML:com.adobe.xmp"):
-        file.info.pop(key, None)
     try:
-        value = file.getexif().get(ExifTags.Base.Orientation, 1)
+        if isinstance(file, TiffImageFile):
+            exif = file.getexif()
+        else:
+            if isinstance(file, PngImageFile) and "exif" not in file.info:
+                file.load()  # EXIF may stand behind the pixels
+            exif = Image.Exif()
+            exif.load(file.info.get("exif") or _raw_profile(file.info.get(f"{_RAW_PROFILE}exif", "")))
+        value = exif.get(ExifTags.Base.Orientation, 1)
     except _DECODER_FAILURES:
         return 1
     return value if isinstance(value, int) else 1
+
+
+def _forget_xmp_of_tiff(file: ImageFile.ImageFile) -> None:
+    """Keep Pillow from turning a TIFF as its XMP asks, see `_orientation`."""
+    if isinstance(file, TiffImageFile):
+        file.info.pop("xmp", None)
 
 
 def _has_more_pictures(file: ImageFile.ImageFile) -> bool:

@@ -23,12 +23,14 @@ from streamlit import runtime
 
 from core.audit.inputs.roots import VARIABLE, Roots
 from core.audit.queue import fitting
+from core.detectors.card import identity
+from core.detectors.store import load_card
 from core.errors import EvaluationError
 from core.evaluation.own_set import OwnSet, read_own, score_own
 from core.images import printable
 from core.named_paths import named_path
 from dashboard.comparison_shelf import Held
-from dashboard.resources import detector_called, models_as_of
+from dashboard.resources import detector_called
 from dashboard.upload_folder import upload_folder
 
 UPLOAD: Final = "upload:"
@@ -37,7 +39,7 @@ KEPT: Final = 12
 """So many judged sets are kept; the oldest goes first."""
 STOPS: Final = frozenset({runtime.RuntimeState.STOPPING, runtime.RuntimeState.STOPPED})
 Key = tuple[str, str, tuple[str, ...]]
-"""A place, what its files and the models there are looked like, and the models that judge it."""
+"""A place, what its files looked like and what decides what the models say, and the models."""
 
 
 @dataclass(eq=False)
@@ -137,20 +139,21 @@ def path_of(place: str) -> Path:
             f"'{place}' lies outside the folders that may be read here: {roots}. Name one below them, drop a zip "
             f"instead, or set {VARIABLE} and start the dashboard again."
         )
-    if not path.exists():
+    if not os.path.exists(path):  # noqa: PTH110 - Path.exists raises where the server may not look
         raise EvaluationError(
-            f"'{place}' does not exist on the server: correct the path, or drop a zip instead."
+            f"'{place}' does not exist on the server, or may not be reached: correct the path, or drop a zip instead."
         )
     return path
 
 
 def scoring(place: str, models: Sequence[str]) -> Scoring:
-    """Return the work of judging a place with models, begun if it is not yet, or if a file there or a model has changed since.
+    """Return the work of judging a place with models, begun if it is not yet, or if a file there or one of the models has changed since.
 
-    Raises what `path_of` raises.
+    Raises what `path_of` raises, and ModelError if a model is gone or damaged.
     """
     path, shop = path_of(place), _workshop()
-    key = (place, f"{_look_of(path)} {models_as_of()}", tuple(models))
+    judges = [identity(load_card(model)) for model in models]
+    key = (place, f"{_look_of(path)} {judges}", tuple(models))
     with shop.lock:
         if key not in shop.work:
             for stale in [known for known in shop.work if (known[0], known[2]) == (key[0], key[2])]:

@@ -6,6 +6,7 @@ import streamlit as st
 
 from core.detectors import store
 from core.detectors.card import CARD_FILE
+from core.detectors.cascade import STAGES_FILE
 from core.detectors.protocol import Detector
 
 
@@ -20,17 +21,24 @@ def shared_detector(name: str | None = None) -> Detector:
 
 
 def detector_called(name: str) -> Detector:
-    """Return a model, loaded once for the whole server until models change; may be called outside of a page's run.
+    """Return a model, loaded once for the whole server until it changes; may be called outside of a page's run.
 
     Raises:
         VersoError: it cannot be loaded.
     """
-    return _loaded(name, models_as_of())
+    return _loaded(name, model_as_of(name))
 
 
-def models_as_of() -> tuple[tuple[str, int], ...]:
-    """Return what changes when a model is trained anew, added or removed: the cards there are, and when each was written."""
-    cards = sorted(store.models_folder().glob(f"*/{CARD_FILE}"))
+def model_as_of(name: str) -> tuple[tuple[str, int], ...]:
+    """Return what changes when a model is trained anew: when its card was written, and of a cascade every card.
+
+    Raises:
+        UnknownModelError: there is none of that name.
+    """
+    folder = store.find_model(name)
+    cards = [folder / CARD_FILE]
+    if (folder / STAGES_FILE).is_file():
+        cards += sorted(store.models_folder().glob(f"*/{CARD_FILE}"))
     return tuple((str(card), card.stat().st_mtime_ns) for card in cards if card.is_file())
 
 

@@ -30,8 +30,11 @@ def lay_what_is_asked_for(on_desk: Desk, address: Mapping[str, str], model: str)
         VersoError: it is not on this computer, or cannot be read any more, or there is no room for it.
     """
     asked = address.get(IMAGE, "")
+    if asked == on_desk.asked and on_desk.not_laid:
+        raise on_desk.not_laid
     if asked in {"", on_desk.asked}:
         return
+    on_desk.not_laid = None
     known = next((item for item in on_desk.items if item.id == asked and _judged_by(item, model)), None)
     if known is not None:
         on_desk.items = [known, *(item for item in on_desk.items if item is not known)]
@@ -41,20 +44,27 @@ def lay_what_is_asked_for(on_desk: Desk, address: Mapping[str, str], model: str)
         raise DeskFullError(
             f"The desk is full with {CAPACITY} pictures: take one off, and the picture that the link names is laid on it."
         )
+    on_desk.asked = asked
+    try:
+        on_desk.receive([_file_named(asked, address)])
+    except VersoError as error:
+        on_desk.not_laid = error
+        raise
+
+
+def _file_named(asked: str, address: Mapping[str, str]) -> tuple[str, bytes]:
     if not SHA256.fullmatch(asked):
         raise CorpusError(
             f"The address asks for the image '{asked}', which is no sha256: follow the link again."
         )
     if AUDIT in address:
-        on_desk.receive([file_of(address[AUDIT], address.get(POSITION, ""))])
-    else:
-        on_desk.receive([named_bytes(asked, address.get(OWN, ""), address.get(PATH, ""))])
-    on_desk.asked = asked
+        return file_of(address[AUDIT], address.get(POSITION, ""))
+    return named_bytes(asked, address.get(OWN, ""), address.get(PATH, ""))
 
 
 def left_review() -> None:
     """Let a link into Review be followed that was followed before."""
-    desk().asked = ""
+    desk().asked, desk().not_laid = "", None
 
 
 def return_to_what_was_left() -> None:

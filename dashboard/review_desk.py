@@ -17,7 +17,7 @@ from core import images
 from core.detectors.card import Card, identity
 from core.detectors.judging import judge
 from core.detectors.protocol import Detector
-from core.errors import ExplanationError, ImageError, TrustListError
+from core.errors import ExplanationError, ImageError, TrustListError, VersoError
 from core.explain import MAX_SIDE, Passes, Saliency, grad_cam, occlusion
 from core.images import Artwork
 from core.provenance.evidence import Evidence, summary
@@ -88,7 +88,7 @@ class Desk:
     """The items of one session, newest first, and the uploads that wait to be judged.
 
     `drops` counts uploads so that each gets a new uploader; `left_out` names the files of the last one that
-    found no place, `same` those that have the bytes of another, each with the name of that; `cleared` is what lay here before the desk was cleared; `stale` are items that another model is to judge again; `asked` is the image that the address named last, and that was laid.
+    found no place, `same` those that have the bytes of another, each with the name of that; `cleared` is what lay here before the desk was cleared; `stale` are items that another model is to judge again; `asked` is the image that the address named last, and `not_laid` why it could not be laid, if it could not.
     """
 
     items: list[Item] = field(default_factory=list)
@@ -100,6 +100,7 @@ class Desk:
     stale: list[Reviewed] = field(default_factory=list)
     expected: int = 0
     asked: str = ""
+    not_laid: VersoError | None = None
 
     @property
     def progress(self) -> tuple[int, int]:
@@ -264,10 +265,15 @@ def occluded(
         progress: told (copies judged, copies in all).
 
     Raises:
+        ExplanationError: the model is another by now than the one that judged.
         ModelError: the model cannot be loaded any more.
     """
     if target not in item.hidden:
         detector = detector_called(item.model)
+        if identity(detector.card) != identity(item.card):
+            raise ExplanationError(
+                f"{item.card.name} was trained anew since it judged this picture: have it judged again, then ask for the map."
+            )
         known = item.begun.setdefault(target, [])
         item.hidden[target] = occlusion(detector, item.artwork, target, progress, known=known)
         del item.begun[target]

@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -21,7 +22,7 @@ from core.audit.progress import Progress
 from core.audit.queue import Moment, Queue, Request, Wish
 from core.audit.store.audits import AuditStore
 from core.audit.store.records import State
-from core.errors import VersoError
+from core.errors import DamagedRequestError, VersoError
 
 TURN: Final = 60.0
 """Seconds an audit runs before the next one that waits has its turn; planning is not interrupted."""
@@ -84,13 +85,18 @@ class Worker:
         except TurnOverError:
             pass
         except VersoError as error:
-            self._queue.fail(request.id, str(error))
+            self._note(request.id, str(error))
         except Exception as error:
-            self._queue.fail(request.id, f"The audit stopped unexpectedly ({error!r}): resume it.")
+            self._note(request.id, f"The audit stopped unexpectedly ({error!r}): resume it.")
             raise
         finally:
             self._served[request.id] = time.time()
             self._queue.set_current("")
+
+    def _note(self, audit_id: str, why: str) -> None:
+        """Note why an audit cannot go on, unless its request cannot be read any more: the page says so then."""
+        with suppress(DamagedRequestError):
+            self._queue.fail(audit_id, why)
 
     def others_wait(self, audit_id: str) -> bool:
         """Whether an audit other than this one waits."""

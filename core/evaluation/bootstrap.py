@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy.sparse import csr_array
 
 Truth = NDArray[np.bool_]
 Scores = NDArray[np.float64]
@@ -116,47 +117,51 @@ def tpr_at_fpr_draws(draws: Draws, truth: Truth, p_ai: Scores, fpr: float) -> Va
     allowed = np.floor(fpr * total)
     allowed -= allowed / total > fpr
     allowed += (allowed + 1) / total <= fpr
-    first_over = _reaching(draws.of_human, human_of[order], allowed[:, np.newaxis] + 1)
-    thresholds, of_draw = np.unique(p_ai[~truth][order][first_over.place[:, 0]], return_inverse=True)
+    first_over = _reaching(draws.of_human, human_of[order], allowed + 1)
+    thresholds, of_draw = np.unique(p_ai[~truth][order][first_over], return_inverse=True)
     found = np.stack([np.bincount(ai_of[p_ai[truth] > at], minlength=draws.ai_groups) for at in thresholds])
     share: Values = (draws.of_ai * found[of_draw]).sum(axis=1) / (draws.of_ai @ np.bincount(ai_of))
     return share
 
 
 def calibration_error_draws(draws: Draws, truth: Truth, p_ai: Scores, bins: int) -> Values:
-    """Compute the expected calibration error of each draw over bins of equal mass.
+    """Compute the expected calibration error of each draw over bins of equal mass, see `calibration_errors`."""
+    return calibration_errors(draws.counts, draws.group, truth, p_ai, bins)
 
-    Bins are cut as `numpy.array_split` cuts the draw's images sorted by `p_ai`, ties in their order.
+
+def calibration_errors(
+    counts: Values, group: NDArray[np.intp], truth: Truth, p_ai: Scores, bins: int
+) -> Values:
+    """Compute the mean gap between probability and frequency over bins of equal mass: `[rounds]`.
+
+    Bins are as large as `numpy.array_split` makes them. Where one ends among images of the same probability it gets that
+    part of all of them, so that the order of rows has no say.
+
+    Args:
+        counts: how often each group was drawn, `[rounds, groups]`.
+        group: of each image, `[N]`.
+        truth: is it ai, `[N]`.
+        p_ai: the probabilities, `[N]`.
+        bins: how many.
     """
-    order = np.argsort(p_ai, kind="stable")
-    gap = p_ai[order] - truth[order]
-    total = draws.sums(np.ones(len(truth)))
-    numbers = np.arange(1, bins + 1)
+    values, of_image = np.unique(p_ai, return_inverse=True)
+    shape = counts.shape[1], len(values)
+    images = counts @ csr_array((np.ones(len(truth)), (group, of_image)), shape)
+    gaps = counts @ csr_array((p_ai - truth, (group, of_image)), shape)
+    up_to, sums = (np.pad(each.cumsum(axis=1), ((0, 0), (1, 0))) for each in (images, gaps))
+    total, draw = up_to[:, -1], np.arange(len(counts))
     sizes, longer = np.divmod(total, bins)
-    edges = np.asarray(
-        numbers * sizes[:, np.newaxis] + np.minimum(numbers, longer[:, np.newaxis]), np.float64
-    )
-    reached = _reaching(draws.counts, draws.group[order], edges, gap)
-    at_edges = reached.sums - (reached.images - edges) * gap[reached.place]
-    error: Values = np.abs(np.diff(at_edges, prepend=0.0)).sum(axis=1) / total
+    at_edges = np.zeros((len(counts), bins + 1))
+    for number in range(1, bins + 1):
+        edge = number * sizes + np.minimum(number, longer)
+        place = np.minimum((up_to[:, 1:] < edge[:, np.newaxis]).sum(axis=1), len(values) - 1)
+        part = (edge - up_to[draw, place]) / np.maximum(images[draw, place], 1)
+        at_edges[:, number] = sums[draw, place] + part * gaps[draw, place]
+    error: Values = np.abs(np.diff(at_edges)).sum(axis=1) / total
     return error
 
 
-@dataclass(frozen=True, eq=False)
-class _Reached:
-    """Where the running number of images of each draw reaches an edge, each `[rounds, edges]`.
-
-    `images` and `sums` run up to and including the image at `place`.
-    """
-
-    place: NDArray[np.intp]
-    images: Values
-    sums: Values
-
-
-def _reaching(
-    counts: Values, groups: NDArray[np.intp], edges: Values, values: Values | None = None
-) -> _Reached:
+def _reaching(counts: Values, groups: NDArray[np.intp], edges: Values) -> NDArray[np.intp]:
     """Find the first of the ranked images at which the running number of images is at least each edge.
 
     Blocks of images are summed by group first, so that only the block of an edge is looked at image by image.
@@ -164,27 +169,22 @@ def _reaching(
     Args:
         counts: how often each group was drawn, `[rounds, groups]`.
         groups: the group of each image in ranked order, `[N]`.
-        edges: `[rounds, edges]`, at most the images of the draw.
-        values: what to sum along with the images, `[N]`; by default nothing.
+        edges: of each draw, `[rounds]`, at most the images of the draw.
+
+    Returns:
+        Positions among the ranked images, `[rounds]`.
     """
     number, every = counts.shape[1], np.arange(len(groups))
-    values = np.zeros(len(groups)) if values is None else values
     blocks = len(groups) // BLOCK + 1
     cell = every // BLOCK * number + groups
     size = np.bincount(cell, minlength=blocks * number).reshape(blocks, number)
-    weight = np.bincount(cell, weights=values, minlength=blocks * number).reshape(blocks, number)
     images = (counts @ size.T).cumsum(axis=1)
-    sums = (counts @ weight.T).cumsum(axis=1)
-    draw = np.arange(len(counts))[:, np.newaxis]
-    block = (images[:, np.newaxis, :] < edges[:, :, np.newaxis]).sum(axis=2)
-    places = np.minimum(block[..., np.newaxis] * BLOCK + np.arange(BLOCK), len(groups) - 1)
-    drawn = counts[draw[..., np.newaxis], groups[places]]
+    draw = np.arange(len(counts))
+    block = (images < edges[:, np.newaxis]).sum(axis=1)
+    places = np.minimum(block[:, np.newaxis] * BLOCK + np.arange(BLOCK), len(groups) - 1)
+    drawn = counts[draw[:, np.newaxis], groups[places]]
     before = np.where(block > 0, images[draw, block - 1], 0.0)
-    within = drawn.cumsum(axis=2) + before[..., np.newaxis]
-    step = (within < edges[..., np.newaxis]).sum(axis=2)
-    inside = np.arange(BLOCK) <= step[..., np.newaxis]
-    return _Reached(
-        place=block * BLOCK + step,
-        images=np.take_along_axis(within, step[..., np.newaxis], axis=2)[..., 0],
-        sums=np.where(block > 0, sums[draw, block - 1], 0.0) + (drawn * values[places] * inside).sum(axis=2),
-    )
+    within = drawn.cumsum(axis=1) + before[:, np.newaxis]
+    step = (within < edges[:, np.newaxis]).sum(axis=1)
+    found: NDArray[np.intp] = block * BLOCK + step
+    return found

@@ -87,11 +87,13 @@ def reliability(joined: Joined, bins: int = ECE_BINS) -> pd.DataFrame:
     """Return the reliability diagram over bins of equal mass: model, bin, images, p_ai, share_ai, low, high.
 
     Bins are those of `expected_calibration_error`, from the lowest `p_ai` (0) on; `p_ai` is the mean of a bin,
-    `share_ai` the share of ai works in it, with its 95 % Wilson interval `low` to `high` (images independent).
+    `share_ai` the share of ai works in it, with its 95 % Wilson interval `low` to `high` (images independent). A bin that
+    ends among works of the same probability gets of each class what all of these have.
     """
-    truth, rows = joined.truth, []
+    rows = []
     for model in joined.models:
         p_ai = joined.p_ai[model].to_numpy()
+        truth = pd.Series(joined.truth.astype(float)).groupby(p_ai).transform("mean").to_numpy()
         parts = np.array_split(np.argsort(p_ai, kind="stable"), bins)
         for number, part in enumerate(part for part in parts if len(part)):
             rows.append((model, number, len(part), p_ai[part].mean(), truth[part].mean()))

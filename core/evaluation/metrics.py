@@ -24,6 +24,7 @@ from core.evaluation.bootstrap import (
     Values,
     auc_draws,
     calibration_error_draws,
+    calibration_errors,
     tpr_at_fpr_draws,
 )
 from core.evaluation.rules import WORDS, Cut, Rule, codes
@@ -42,12 +43,10 @@ def expected_calibration_error(truth: Truth, p_ai: Scores, bins: int = ECE_BINS)
     """Return the mean gap between probability and frequency over bins of equal mass, in [0, 1].
 
     Source: Naeini et al., Obtaining Well Calibrated Probabilities Using Bayesian Binning (2015), with bins
-    of equal mass as in Nguyen and O'Connor (2015).
+    of equal mass as in Nguyen and O'Connor (2015), see `calibration_errors`.
     """
-    order = np.argsort(p_ai, kind="stable")
-    parts = [part for part in np.array_split(order, bins) if len(part)]
-    gaps = [len(part) * abs(float(p_ai[part].mean()) - float(truth[part].mean())) for part in parts]
-    return sum(gaps) / len(p_ai)
+    once = np.ones((1, len(truth)))
+    return float(calibration_errors(once, np.arange(len(truth)), truth, p_ai, bins)[0])
 
 
 def tpr_at_fpr(truth: Truth, p_ai: Scores, fpr: float) -> float:

@@ -7,6 +7,7 @@ unpacked to disk, within `ArchiveLimits`.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -26,7 +27,7 @@ from core.detectors.protocol import Detector
 from core.errors import ArchiveError, EvaluationError, ImageError, SelectionError, UnreadableFileError
 from core.evaluation.predictions import BATCH
 from core.evaluation.selection import FACTS, NOT_STATED, Joined
-from core.images import Artwork
+from core.images import Artwork, printable
 
 Progress = Callable[[int, int], None]
 
@@ -203,12 +204,24 @@ def _expect_labelled(files: list[_File], place: Path) -> list[_File]:
 
 
 def _of_folder(root: Path) -> list[_File]:
-    """Every file below human and ai in path order; links are refused one by one, as the files they are."""
-    paths = {
-        path.relative_to(root).as_posix(): path
-        for path in sorted(root.rglob("*"))
-        if path.is_symlink() or not path.is_dir()
-    }
+    """Every file below human and ai in path order; links are refused one by one, as the files they are.
+
+    Raises:
+        EvaluationError: a folder cannot be listed.
+    """
+
+    def unlisted(error: OSError) -> None:
+        raise EvaluationError(
+            f"The folder {printable(str(error.filename))} cannot be listed ({error.strerror}): change its permissions, or "
+            "move it away."
+        )
+
+    found = [
+        Path(top, name)
+        for top, folders, names in os.walk(root, onerror=unlisted)
+        for name in (*names, *(folder for folder in folders if Path(top, folder).is_symlink()))
+    ]
+    paths = {path.relative_to(root).as_posix(): path for path in sorted(found)}
     return [
         _File(inside, label, below, partial(_open_file, paths[inside]), partial(_read_file, paths[inside]))
         for inside, label, below in _labelled(list(paths))

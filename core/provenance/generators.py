@@ -53,10 +53,12 @@ COMMENT: Final = "EXIF UserComment"
 EXIF: Final = "EXIF text"
 PNG: Final = "PNG text"
 GENERATES: Final = re.compile(
-    r"(?i:(?<!re|up)(?<!down|over)sampler)"
-    r"|(OpenAI(Dalle|GPTImage|VideoSora)|Ideogram|GeminiImage|StabilityStableImage|ByteDanceSeedream)"
-    r"|Flux\w*(Pro|Max|Ultra)\w*ImageNode|Luma(Image|Video)\w*Node|(Image|Video)GenerationNode"
-    r"|(ByteDance|Kling|Luma|Minimax|Moonvalley|Pika|Pixverse|Recraft|Runway|Vidu|Wan)\w*(Text|Txt|Image|Img)(To|2)(Image|Video)"
+    r"(?i:(?<!re|up)(?<!down|over|list)(?<!batch|frame|image|color|pixel)(?<!colour)sampler)"
+    r"|OpenAI(Dalle|GPTImage|VideoSora)|Ideogram|GeminiImage|Grok(Image|Video)|Reve(Image|\w*Create)|Pika[a-z]*[A-Z]?\w*(Node|V2)"
+    r"|StabilityStableImage|ByteDance\w*(Image|Video|Seedream|Frame|Text)|LtxvApi|Moonvalley|Pixverse\w*(Text|Image)To|Veo\w*(Video|Frame)"
+    r"|Flux\w*(Pro|Max|Ultra)\w*(Image|Fill|Expand|Canny|Depth)|Luma(Image|Video)\w*Node|(Image|Video)GenerationNode"
+    r"|Kling(?!LipSync)\w*(Image2Video|TextToVideo|I2V|T2V|StartEndFrame|VideoExtend)|Minimax\w*Video|Recraft(TextTo|ImageToImage|ImageInpainting)"
+    r"|Runway\w*(TextTo|ImageTo|FirstLastFrame)|Vidu\w*Video|Wan\w*Api"
 )
 """Nodes of ComfyUI that generate: samplers, and those that ask a generator elsewhere; enlargers and the like are none."""
 

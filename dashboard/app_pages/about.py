@@ -8,7 +8,7 @@ from core.errors import VersoError
 from core.provenance.trust import VARIABLE
 from core.wording import reach
 from dashboard.parts.error_sentence import error_sentence
-from dashboard.parts.escaping import escaped
+from dashboard.parts.escaping import escaped, escaped_but_code
 from dashboard.parts.model_figures import lead
 
 st.title("About Verso", anchor=False)
@@ -21,11 +21,14 @@ st.markdown(
 
 card: Card | None = None
 try:
-    card = store.load_card(store.default_model())
+    model = store.default_model()
+    card = store.load_card(model)
 except VersoError as error:
     st.header("The model at this desk", anchor="model")
     error_sentence(error)
 if card is not None:
+    if missing := store.what_is_missing(card, store.find_model(model)):
+        st.warning(f"**{escaped(card.name)}** cannot judge on this computer: {escaped_but_code(missing)}")
     st.header(f"The model at this desk: {escaped(card.name)}", anchor="model")
     st.markdown(
         f"{escaped(card.summary)} It says *human* below **{card.thresholds.human_below * 100:.1f} %**, *AI* above "

@@ -14,7 +14,7 @@ from dashboard.parts.comparison_chooser import CONDITION, CONDITION_TITLES, KEYS
 from dashboard.parts.comparison_curves import comparison_curves
 from dashboard.parts.confusion_matrices import CELL, WORDS, confusion_matrices
 from dashboard.parts.disagreement_view import EXPLAINED, LIST, disagreement_view
-from dashboard.parts.error_sentence import error_sentence
+from dashboard.parts.error_sentence import error_sentence, errors_told
 from dashboard.parts.escaping import escaped
 from dashboard.parts.figure_download import FORMAT, csv_button
 from dashboard.parts.figure_table import figure_table, pair_tables, sentences_view
@@ -57,6 +57,11 @@ def _written(value: object) -> str:
 @st.fragment
 def results(held: Held, asked: Asked, bands: Rules, folders: Mapping[str, str]) -> None:
     """Draw everything that follows the thresholds."""
+    with errors_told():
+        _results(held, asked, bands, folders)
+
+
+def _results(held: Held, asked: Asked, bands: Rules, folders: Mapping[str, str]) -> None:
     joined = held.joined
     rules = threshold_control(joined.models, bands)
     cell = confusion_matrices(joined, rules)
@@ -169,11 +174,13 @@ except VersoError as error:
     st.stop()
 if shown is not None:
     st.markdown(f"**{escaped(shown.joined.title)}**")
-    fewest = int(min(shown.joined.truth.sum(), (~shown.joined.truth).sum()))
-    if 0 < fewest < FEW:
+    of_class = int(shown.joined.truth.sum()), int((~shown.joined.truth).sum())
+    fewest = min(count for count in of_class if count)
+    if fewest < FEW:
         st.caption(
             f"With only {fewest} works of a class every figure here may be chance, and an interval cannot know of errors that "
             "did not happen to occur."
         )
-    names = {entry.card.name: entry.name for entry in entries if entry.card is not None}
-    results(shown, wanted, own_bands(entries), names)
+    chosen = [entry for entry in entries if entry.name in wanted.models]
+    names = {entry.card.name: entry.name for entry in chosen if entry.card is not None}
+    results(shown, wanted, own_bands(chosen), names)

@@ -20,6 +20,7 @@ MODELS: Final = "models"
 SPLIT: Final = "images"
 PLACE: Final = "place"
 UPLOAD: Final = "upload"
+DROPPED: Final = "own-dropped"
 OWN: Final = "your images"
 CONDITION: Final = "condition"
 SPLITS: Final = ("ood", "test", "val", OWN)
@@ -138,6 +139,8 @@ def _own(line: st.delta_generator.DeltaGenerator) -> str:
     """Draw the ways to name images of one's own and return their place."""
     roots = Roots.configured()
     named = ""
+    if st.session_state.pop(DROPPED, False):
+        st.session_state[PLACE] = ""  # the zip was named last, and counts
     if os.environ.get(VARIABLE):
         named = line.text_input(
             "Folder or zip on the server",
@@ -158,7 +161,10 @@ def _own(line: st.delta_generator.DeltaGenerator) -> str:
     if dropped is not None:
         st.query_params[UPLOAD] = keep_upload(dropped, dropped.name)
         st.session_state["own-drops"] = st.session_state.get("own-drops", 0) + 1
+        st.session_state[DROPPED] = True
         st.rerun()
+    if named:
+        st.query_params.pop(UPLOAD, None)
     place = named.strip() if named else st.query_params.get(UPLOAD, "")
     if not place:
         st.caption(

@@ -15,7 +15,7 @@ from dashboard.comparison_pictures import is_at_hand, named_bytes
 from dashboard.parts.confusion_matrices import WORDS
 from dashboard.parts.escaping import escaped
 from dashboard.parts.picture_list import Origin, Row, as_text, picture_list, what
-from dashboard.resources import detector_called, models_as_of
+from dashboard.resources import detector_called, model_as_of
 from dashboard.review_by_address import PATH
 
 LIMIT = 48
@@ -123,7 +123,9 @@ def _maps(artwork: Artwork, row: Row, models: Sequence[str], folders: Mapping[st
                 said = f"{escaped(model)}: {float(row[f'p_ai {model}']):.3f}, {WORDS[row[f'said {model}']]}"
                 try:
                     with st.spinner(f"{model} looks again…"):
-                        saliency = _saliency(folders[model], models_as_of(), artwork.sha256, target, artwork)
+                        saliency = _saliency(
+                            folders[model], model_as_of(folders[model]), artwork.sha256, target, artwork
+                        )
                 except VersoError as error:
                     st.info(f"**{said}**. It has no map: {escaped(str(error))}")
                 else:

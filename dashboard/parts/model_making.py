@@ -6,6 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from core.detectors.card import Card
+from core.detectors.cascade import FAMILY
 from core.detectors.library import Entry
 from core.errors import VersoError
 from core.training.recipe_difference import declared, flat
@@ -116,7 +117,7 @@ def _fed(card: Card) -> list[str]:
         f"of that, scaled to {fed.short_side} pixels on the short side, {seen}",
         f"audits decode JPEGs at half their scale, a quarter or an eighth, as long as {fed.enough} pixels of each side are left",
     ]
-    if card.features is None or card.encoder:
+    if card.family != FAMILY and (card.features is None or card.encoder):
         said.append(f"red, green and blue (0 to 1) less {_numbers(fed.mean)}, divided by {_numbers(fed.std)}")
     if card.features is not None:
         declared_as = card.features.model_dump(mode="json", exclude={"kind"})
@@ -151,8 +152,9 @@ def _numbers(values: tuple[float, ...]) -> str:
 
 def _deciding(card: Card) -> list[str]:
     policy = card.thresholds.policy.replace(" %", "%").replace("%", "\N{NO-BREAK SPACE}%")
+    chosen = "the edges are" if card.family == FAMILY else "the edges were chosen so that,"
     return [
-        f"the edges were chosen so that, {escaped(policy)}",
+        f"{chosen} {escaped(policy)}",
         (
             "the probability assumes as many generated as human works: where generated ones are rare, more of the "
             "verdicts *AI* are wrong"
@@ -162,6 +164,8 @@ def _deciding(card: Card) -> list[str]:
 
 def _calibrating(card: Card) -> list[str]:
     how = card.calibration
+    if card.family == FAMILY:
+        return ["the probability is that of the model that judged, which has a calibration of its own"]
     return [
         (
             f"p = sigmoid({how.slope:.3g} × score {'+' if how.intercept >= 0 else '-'} {abs(how.intercept):.3g}): Platt "
@@ -173,6 +177,9 @@ def _calibrating(card: Card) -> list[str]:
 
 def _recipe(card: Card) -> None:
     st.subheader("Its recipe", anchor=False)
+    if card.family == FAMILY:
+        st.caption("It has none: `python -m core cascade` chose when the next of its models is asked.")
+        return
     try:
         fields = declared(card)
     except VersoError as error:

@@ -3,9 +3,11 @@
 import pandas as pd
 import streamlit as st
 
+from core.detectors import store
 from core.detectors.card import Card
 from core.detectors.library import Entry, files_of
-from dashboard.parts.model_list import megabytes, weights_size
+from dashboard.parts.escaping import escaped_but_code
+from dashboard.parts.model_list import megabytes
 
 
 def in_python(name: str) -> str:
@@ -29,14 +31,8 @@ def on_the_command_line(name: str, picture: str) -> str:
 def model_use(entry: Entry, card: Card) -> None:
     """Draw how to load and run a model, what that needs, and its files with their sizes."""
     files = files_of(entry)
-    if weights_size(entry) is None:
-        st.warning(
-            "Its weights are not in its folder, so it cannot judge here. Make them, with the images of the corpus on "
-            f"this machine: `python -m core train {card.recipe} --corpus data/manifest.csv --output "
-            f"models/{entry.name}`"
-        )
-    if card.encoder:
-        st.info("It judges embeddings of the frozen encoder. Fetch that once: `python -m core encoder fetch`")
+    if missing := store.what_is_missing(card, entry.folder):
+        st.warning(f"It cannot judge here: {escaped_but_code(missing)}")
     code, folder = st.columns([3, 2], gap="large")
     with code:
         st.subheader("From Python", anchor=False)

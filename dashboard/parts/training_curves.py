@@ -8,6 +8,7 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
+from core.detectors.cascade import FAMILY
 from core.detectors.library import Entry
 from core.errors import TrainingError
 from core.training.history import read_history
@@ -62,7 +63,9 @@ def training_curves(entry: Entry) -> None:
         return
     if entry.card is None or history is None:
         st.caption(
-            "It has no training curves: a classical model is fitted in one step."
+            "It has no training curves: its models were trained before, and have theirs on their own cards."
+            if entry.card and entry.card.family == FAMILY
+            else "It has no training curves: a classical model is fitted in one step."
             if entry.card and entry.card.epochs is None
             else "Its training curves are not here: the folder holds no `history.csv`."
         )

@@ -7,12 +7,14 @@ from sklearn.metrics import roc_auc_score
 
 from core.detectors.card import Interval
 from core.errors import EvaluationError
+from core.evaluation.bootstrap import Draws
 from core.evaluation.metrics import (
     FIGURES,
     expected_calibration_error,
     figures_with_intervals,
     tpr_at_fpr,
 )
+from core.evaluation.rules import Cut
 from core.evaluation.tables import cell
 from core.verdict import Thresholds
 
@@ -147,3 +149,25 @@ def test_a_share_of_none_or_all_is_not_certain():
     )  # Wilson's score interval of 0 of 40
     assert (right.value, right.high) == (1, 1)
     assert right.low == pytest.approx(80 / (80 + 1.96**2), abs=1e-4)
+
+
+FEW_VALUES = np.repeat([0.2, 0.4, 0.9], [40, 30, 30])
+MIXED = np.tile([False, True, False, True, True], 20)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_calibration_error_hangs_on_no_order_of_rows(seed):
+    rows = np.random.default_rng(seed).permutation(len(MIXED))
+    sources = pd.Series([f"source {number % 7}" for number in range(len(MIXED))])
+    figure, rule = FIGURES["ece"], Cut(0.5)
+    expected = figure.compute(MIXED, FEW_VALUES, rule)
+    assert figure.compute(MIXED[rows], FEW_VALUES[rows], rule) == pytest.approx(expected)
+    drawn = figure.draw(Draws.of(MIXED, sources), MIXED, FEW_VALUES, rule)
+    mixed = Draws.of(MIXED[rows], sources[rows].reset_index(drop=True))
+    assert figure.draw(mixed, MIXED[rows], FEW_VALUES[rows], rule) == pytest.approx(drawn)
+
+
+def test_two_values_that_are_right_have_no_calibration_error():
+    p_ai = np.repeat([0.25, 0.75], 400)
+    truth = np.concatenate([np.arange(400) % 4 == 0, np.arange(400) % 4 != 0])
+    assert expected_calibration_error(truth, p_ai) == pytest.approx(0)
