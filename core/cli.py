@@ -15,7 +15,7 @@ import typer
 from core.audit.commands import audit, report
 from core.corpus.commands import app as corpus
 from core.detectors.commands import app as encoder
-from core.errors import OutputError, VersoError, WrongUsageError
+from core.errors import OutputError, SelectionError, VersoError, WrongUsageError
 from core.evaluation.commands import faithfulness, leaks
 from core.provenance.commands import evidence
 from core.terminal import progress_bar, say, write_json
@@ -24,7 +24,7 @@ from core.usage import ModelOption, a_file_to_write, a_folder_to_write, a_local_
 from core.visible_text import utf8_path, visible
 
 if TYPE_CHECKING:
-    from core.evaluation.selection import Joined
+    from core.evaluation.selection import Joined, Selection
 
 app = typer.Typer(
     name="python -m core",
@@ -389,7 +389,7 @@ def compare(  # noqa: PLR0913, PLR0917  (one option, one argument)
     """Print models side by side on the same images: figures with 95 % intervals, paired tests, matrices."""
     from core.evaluation import comparison_report, rules
     from core.evaluation.comparison import Comparison
-    from core.evaluation.selection import Selection, load
+    from core.evaluation.selection import Selection
     from core.verdict import Thresholds
 
     if threshold is not None and band is not None:
@@ -409,10 +409,12 @@ def compare(  # noqa: PLR0913, PLR0917  (one option, one argument)
             )
         at = rules.the_same(at, Thresholds(*band))
     if own is None:
-        joined = [
-            load(models, Selection(name, family, medium, source, condition), corpus)
-            for name in split or ("test", "ood")
-        ]
+        joined = _chosen(
+            models,
+            [Selection(name, family, medium, source, condition) for name in split or ("test", "ood")],
+            corpus,
+            every=bool(split),
+        )
     else:
         joined = [_judged(models, own)]
     comparisons = [Comparison(each) for each in joined]
@@ -422,6 +424,23 @@ def compare(  # noqa: PLR0913, PLR0917  (one option, one argument)
         typer.echo(comparison_report.as_csv(comparisons, at), nl=False)
     else:
         typer.echo("\n\n".join(comparison_report.as_markdown(each, at) for each in comparisons))
+
+
+def _chosen(models: list[str], selections: list[Selection], corpus: Path, *, every: bool) -> list[Joined]:
+    """Read what models said of the images of selections; unless `every` one is wanted, leave out those that fit none.
+
+    Families, and most sources, lie in one split alone.
+    """
+    from core.evaluation.selection import load
+
+    joined = []
+    for selection in selections:
+        try:
+            joined.append(load(models, selection, corpus))
+        except SelectionError:
+            if every or (selection is selections[-1] and not joined):
+                raise
+    return joined
 
 
 def _judged(models: list[str], own: Path) -> Joined:

@@ -7,10 +7,23 @@ import pandas as pd
 from core.corpus import duplicates, splits
 from core.corpus.cache import ImageCache
 from core.corpus.manifest import Manifest, source_url
+from core.errors import CorpusError
 
 
 def join(manifests: Sequence[Manifest]) -> pd.DataFrame:
-    """The rows of all manifests, in order, with the address of every original that has one."""
+    """The rows of all manifests, in order, with the address of every original that has one.
+
+    Raises:
+        CorpusError: two of them name the same image.
+    """
+    known: dict[str, Manifest] = {}
+    for manifest in manifests:
+        for sha256 in manifest.frame["sha256"]:
+            if known.setdefault(sha256, manifest) is not manifest:
+                raise CorpusError(
+                    f"The image {sha256[:12]} stands in {known[sha256].path} and in {manifest.path}: name each image in one of "
+                    "them only."
+                )
     frame = pd.concat([manifest.frame for manifest in manifests], ignore_index=True)
     places = zip(frame["source"], frame["commit"], frame["source_path"], strict=True)
     made = pd.Series([source_url(*place) for place in places], index=frame.index, dtype="str")

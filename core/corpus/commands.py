@@ -80,6 +80,11 @@ def build(
     from core.corpus.cache import ImageCache
     from core.terminal import progress_bar
 
+    if split is None and (hold_out_family or hold_out_source or group_by or tolerance is not None):
+        raise typer.BadParameter(
+            "--hold-out-family, --hold-out-source, --group-by and --tolerance say how splits are dealt: give --split too, "
+            "and --again if the images have splits already."
+        )
     given = [manifest.read(path, unsplit=True) for path in inputs]
     caches = [ImageCache.default(path) for path in inputs]
     roots = dict.fromkeys(root for cache in caches for root in cache.roots)
@@ -99,6 +104,10 @@ def build(
         with progress_bar() as bar:
             task = bar.add_task("looking for look-alikes", total=len(frame))
             frame = building.deal(frame, here, plan, lambda done, _: bar.update(task, completed=done))
+    elif waiting := int((frame["split"] == "").sum()):
+        raise typer.BadParameter(
+            f"{waiting} of the {len(frame)} images have no split yet: add --split 70-15-15."
+        )
     written = manifest.write(frame, output)
     typer.echo(f"Wrote {output}: {len(written.frame)} images, version {written.version}.")
     if copied := building.carry(written.frame["sha256"], here, there):

@@ -153,7 +153,7 @@ def _on_two_sides(frame: pd.DataFrame, kind: Kind, how: str, first: int, second:
     apart = [
         f"whose {column} is {one[column]}, not {other[column]}"
         for column in ("split", "label")
-        if one[column] != other[column]
+        if one[column] != other[column] and one[column] and other[column]
     ]
     if apart:
         message = f"{how} {one['sha256']} of row {first + FIRST_ROW}, {' and '.join(apart)}."

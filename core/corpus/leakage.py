@@ -31,6 +31,8 @@ THRESHOLD: Final = 0.65
 """The alarm rings when the low end of the AUC's 95 % interval is above this."""
 FITTED_ON: Final = "train"
 REPORTED: Final = ("val", "test")
+LEAF: Final = 20
+"""Least images of a leaf, unless a class has few: then a quarter of it, or no leaf could be of that class alone."""
 ROUNDS: Final = 1000
 FED: Final = "what the detector is fed"
 
@@ -185,8 +187,13 @@ def alarm(
     is_ai = (rows["label"] == "ai").to_numpy(bool)
     sources = rows["source"].to_numpy(str)
 
+    fewest = int(min(is_ai[usable[FITTED_ON]].sum(), (~is_ai[usable[FITTED_ON]]).sum()))
+    leaf = min(LEAF, max(1, fewest // 4))
+
     def scores(columns: list[str]) -> NDArray[np.float64]:
-        model = HistGradientBoostingClassifier(categorical_features="from_dtype", random_state=seed)
+        model = HistGradientBoostingClassifier(
+            min_samples_leaf=leaf, categorical_features="from_dtype", random_state=seed
+        )
         model.fit(features.loc[usable[FITTED_ON], columns], is_ai[usable[FITTED_ON]])
         return np.asarray(model.predict_proba(features[columns])[:, 1], np.float64)
 

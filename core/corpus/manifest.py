@@ -85,8 +85,10 @@ class Row(BaseModel):
     )
     license: Text = Field(description="the licence of the image as its source states it, or nothing")
     attestation: Named = Field(description="why the label is believed")
-    width: int = Field(gt=0, description="the width of the image in pixels, a whole number above 0")
-    height: int = Field(gt=0, description="the height of the image in pixels, a whole number above 0")
+    width: int = Field(gt=0, lt=2**31, description="the width of the image in pixels, a whole number above 0")
+    height: int = Field(
+        gt=0, lt=2**31, description="the height of the image in pixels, a whole number above 0"
+    )
     original_format: Text = Field(description="the format of the original, such as PNG, or nothing")
     original_sha256: Sha256 | Literal[""] = Field(
         description="the sha256 of the original file, 64 lower-case hexadecimal digits, or nothing"

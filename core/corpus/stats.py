@@ -15,7 +15,13 @@ NO_SPLIT: Final = "none yet"
 LARGEST: Final = 15
 COLOURS: Final = {"human": "#0072B2", "ai": "#D55E00"}
 """One colour a label, told apart by colour-blind eyes (Okabe and Ito, Color Universal Design, 2008)."""
-SPLIT_COLOURS: Final = {"train": "#009E73", "val": "#56B4E9", "test": "#E69F00", "ood": "#CC79A7"}
+SPLIT_COLOURS: Final = {
+    "train": "#009E73",
+    "val": "#56B4E9",
+    "test": "#E69F00",
+    "ood": "#CC79A7",
+    NO_SPLIT: "#999999",
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,8 +34,8 @@ class Table:
 
 def tables(frame: pd.DataFrame) -> list[Table]:
     """Every table of `corpus stats` that has rows, from the rows of a manifest."""
-    frame = frame.assign(split=frame["split"].replace("", NO_SPLIT))
-    splits = [name for name in (*SPLITS, NO_SPLIT) if name in SPLITS or (frame["split"] == name).any()]
+    frame = frame.assign(split=_told(frame["split"]))
+    splits = _shown_splits(frame["split"])
     human, ai = frame[frame["label"] == "human"], frame[frame["label"] == "ai"]
     made = [
         Table("Images by split and label", _crossed(frame["split"], frame["label"], LABELS, splits)),
@@ -44,7 +50,7 @@ def tables(frame: pd.DataFrame) -> list[Table]:
         Table("Images by shape and label", _by_label(frame, _shape(frame))),
         Table("Width and height by label, in pixels", _sizes(frame)),
     ]
-    return [table for table in made if len(table.frame.index.difference([ALL]))]
+    return [table for table in made if len(table.frame) > (ALL in table.frame.index)]
 
 
 def markdown(table: Table) -> str:
@@ -58,11 +64,13 @@ def markdown(table: Table) -> str:
 
 def composition_figure(frame: pd.DataFrame) -> go.Figure:
     """Bars of images per split, one colour a label."""
-    counts = pd.crosstab(frame["split"], frame["label"])
+    splits = _told(frame["split"])
+    counts = pd.crosstab(splits, frame["label"])
+    shown = _shown_splits(splits)
     figure = go.Figure()
     for label in LABELS:
-        values = counts.reindex(index=SPLITS, columns=LABELS, fill_value=0)[label]
-        figure.add_bar(name=label, x=list(SPLITS), y=values, marker_color=COLOURS[label])
+        values = counts.reindex(index=shown, columns=LABELS, fill_value=0)[label]
+        figure.add_bar(name=label, x=shown, y=values, marker_color=COLOURS[label])
     return _laid_out(figure, "Images by split", barmode="group", yaxis_title="images")
 
 
@@ -135,6 +143,15 @@ FIGURES: Final[dict[str, Callable[[pd.DataFrame], go.Figure]]] = {
 """Every figure by name; each is drawn from the rows of a manifest."""
 
 
+def _told(splits: pd.Series) -> pd.Series:
+    return splits.replace("", NO_SPLIT)
+
+
+def _shown_splits(splits: pd.Series) -> list[str]:
+    """Return the names of the splits, and of having none if there are such images."""
+    return [name for name in (*SPLITS, NO_SPLIT) if name in SPLITS or (splits == name).any()]
+
+
 def _stated(values: pd.Series) -> pd.Series:
     return values.replace("", NOT_STATED)
 
@@ -157,8 +174,8 @@ def _crossed(
     if order is not None:
         counts = counts.reindex(index=list(order), fill_value=0)
     counts[ALL] = counts.sum(axis=1)
-    counts.loc[ALL] = counts.sum(axis=0)
-    return _named(counts, str(rows.name))
+    total = pd.DataFrame([counts.sum(axis=0)], index=[ALL])  # beside a row that may be called so too
+    return _named(pd.concat([counts, total]), str(rows.name))
 
 
 def _generators(ai: pd.DataFrame) -> pd.DataFrame:
@@ -189,7 +206,9 @@ def _sharing(frame: pd.DataFrame) -> pd.DataFrame:
 
 def _ood_sharing(frame: pd.DataFrame) -> pd.DataFrame:
     splits = _splits_of_sources(frame)
-    shared = frame[frame["source"].isin(splits.index[splits.str.endswith(", ood")])]
+    held = splits.str.split(", ")
+    apart = held.map(lambda names: "ood" in names and not {"ood", NO_SPLIT}.issuperset(names))
+    shared = frame[frame["source"].isin(splits.index[apart.astype(bool)])]
     what = shared["family"].where(shared["label"] == "ai", "human: " + _stated(shared["medium"]))
     return _crossed(shared["source"] + ": " + what, shared["split"], SPLITS).rename_axis("source and family")
 
@@ -198,6 +217,7 @@ def _largest(frame: pd.DataFrame, splits: Sequence[str]) -> pd.DataFrame:
     counts = _crossed(frame["source"], frame["split"], splits)
     labels = frame.groupby("source")["label"].agg(lambda values: " and ".join(sorted(set(values))))
     counts.insert(0, "label", labels.reindex(counts.index, fill_value=""))
+    counts.iloc[-1, 0] = ""
     sources, everything = counts.iloc[:-1], counts.iloc[-1:]
     sources = sources.sort_values(ALL, ascending=False, kind="stable")
     rest = sources.iloc[LARGEST:]
@@ -230,10 +250,12 @@ def _cell(value: object) -> str:
 
 
 def _stacked(rows: pd.Series, splits: pd.Series, title: str) -> go.Figure:
-    counts = pd.crosstab(rows, splits).reindex(columns=SPLITS, fill_value=0)
+    splits = _told(splits)
+    shown = _shown_splits(splits)
+    counts = pd.crosstab(rows, splits).reindex(columns=shown, fill_value=0)
     counts = counts.loc[counts.sum(axis=1).sort_values().index]
     figure = go.Figure()
-    for split in SPLITS:
+    for split in shown:
         figure.add_bar(
             name=split, y=counts.index, x=counts[split], orientation="h", marker_color=SPLIT_COLOURS[split]
         )

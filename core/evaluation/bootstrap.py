@@ -146,8 +146,8 @@ def calibration_errors(
     """
     values, of_image = np.unique(p_ai, return_inverse=True)
     shape = counts.shape[1], len(values)
-    images = counts @ csr_array((np.ones(len(truth)), (group, of_image)), shape)
-    gaps = counts @ csr_array((p_ai - truth, (group, of_image)), shape)
+    images: Values = np.asarray(counts @ csr_array((np.ones(len(truth)), (group, of_image)), shape))
+    gaps: Values = np.asarray(counts @ csr_array((p_ai - truth, (group, of_image)), shape))
     up_to, sums = (np.pad(each.cumsum(axis=1), ((0, 0), (1, 0))) for each in (images, gaps))
     total, draw = up_to[:, -1], np.arange(len(counts))
     sizes, longer = np.divmod(total, bins)

@@ -53,7 +53,9 @@ def faithfulness(
     for method, of_method in frame.groupby("method"):
         for name, found in measuring.summary(of_method).items():
             typer.echo(f"{method}, {name}: {cell(found)}")
-    say(f"Wrote {folder / measuring.FAITHFULNESS_FILE}: {number} images of {measuring.SPLIT}.")
+    say(
+        f"Wrote {folder / measuring.FAITHFULNESS_FILE}: {frame['sha256'].nunique()} images of {measuring.SPLIT}."
+    )
 
 
 def leaks(

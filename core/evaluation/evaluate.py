@@ -6,11 +6,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from core.corpus.cache import ImageCache
 from core.corpus.manifest import Manifest
 from core.detectors.card import read_card
 from core.detectors.protocol import Detector
+from core.errors import EvaluationError
 from core.evaluation.measured import UNPERTURBED, fingerprint, is_current, record
 from core.evaluation.perturbations import Condition
 from core.evaluation.predictions import (
@@ -49,10 +51,12 @@ def evaluate(
 
     Raises:
         CorpusError: if images are not on this computer.
-        EvaluationError: if files of an earlier run cannot be read, or another process measures this model.
+        EvaluationError: if there are no such images, or those of a split are all of one class; if files of an earlier run
+            cannot be read, or another process measures this model.
         ImageError: if an image cannot be read.
     """
     rows = manifest.frame[manifest.frame["split"].isin(REPORTED_SPLITS)].reset_index(drop=True)
+    _expect_both_labels(rows, manifest)
     reported = Manifest(frame=rows, version=manifest.version, path=manifest.path)
     if not conditions or not _judged_before(folder, reported):
         raw = margins(detector, reported, files, lambda done, total: progress("judging", done, total))
@@ -63,6 +67,20 @@ def evaluate(
     else:
         forget_outdated(folder, reported)
     refresh_card(folder, manifest)
+
+
+def _expect_both_labels(rows: pd.DataFrame, manifest: Manifest) -> None:
+    """Refuse images that no figures can be made of before anything measured earlier is replaced."""
+    if rows.empty:
+        raise EvaluationError(
+            f"{manifest.path} names no image of {', '.join(REPORTED_SPLITS)}, and these are what a model is measured on."
+        )
+    for split, labels in rows.groupby("split")["label"].unique().items():
+        if len(labels) == 1:
+            raise EvaluationError(
+                f"The images of {split} in {manifest.path} are all {labels[0]}, and figures need both classes: add images of "
+                "the other one, or put these into no split."
+            )
 
 
 def _judged_before(folder: Path, reported: Manifest) -> bool:

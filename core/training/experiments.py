@@ -154,5 +154,7 @@ def put_between(path: Path, begin: str, end: str, text: str) -> None:
         head, _, rest = before.partition(begin)
         tail = rest.partition(end)[2] or "\n"
         atomic.write(path, f"{head}{begin}\n\n{text}\n\n{end}{tail}".encode())
+    except UnicodeDecodeError as error:
+        raise OutputError(f"{path} is no text in UTF-8; choose another --output.") from error
     except OSError as error:
         raise OutputError(f"{path} cannot be written ({error.strerror}); choose another --output.") from error

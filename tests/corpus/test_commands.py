@@ -145,7 +145,8 @@ def test_what_is_held_out_lands_in_ood(write_images, computer):
 def test_rows_without_a_split_cannot_be_built_without_a_scheme(write_images, computer):
     listed = unsplit(write_images(images(4, split="train")))
     result = corpus("build", listed.path, "--output", computer / "built.csv")
-    assert "column split: expected one of train, val, test, ood" in str(result.exception)
+    assert result.exit_code == 2
+    assert "images have no split yet: add --split" in " ".join(result.stderr.replace("│", " ").split())
     assert not (computer / "built.csv").exists()
 
 
@@ -173,3 +174,16 @@ def test_figures_are_written_as_pages(listed, computer):
 def test_fetching_is_offered_beside_the_other_verbs():
     assert "fetch" in corpus("--help").stdout
     assert "paintings" in corpus("fetch", "--help").stdout
+
+
+def test_options_of_the_deal_are_refused_without_one(write_images, computer):
+    listed = write_images(images(4, split="train"))
+    result = corpus("build", listed.path, "--output", computer / "built.csv", "--hold-out-family", "drawn")
+    assert result.exit_code == 2
+    assert "give --split too" in " ".join(result.stderr.replace("│", " ").split())
+
+
+def test_manifests_that_name_the_same_image_are_refused(write_images, computer):
+    listed = write_images(images(4, split="train"))
+    result = corpus("build", listed.path, listed.path, "--output", computer / "built.csv")
+    assert "name each image in one of them only" in str(result.exception)

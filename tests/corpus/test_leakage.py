@@ -1,4 +1,5 @@
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.metrics import roc_auc_score
@@ -199,10 +200,23 @@ def test_the_auc_is_that_of_scikit_learn_ties_included():
     features = noise(rows, 1).round(0)
     judged = rows["split"] == "val"
     fitted = rows["split"] == "train"
-    model = HistGradientBoostingClassifier(categorical_features="from_dtype", random_state=0)
+    fewest = int((rows["label"][fitted] == "ai").sum())
+    assert fewest == int((rows["label"][fitted] == "human").sum())
+    model = HistGradientBoostingClassifier(
+        min_samples_leaf=min(20, fewest // 4), categorical_features="from_dtype", random_state=0
+    )
     model.fit(features[fitted], rows["label"][fitted] == "ai")
     expected = roc_auc_score(rows["label"][judged] == "ai", model.predict_proba(features[judged])[:, 1])
     assert leakage.alarm(features, rows, seen="x", rounds=50).auc.value == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("fewest", [4, 16, 19])
+def test_a_leak_rings_in_a_small_corpus_and_where_one_class_is_small(fewest):
+    labels = ["ai"] * fewest + ["human"] * 100
+    rows = pd.DataFrame({"split": ["train"] * len(labels) + ["val"] * len(labels), "label": labels * 2})
+    rows["source"] = [f"source {number % 9}" for number in range(len(rows))]
+    features = pd.DataFrame({"size": np.where(rows["label"] == "ai", 3.0, 0.5)})
+    assert leakage.alarm(features, rows, seen="x", rounds=50).verdict == "rings"
 
 
 def test_the_same_seed_gives_the_same_report():

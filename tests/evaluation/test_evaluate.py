@@ -1,10 +1,14 @@
 import shutil
+from dataclasses import replace
 
 import numpy as np
+import pytest
 
+from core.corpus import manifest
 from core.corpus.cache import ImageCache
 from core.detectors.card import read_card, write_card
 from core.detectors.store import load_detector
+from core.errors import EvaluationError
 from core.evaluation.evaluate import evaluate
 from core.evaluation.measured import UNPERTURBED, is_current
 from core.evaluation.perturbations import CONDITIONS, chosen, perturb
@@ -63,3 +67,20 @@ def test_the_command_line_measures_and_goes_on(tiny_model, workshop, tmp_path):
     assert (model / "predictions.csv").stat().st_mtime_ns == before
     refused = invoke(*arguments, "--perturb", "jpeg-1")
     assert "no perturbation 'jpeg-1'" in str(refused.exception)
+
+
+def test_images_of_one_class_replace_nothing_that_was_measured(workshop, tiny_model, tmp_path):
+    model = tmp_path / "tiny"
+    shutil.copytree(tiny_model, model)
+    before = {path.name: path.read_bytes() for path in model.iterdir()}
+    listed = manifest.read(workshop.manifest)
+    human = listed.frame[listed.frame["label"] == "human"]
+    for rows, said in ((human, "are all human"), (human.iloc[:0], "names no image of")):
+        with pytest.raises(EvaluationError, match=said):
+            evaluate(
+                load_detector(str(model)),
+                model,
+                replace(listed, frame=rows.reset_index(drop=True)),
+                ImageCache.default(workshop.manifest),
+            )
+    assert {path.name: path.read_bytes() for path in model.iterdir()} == before

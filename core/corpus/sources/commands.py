@@ -88,6 +88,15 @@ def paintings(
     *,
     column: Annotated[str | None, typer.Option(help="The column of addresses: a name or a number.")] = None,
     medium: Annotated[str, typer.Option(help="The technique of all the paintings.")] = "oil",
+    source: Annotated[
+        str, typer.Option(help="Whose list it is; by default the name of its file.", show_default=False)
+    ] = "",
+    attestation: Annotated[
+        str,
+        typer.Option(
+            help="Why they are known to be by people; by default that the list says so.", show_default=False
+        ),
+    ] = "",
     uniform: Uniform = False,
     retry_refused: Retry = False,
 ) -> None:
@@ -97,8 +106,12 @@ def paintings(
 
     politeness: Politeness = context.obj
     with Downloader(politeness) as downloader:
-        source = Paintings(listing, downloader, column=column, medium=medium, as_uniform=uniform)
-        _finish(_run(source, output, politeness, retry_refused=retry_refused))
+        told = {
+            "source": source or listing.stem,
+            "attestation": attestation or f"listed as paintings by people in {listing.name}",
+        }
+        paintings = Paintings(listing, downloader, column=column, medium=medium, as_uniform=uniform, **told)
+        _finish(_run(paintings, output, politeness, retry_refused=retry_refused))
 
 
 @app.command("openai-images")

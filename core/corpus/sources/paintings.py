@@ -16,8 +16,6 @@ from core.corpus.sources.download import Downloader, is_address
 from core.errors import SourceError
 from core.images import EXTENSIONS
 
-NAME = "vgg-paintings"
-ATTESTATION = "VGG Paintings Dataset: photographs of oil paintings in British public collections (Art UK)"
 SAMPLE = 200
 ONE_COLUMN = "\x1f"  # occurs nowhere, so that commas in the addresses of a plain list divide nothing
 
@@ -36,6 +34,8 @@ class Paintings:
     Args:
         listing: the CSV file, with or without a header.
         downloader: fetches the files.
+        source: whose list it is.
+        attestation: why its paintings are known to be by people.
         column: the name of the column with the addresses, or its number from 1; found if not given.
         medium: the technique of all paintings of the list.
         as_uniform: keep uniform copies instead of the files as they come.
@@ -49,11 +49,15 @@ class Paintings:
         listing: Path,
         downloader: Downloader,
         *,
+        source: str,
+        attestation: str,
         column: str | None = None,
         medium: str = "oil",
         as_uniform: bool = False,
     ) -> None:
         self.name = f"paintings ({medium}, {'uniform copies' if as_uniform else 'files as they come'})"
+        self._source = source
+        self._attestation = attestation
         self._listing = listing
         self._downloader = downloader
         self._column = column
@@ -70,9 +74,9 @@ class Paintings:
         facts = {
             "label": "human",
             "medium": self._medium,
-            "source": NAME,
+            "source": self._source,
             "source_path": urlsplit(item.key).path.lstrip("/") or item.key,
-            "attestation": ATTESTATION,
+            "attestation": self._attestation,
             "source_url": item.key,
         }
         return piece(image, facts, as_uniform=self._as_uniform)

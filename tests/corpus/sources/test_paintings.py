@@ -77,7 +77,7 @@ def test_a_list_that_is_missing_or_no_text_is_refused(tmp_path):
 
 def run(tmp_path, downloader, lines, **options):
     path = listing(tmp_path, "\n".join(lines))
-    source = Paintings(path, downloader, **options)
+    source = Paintings(path, downloader, source="a list", attestation="as the list says", **options)
     return collect(source, tmp_path / "out", workers=4)
 
 
@@ -141,7 +141,7 @@ def test_running_again_asks_only_for_what_is_missing(tmp_path, site, downloader)
 def test_refused_for_good_is_asked_again_only_on_request(tmp_path, site, downloader):
     site.routes |= {"/1.jpg": [file(draw(1))], "/gone.jpg": [status(404), file(draw(2))]}
     path = listing(tmp_path, "\n".join(site.url + path for path in site.routes))
-    source = Paintings(path, downloader)
+    source = Paintings(path, downloader, source="a list", attestation="as the list says")
     collect(source, tmp_path / "out", workers=2)
     assert len(collect(source, tmp_path / "out", workers=2).manifest.frame) == 1
     assert len(collect(source, tmp_path / "out", workers=2, retry_refused=True).manifest.frame) == 2
