@@ -433,13 +433,16 @@ def _chosen(models: list[str], selections: list[Selection], corpus: Path, *, eve
     """
     from core.evaluation.selection import load
 
-    joined = []
+    joined, unfit = [], []
     for selection in selections:
         try:
             joined.append(load(models, selection, corpus))
-        except SelectionError:
-            if every or (selection is selections[-1] and not joined):
+        except SelectionError as error:
+            if every:
                 raise
+            unfit.append(str(error))
+    if not joined:
+        raise SelectionError(" ".join(unfit))
     return joined
 
 

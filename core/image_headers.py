@@ -166,11 +166,10 @@ def with_short_texts(data: bytes) -> bytes:
     for name, at, end in _chunks_of_png(data):
         if name not in _PNG_COMPRESSED:
             continue
-        full = cut == MOST_CUT_TEXTS
-        short = b"" if full else _cut_text(name, data[at + 8 : end - 4])
-        if full or short:
-            parts += [data[kept:at], short]
-            kept, cut = end, min(cut + 1, MOST_CUT_TEXTS)
+        if short := _cut_text(name, data[at + 8 : end - 4]):
+            cut += 1
+            parts += [data[kept:at], short if cut <= MOST_CUT_TEXTS else b""]
+            kept = end
     return b"".join([*parts, data[kept:]]) if parts else data
 
 

@@ -59,8 +59,9 @@ class Limits:
 
 
 DEFAULT_LIMITS: Final = Limits()
+MOST_RUN_LENGTH_PIXELS: Final = 16_000_000
 MOST_PIXELS_A_BYTE: Final = 128
-"""Of a compressed BMP: a run of two bytes is 255 pixels at most. What is left out is filled up byte by byte."""
+"""Of a compressed BMP: a run of two bytes is 255 pixels at most. What is left out is filled up pixel by pixel."""
 COLOURS: Final = {"CMYK": "CMYK", "LAB": "CIELAB", "YCbCr": "YCbCr"}
 """Modes of Pillow whose colours are no RGB as they lie in the file."""
 
@@ -407,10 +408,9 @@ def _opened(data: bytes, name: str, limits: Limits) -> Iterator[tuple[ImageFile.
         data = image_headers.with_short_texts(data)
     with _clear_errors(name, kind), _DECODERS[kind](io.BytesIO(data)) as file:
         _check_size(file.size, name, limits)
-        if image_headers.is_run_length_bmp(data) and file.width * file.height > MOST_PIXELS_A_BYTE * len(
-            data
-        ):
-            msg = f"{_called(name)} is a BMP that leaves out most of its pixels, made to stall its reader: save it anew as PNG."
+        most = min(MOST_RUN_LENGTH_PIXELS, MOST_PIXELS_A_BYTE * len(data))
+        if image_headers.is_run_length_bmp(data) and file.width * file.height > most:
+            msg = f"{_called(name)} is a compressed BMP that takes too long to read, or was made to: save it anew as PNG."
             raise CorruptImageError(msg)
         yield file, kind
 

@@ -38,7 +38,12 @@ def named_bytes(sha256: str, own: str, path: str) -> tuple[str, bytes]:
             f"The image {sha256[:12]} is not on this computer: fetch the corpus with `python -m core corpus fetch "
             "github`, or choose another image."
         )
-    return found.name, found.read_bytes()
+    try:
+        return found.name, found.read_bytes()
+    except OSError as error:
+        raise CorpusError(
+            f"The image {sha256[:12]} cannot be read ({error.strerror}): check its permissions."
+        ) from error
 
 
 def small(sha256: str, own: str, path: str, max_side: int) -> bytes:

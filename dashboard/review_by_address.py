@@ -1,6 +1,7 @@
 """Opens in Review the image that the address names, as another page's link does, and leads back."""
 
 import re
+import time
 from collections.abc import Mapping
 from typing import Final
 from urllib.parse import parse_qs
@@ -16,6 +17,8 @@ IMAGE: Final = "image"
 OWN: Final = "own"
 PATH: Final = "path"
 BACK: Final = "back"
+LOOKED_AGAIN: Final = 10.0
+"""Seconds after which a picture that could not be read is looked for again."""
 SHA256: Final = re.compile("[0-9a-f]{64}")
 
 
@@ -30,11 +33,11 @@ def lay_what_is_asked_for(on_desk: Desk, address: Mapping[str, str], model: str)
         VersoError: it is not on this computer, or cannot be read any more, or there is no room for it.
     """
     asked = address.get(IMAGE, "")
-    if asked == on_desk.asked and on_desk.not_laid:
-        raise on_desk.not_laid
     if asked in {"", on_desk.asked}:
         return
-    on_desk.not_laid = None
+    why, of, since = on_desk.not_laid or (None, "", 0.0)
+    if why and of == asked and time.monotonic() - since < LOOKED_AGAIN:
+        raise why
     known = next((item for item in on_desk.items if item.id == asked and _judged_by(item, model)), None)
     if known is not None:
         on_desk.items = [known, *(item for item in on_desk.items if item is not known)]
@@ -44,12 +47,12 @@ def lay_what_is_asked_for(on_desk: Desk, address: Mapping[str, str], model: str)
         raise DeskFullError(
             f"The desk is full with {CAPACITY} pictures: take one off, and the picture that the link names is laid on it."
         )
-    on_desk.asked = asked
     try:
         on_desk.receive([_file_named(asked, address)])
     except VersoError as error:
-        on_desk.not_laid = error
+        on_desk.not_laid = error, asked, time.monotonic()
         raise
+    on_desk.asked, on_desk.not_laid = asked, None
 
 
 def _file_named(asked: str, address: Mapping[str, str]) -> tuple[str, bytes]:

@@ -88,7 +88,7 @@ class Desk:
     """The items of one session, newest first, and the uploads that wait to be judged.
 
     `drops` counts uploads so that each gets a new uploader; `left_out` names the files of the last one that
-    found no place, `same` those that have the bytes of another, each with the name of that; `cleared` is what lay here before the desk was cleared; `stale` are items that another model is to judge again; `asked` is the image that the address named last, and `not_laid` why it could not be laid, if it could not.
+    found no place, `same` those that have the bytes of another, each with the name of that; `cleared` is what lay here before the desk was cleared; `stale` are items that another model is to judge again; `asked` is the image that the address named last, and `not_laid` why one could not be laid, which, and when that was seen.
     """
 
     items: list[Item] = field(default_factory=list)
@@ -100,7 +100,7 @@ class Desk:
     stale: list[Reviewed] = field(default_factory=list)
     expected: int = 0
     asked: str = ""
-    not_laid: VersoError | None = None
+    not_laid: tuple[VersoError, str, float] | None = None
 
     @property
     def progress(self) -> tuple[int, int]:

@@ -549,7 +549,7 @@ class TestRefusals:
             + b"\1\5\0\0" * 32
             + b"\0\1"
         )
-        with pytest.raises(CorruptImageError, match="leaves out most of its pixels"):
+        with pytest.raises(CorruptImageError, match="takes too long to read"):
             images.open(runs)
 
     def test_a_tall_order_in_a_few_bytes(self, monkeypatch):

@@ -10,7 +10,7 @@ from PIL.PngImagePlugin import PngInfo
 
 from core import images
 from core.errors import CorruptImageError, ImageTooLargeError, UnsupportedImageError
-from core.image_headers import LONGEST_TEXT
+from core.image_headers import LONGEST_TEXT, MOST_CUT_TEXTS
 from core.images import Metadata
 
 
@@ -75,6 +75,17 @@ def test_of_a_text_that_unpacks_to_much_the_beginning_is_given(drawings, length)
     assert set(texts["spoken"]) == {"é"}
     assert LONGEST_TEXT / 2 - 1 < len(texts["spoken"]) <= LONGEST_TEXT / 2
     assert images.open(data).image.size == images.open(drawings.file(drawings.painting())).image.size
+
+
+def test_many_long_texts_hide_no_short_one(drawings):
+    words = PngInfo()
+    for number in range(MOST_CUT_TEXTS + 2):
+        words.add_text(f"long {number}", "x" * 1_200_000, zip=True)
+    words.add_text("parameters", "Steps: 20", zip=True)
+    words.add_itxt("XML:com.adobe.xmp", "<x/>")
+    found = images.metadata(drawings.file(drawings.painting(), pnginfo=words))
+    assert found.texts["parameters"] == "Steps: 20"
+    assert found.xmp == b"<x/>"
 
 
 def test_texts_in_the_ways_of_other_programs_are_given(drawings):

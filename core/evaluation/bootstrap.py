@@ -22,6 +22,8 @@ Scores = NDArray[np.float64]
 Values = NDArray[np.float64]
 
 ROUNDS = 1000
+SLICE = 50
+"""Draws whose calibration error is computed together: for each of them every image has a place in memory."""
 BLOCK = 32
 """Images that are summed by group before any is looked at alone."""
 
@@ -146,15 +148,24 @@ def calibration_errors(
     """
     values, of_image = np.unique(p_ai, return_inverse=True)
     shape = counts.shape[1], len(values)
-    images: Values = np.asarray(counts @ csr_array((np.ones(len(truth)), (group, of_image)), shape))
-    gaps: Values = np.asarray(counts @ csr_array((p_ai - truth, (group, of_image)), shape))
+    images = csr_array((np.ones(len(truth)), (group, of_image)), shape)
+    gaps = csr_array((p_ai - truth, (group, of_image)), shape)
+    of_slices = [
+        _calibration_errors(np.asarray(part @ images), np.asarray(part @ gaps), bins)
+        for part in np.split(counts, range(SLICE, len(counts), SLICE))
+    ]
+    return np.concatenate(of_slices)
+
+
+def _calibration_errors(images: Values, gaps: Values, bins: int) -> Values:
+    """Compute the same, `[rounds]`, from the images of each probability and the sum of their gaps, `[rounds, values]`."""
     up_to, sums = (np.pad(each.cumsum(axis=1), ((0, 0), (1, 0))) for each in (images, gaps))
-    total, draw = up_to[:, -1], np.arange(len(counts))
+    total, draw = up_to[:, -1], np.arange(len(images))
     sizes, longer = np.divmod(total, bins)
-    at_edges = np.zeros((len(counts), bins + 1))
+    at_edges = np.zeros((len(images), bins + 1))
     for number in range(1, bins + 1):
         edge = number * sizes + np.minimum(number, longer)
-        place = np.minimum((up_to[:, 1:] < edge[:, np.newaxis]).sum(axis=1), len(values) - 1)
+        place = np.minimum((up_to[:, 1:] < edge[:, np.newaxis]).sum(axis=1), images.shape[1] - 1)
         part = (edge - up_to[draw, place]) / np.maximum(images[draw, place], 1)
         at_edges[:, number] = sums[draw, place] + part * gaps[draw, place]
     error: Values = np.abs(np.diff(at_edges)).sum(axis=1) / total

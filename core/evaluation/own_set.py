@@ -207,10 +207,13 @@ def _of_folder(root: Path) -> list[_File]:
     """Every file below human and ai in path order; links are refused one by one, as the files they are.
 
     Raises:
-        EvaluationError: a folder cannot be listed.
+        EvaluationError: a folder that counts cannot be listed.
     """
 
     def unlisted(error: OSError) -> None:
+        below = Path(error.filename).relative_to(root).parts
+        if below and not set(below) & set(LABELS):
+            return  # nothing in it would count
         raise EvaluationError(
             f"The folder {printable(str(error.filename))} cannot be listed ({error.strerror}): change its permissions, or "
             "move it away."

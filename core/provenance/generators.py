@@ -53,14 +53,19 @@ COMMENT: Final = "EXIF UserComment"
 EXIF: Final = "EXIF text"
 PNG: Final = "PNG text"
 GENERATES: Final = re.compile(
-    r"(?i:(?<!re|up)(?<!down|over|list)(?<!batch|frame|image|color|pixel)(?<!colour)sampler)"
+    r"(?i:(?<!re|up)(?<!down|over)sampler)|NanoBanana"
     r"|OpenAI(Dalle|GPTImage|VideoSora)|Ideogram|GeminiImage|Grok(Image|Video)|Reve(Image|\w*Create)|Pika[a-z]*[A-Z]?\w*(Node|V2)"
-    r"|StabilityStableImage|ByteDance\w*(Image|Video|Seedream|Frame|Text)|LtxvApi|Moonvalley|Pixverse\w*(Text|Image)To|Veo\w*(Video|Frame)"
-    r"|Flux\w*(Pro|Max|Ultra)\w*(Image|Fill|Expand|Canny|Depth)|Luma(Image|Video)\w*Node|(Image|Video)GenerationNode"
-    r"|Kling(?!LipSync)\w*(Image2Video|TextToVideo|I2V|T2V|StartEndFrame|VideoExtend)|Minimax\w*Video|Recraft(TextTo|ImageToImage|ImageInpainting)"
-    r"|Runway\w*(TextTo|ImageTo|FirstLastFrame)|Vidu\w*Video|Wan\w*Api"
+    r"|StabilityStableImage|ByteDance\w*(Image|Video|Seedream|Frame|Text)|LtxvApi|Moonvalley|Pixverse\w*((Text|Image)To|Transition)"
+    r"|Flux\w*(Pro|Max|Ultra)\w*(Image|Fill|Expand|Canny|Depth)|Luma(Image|Video)\w*Node|(Image|Video)GenerationNode|Veo\w*(Video|Frame)"
+    r"|Kling(?!LipSync)\w*((Text|Image)(To|2)(Video|Image)|I2V|T2V|StartEndFrame|FirstLastFrame|VideoExtend|VideoNode|OmniPro)"
+    r"|Minimax\w*Video|Recraft\w*(TextTo|ImageToImage|ImageInpainting)|Runway\w*(TextTo|ImageTo|FirstLastFrame)|Vidu\w*Video|Wan\w*Api"
 )
 """Nodes of ComfyUI that generate: samplers, and those that ask a generator elsewhere; enlargers and the like are none."""
+PICKS: Final = re.compile(
+    r"((image|video|frame|list|batch|colou?r|pixel|palette|mask|random|uniform)[ _]?)+(re|up|down|over)?sampler",
+    re.IGNORECASE,
+)
+"""Nodes that are called samplers and only pick from what they are given."""
 
 
 def read_generators(metadata: Metadata, place: str = PNG) -> list[Evidence]:
@@ -157,7 +162,7 @@ def _workflow(texts: Mapping[str, str], place: str) -> list[Evidence]:
     if not nodes:
         return []
     where, word = f"{place} 'prompt'", "ComfyUI"
-    if any(map(GENERATES.search, nodes)):
+    if any(GENERATES.search(name) and not PICKS.fullmatch(name) for name in nodes):
         said = f"A workflow of {len(nodes):,} nodes as ComfyUI writes it; it generates."
         return [Evidence(Kind.GENERATOR, where, said, word, Says.AI)]
     said = f"A workflow of {len(nodes):,} nodes as ComfyUI writes it, none of which is known to generate."

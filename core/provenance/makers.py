@@ -37,15 +37,15 @@ _PATTERNS: Final = {
 _NAMED: Final = {
     name: re.compile(rf"(?<![a-z]){pattern}(?![a-z])", re.IGNORECASE) for name, pattern in _PATTERNS.items()
 }
-_MORE_WORDS: Final = r"(\W+(?!(and|but|no|not|or)\b)[\w.]+){0,3}"
-"""What may follow a generator's name in a credit, as a version does."""
-_ALONE: Final = {"DALL-E": "dall[-·. ]e"}
-"""Names that by themselves must be written otherwise, for people are called so too."""
+_MORE_WORDS: Final = r"(\W+(v?[\d.]+|gen\W?\d+|ai|alpha|beta|dev|fast|image|images|large|lite|master|max|medium|pro|schnell|sora|studio|turbo|ultra|veo|video|xl)){0,3}"
+"""What may follow a generator's name in a credit: its version and products, and no other word."""
+_CREDITED_AS: Final = {"DALL-E": r"(dall\We|dall.?e(?=[- ]?[23]))"}
+"""Names that a credit must write otherwise, for people and firms are called so too."""
 _CREDITED: Final = {
     name: re.compile(
         rf"\W*((ai[- ]?)?(art|clip|film|image|movie|music video|video)?\s*"
-        rf"(created|generated|made|produced|rendered)\s+(by|in|on|using|via|with)\s+(ai\W+)?{pattern}{_MORE_WORDS}"
-        rf"|{_ALONE.get(name, pattern)}([- ]?v?[0-9.]+)?)\W*",
+        rf"(created|generated|made|produced|rendered)\s+(by|in|on|using|via|with)\s+(ai\W+)?{_CREDITED_AS.get(name, pattern)}{_MORE_WORDS}"
+        rf"|{_CREDITED_AS.get(name, pattern)}([- ]?v?[0-9.]+)?)\W*",
         re.IGNORECASE,
     )
     for name, pattern in _PATTERNS.items()

@@ -63,7 +63,7 @@ def training_curves(entry: Entry) -> None:
         return
     if entry.card is None or history is None:
         st.caption(
-            "It has no training curves: its models were trained before, and have theirs on their own cards."
+            "It has no training curves of its own: it asks models that were made before."
             if entry.card and entry.card.family == FAMILY
             else "It has no training curves: a classical model is fitted in one step."
             if entry.card and entry.card.epochs is None

@@ -101,11 +101,16 @@ def paintings(
     retry_refused: Retry = False,
 ) -> None:
     """Download human paintings from a list of addresses, such as the VGG Paintings Dataset."""
+    from core.corpus.manifest import GITHUB
     from core.corpus.sources.download import Downloader
     from core.corpus.sources.paintings import Paintings
 
     politeness: Politeness = context.obj
     with Downloader(politeness) as downloader:
+        if GITHUB.fullmatch(source):
+            raise typer.BadParameter(
+                f"--source {source} reads like a repository of GitHub, whose images are pinned to a commit: name it otherwise."
+            )
         told = {
             "source": source or listing.stem,
             "attestation": attestation or f"listed as paintings by people in {listing.name}",

@@ -55,7 +55,7 @@ class Paintings:
         medium: str = "oil",
         as_uniform: bool = False,
     ) -> None:
-        self.name = f"paintings ({medium}, {'uniform copies' if as_uniform else 'files as they come'})"
+        self.name = f"paintings ({source}: {attestation}; {medium}, {'uniform copies' if as_uniform else 'files as they come'})"
         self._source = source
         self._attestation = attestation
         self._listing = listing
