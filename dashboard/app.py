@@ -27,9 +27,10 @@ st.set_page_config(page_title="Verso", page_icon=str(HERE / "icon.svg"), layout=
 st.logo(str(HERE / "logo.svg"), icon_image=str(HERE / "icon.svg"), size="large")
 st.html(STYLE)
 
+review = st.Page(PAGES / "review.py", title="Review", icon=":material/image_search:", default=True)
 page = st.navigation(
     [
-        st.Page(PAGES / "review.py", title="Review", icon=":material/image_search:", default=True),
+        review,
         st.Page(PAGES / "audits.py", title="Audits", icon=":material/inventory_2:"),
         st.Page(PAGES / "audit.py", title="Audit", visibility="hidden"),
         st.Page(PAGES / "compare.py", title="Compare", icon=":material/compare:"),
@@ -41,6 +42,6 @@ page = st.navigation(
 )
 import_what_pages_need()
 upload_folder()  # with the first page, so that what a killed server left behind goes now
-if page.title != "Review":
+if page is not review:
     left_review()
 page.run()

@@ -275,7 +275,6 @@ def test_files_have_sizes_and_missing_weights_a_way_to_make_them():
     ]
     app = opened(model="svm", model_tab="Use it")
     assert "python -m core train embedding-svm" in app.warning[0].value
-    assert "python -m core encoder fetch" in app.info[0].value
 
 
 def test_the_lines_shown_load_the_model_and_judge(tiny_model, monkeypatch, drawings, tmp_path):
