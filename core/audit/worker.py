@@ -138,9 +138,8 @@ class _Turn:
         moment = Moment(progress.planned, progress.rate, progress.seconds_left)
         self._queue.set_moment(self._request.id, moment)
         known = self._queue.find(self._request.id)
-        if (
-            known and known.name != self._request.name
-        ):  # since the turn began, and maybe before the store had it
+        if known and known.name != self._request.name:
+            # given since the turn began, and maybe before the store had the audit
             self._store.rename(known.id, known.name)
             self._request = known
         wish = known.wish if known else Wish.CANCEL
