@@ -32,7 +32,7 @@ def read_exif(metadata: Metadata) -> list[Evidence]:
         where, named = "EXIF Make and Model", f"Names the device '{camera}'"
         if generator_named(camera):
             found.append(
-                Evidence(Kind.CAMERA, where, f"{named}, which is called as a generator is.", camera[:40])
+                Evidence(Kind.CAMERA, where, f"{named}, but that is the name of a generator.", camera[:40])
             )
         else:
             said = f"{named}, as cameras and scanners do."

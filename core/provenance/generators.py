@@ -54,7 +54,7 @@ EXIF: Final = "EXIF text"
 PNG: Final = "PNG text"
 GENERATES: Final = re.compile(
     r"(?i:(?<!re|up)(?<!down|over)sampler)|NanoBanana"
-    r"|OpenAI(Dalle|GPTImage|VideoSora)|Ideogram|GeminiImage|Grok(Image|Video)|Reve(Image|\w*Create)|Pika[a-z]*[A-Z]?\w*(Node|V2)"
+    r"|OpenAI(Dalle|GPTImage|VideoSora)|Ideogram|GeminiImage|Grok(Image|Video)|ReveImage|Pika[a-z]*[A-Z]?\w*(Node|V2)"
     r"|StabilityStableImage|ByteDance\w*(Image|Video|Seedream|Frame|Text)|LtxvApi|Moonvalley|Pixverse\w*((Text|Image)To|Transition)"
     r"|Flux\w*(Pro|Max|Ultra)\w*(Image|Fill|Expand|Canny|Depth)|Luma(Image|Video)\w*Node|(Image|Video)GenerationNode|Veo\w*(Video|Frame)"
     r"|Kling(?!LipSync)\w*((Text|Image)(To|2)(Video|Image)|I2V|T2V|StartEndFrame|FirstLastFrame|VideoExtend|VideoNode|OmniPro)"

@@ -175,7 +175,7 @@ except VersoError as error:
 if shown is not None:
     st.markdown(f"**{escaped(shown.joined.title)}**")
     of_class = int(shown.joined.truth.sum()), int((~shown.joined.truth).sum())
-    fewest = min(count for count in of_class if count)
+    fewest = min((count for count in of_class if count), default=FEW)
     if fewest < FEW:
         st.caption(
             f"With only {fewest} works of a class every figure here may be chance, and an interval cannot know of errors that "
