@@ -13,8 +13,8 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
 INTO ?= models
 ON_EMBEDDINGS := verso-int8 $(addprefix embedding-,svm logistic-regression random-forest decision-tree knn)
-ALONE := $(ON_EMBEDDINGS) forensic-gradient-boosting $(addprefix pixel-,svm knn decision-tree random-forest) \
-	resnet18-finetune $(addprefix student-,1 2 3 4)
+MODELS := cascade verso verso-fast $(ON_EMBEDDINGS) forensic-gradient-boosting \
+	$(addprefix pixel-,svm knn decision-tree random-forest) resnet18-finetune $(addprefix student-,1 2 3 4)
 CORPUS := data/manifest.csv
 
 .PHONY: run test encoder models lint format browser-test bench clean
@@ -38,23 +38,24 @@ encoder: $(VENV)/app
 	@$(BIN)/python -m core encoder fetch || echo "Going on without the encoder: verso-fast judges until it is there."
 
 models: export VERSO_MODELS = $(abspath $(INTO))
-models: $(INTO)/cascade/robustness.csv $(ALONE:%=$(INTO)/%/robustness.csv)
+models: $(MODELS:%=$(INTO)/%/robustness.csv)
 
-$(INTO)/%/robustness.csv: | $(VENV)/app encoder
-	$(BIN)/python -m core train $* --corpus $(CORPUS) --output $(INTO)/$*
-	$(BIN)/python -m core evaluate $(INTO)/$* --perturb all
+# A model that is trained has its card, and one that is measured under all conditions its robustness.csv.
+$(patsubst %,$(INTO)/%/card.toml,$(filter-out cascade verso-fast,$(MODELS))): $(INTO)/%/card.toml: | $(VENV)/app encoder
+	$(BIN)/python -m core train $* --corpus $(CORPUS) --output $(@D)
+
+$(INTO)/verso-fast/card.toml: | $(VENV)/app encoder
+	$(BIN)/python -m core train verso-fast --corpus $(CORPUS) --output $(@D)
+	$(BIN)/python -m core quantise $(@D)
+
+$(INTO)/cascade/card.toml: | $(patsubst %,$(INTO)/%/robustness.csv,verso verso-int8 verso-fast)
+	$(BIN)/python -m core cascade --output $(@D)
+
+$(MODELS:%=$(INTO)/%/robustness.csv): $(INTO)/%/robustness.csv: | $(INTO)/%/card.toml
+	$(BIN)/python -m core evaluate $(@D) --perturb all
 
 # verso makes the embeddings that these read too.
-$(ON_EMBEDDINGS:%=$(INTO)/%/robustness.csv): | $(INTO)/verso/robustness.csv
-
-$(INTO)/verso-fast/robustness.csv: | $(VENV)/app encoder
-	$(BIN)/python -m core train verso-fast --corpus $(CORPUS) --output $(INTO)/verso-fast
-	$(BIN)/python -m core quantise $(INTO)/verso-fast
-	$(BIN)/python -m core evaluate $(INTO)/verso-fast --perturb all
-
-$(INTO)/cascade/robustness.csv: | $(patsubst %,$(INTO)/%/robustness.csv,verso verso-int8 verso-fast)
-	$(BIN)/python -m core cascade --output $(INTO)/cascade
-	$(BIN)/python -m core evaluate $(INTO)/cascade --perturb all
+$(ON_EMBEDDINGS:%=$(INTO)/%/card.toml): | $(INTO)/verso/robustness.csv
 
 format: $(VENV)/dev
 	$(BIN)/ruff check --fix .

@@ -1,6 +1,6 @@
 """Judges perturbed pictures into `robustness.csv`, one condition after the other, in runs that may be interrupted.
 
-What is known of a condition that is not done yet lies beside it, in `robustness.<condition>.<fingerprint>.part`.
+Until all are done, what is known of a condition lies beside it, in `robustness.<condition>.<fingerprint>.part`.
 """
 
 from __future__ import annotations
@@ -74,13 +74,13 @@ def measure_robustness(
     """Judge every test and ood image under conditions; add their columns to `robustness.csv`.
 
     A condition that is measured already is skipped, unless what decides `p_ai` has changed since (weights,
-    preprocessing, calibration, or the condition itself). A run that was interrupted loses at most
-    `SAVE_EVERY` images and the batches under way, goes on when called again, and ends in the file that one run would
-    have made.
+    preprocessing, calibration, or the condition itself). The columns are added when all are done, so that a new
+    `robustness.csv` tells of a run that came to its end. A run that was interrupted loses at most `SAVE_EVERY` images
+    and the batches under way, goes on when called again, and ends in the file that one run would have made.
 
     Args:
         detector: the model of `folder`.
-        folder: gets the file; the card in it records each condition as it is done.
+        folder: gets the file; the card in it records each condition.
         manifest: names the images.
         files: where they lie.
         conditions: what to do to them.
@@ -110,7 +110,8 @@ def measure_robustness(
                 done += judged
                 progress(column.condition.title, done, total)
             measured[column.condition.name] = [column.p_ai[sha256] for sha256 in hashes]
-            _write(measured, folder)
+        _write(measured, folder)
+        for column in columns:
             record(folder, column.condition, column.made_with)
             column.part.unlink(missing_ok=True)
 

@@ -62,6 +62,7 @@ def test_a_run_interrupted_anywhere_ends_in_the_file_of_one_that_was_not(
     assert measured(whole, corpus, files) == 48
     with pytest.raises(PowerCutError):
         measured(light_meter, corpus, files, fails_after=judged)
+    assert not (light_meter / ROBUSTNESS_FILE).exists()
     again = measured(light_meter, corpus, files)
     assert again <= 48 - judged + 4 + 4
     assert (light_meter / ROBUSTNESS_FILE).read_bytes() == (whole / ROBUSTNESS_FILE).read_bytes()
@@ -71,7 +72,7 @@ def test_a_run_interrupted_anywhere_ends_in_the_file_of_one_that_was_not(
 
 @pytest.mark.usefixtures("small_batches")
 @pytest.mark.parametrize("moment", ["before _write", "after _write", "before record", "after record"])
-def test_a_power_cut_around_the_writing_of_a_column_loses_nothing(
+def test_a_power_cut_around_the_writing_of_the_columns_loses_nothing(
     light_meter, corpus, files, tmp_path, monkeypatch, moment
 ):
     whole = shutil.copytree(light_meter, tmp_path / "whole")
@@ -81,7 +82,7 @@ def test_a_power_cut_around_the_writing_of_a_column_loses_nothing(
 
     def cut(*arguments):
         calls.append(arguments)
-        if len(calls) == 3:
+        if len(calls) == 2:
             if when == "after":
                 step(*arguments)
             raise PowerCutError
@@ -91,7 +92,7 @@ def test_a_power_cut_around_the_writing_of_a_column_loses_nothing(
         patched.setattr(robustness_run, name, cut)
         with pytest.raises(PowerCutError):
             measured(light_meter, corpus, files)
-    assert measured(light_meter, corpus, files) <= 16
+    assert measured(light_meter, corpus, files) == 0
     assert (light_meter / ROBUSTNESS_FILE).read_bytes() == (whole / ROBUSTNESS_FILE).read_bytes()
 
 
@@ -165,7 +166,7 @@ def test_two_processes_do_not_measure_one_model_at_once(light_meter, corpus, fil
 def test_a_broken_part_names_itself(light_meter, corpus, files, monkeypatch):
     monkeypatch.setattr(robustness_run, "record", lambda *_: (_ for _ in ()).throw(PowerCutError))
     with pytest.raises(PowerCutError):
-        measured(light_meter, corpus, files)
+        measured(light_meter, corpus, files, chosen(["jpeg-50"]))
     (part,) = light_meter.glob("robustness.*.part")
     part.write_text("sha256,jpeg-30\na,0.7\n")
     with pytest.raises(EvaluationError, match=r"jpeg-50.*\.part must have the columns.*delete it"):
