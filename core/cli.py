@@ -449,13 +449,14 @@ def _chosen(models: list[str], selections: list[Selection], corpus: Path, *, eve
 def _judged(models: list[str], own: Path) -> Joined:
     """Let models judge an own set, and print which files were refused."""
     from core.detectors.store import load_detector
+    from core.evaluation.model_names import told_apart
     from core.evaluation.own_set import score_own
 
     with progress_bar() as bar:
         task = bar.add_task("judging your images", total=None)
         judged = score_own(
             own,
-            [load_detector(model) for model in models],
+            {called: load_detector(model) for called, model in told_apart(models).items()},
             lambda done, total: bar.update(task, completed=done, total=total),
         )
     for path, reason in judged.refused.itertuples(index=False):

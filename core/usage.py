@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from core import atomic
 from core.errors import OutputError, UnreadableFileError
 from core.visible_text import visible
 
@@ -27,6 +29,7 @@ def a_folder_to_write(place: str | Path) -> Path:
     path = Path(a_name(str(place)))
     if os.access(path, os.F_OK) and not path.is_dir():
         raise typer.BadParameter(f"{path} is a file, and a folder is needed: choose another.")
+    _expect_short(path)
     _expect_reachable(path)
     return path
 
@@ -36,6 +39,7 @@ def a_file_to_write(place: str | Path) -> Path:
     path = Path(a_name(str(place)))
     if os.access(path, os.F_OK) and path.is_dir():
         raise typer.BadParameter(f"{path} is a folder, and a file is needed: name one in it.")
+    _expect_short(atomic.part_of(path))
     _expect_reachable(path.parent)
     return path
 
@@ -62,6 +66,14 @@ def expect_writable(folder: Path) -> None:
     """
     if not os.access(folder, os.W_OK):
         raise OutputError(f"{folder} may not be written by this user: change its permissions, or use a copy.")
+
+
+def _expect_short(path: Path) -> None:
+    try:
+        os.lstat(path)
+    except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            raise typer.BadParameter("this name is too long for the disk: choose a shorter one.") from error
 
 
 def _expect_reachable(folder: Path) -> None:

@@ -16,7 +16,6 @@ from core.evaluation import curves
 from core.evaluation.comparison import Comparison
 from core.evaluation.predictions import PREDICTIONS_FILE
 from core.evaluation.robustness import ROBUSTNESS_FILE
-from core.evaluation.rules import Rule
 from core.evaluation.selection import Choices, Joined, Selection, choices, load
 from dashboard.corpus_shelf import shown_corpus
 
@@ -84,11 +83,6 @@ def after_conditions(models: Sequence[str], selection: Selection) -> Mapping[str
     """
     corpus = shown_corpus()
     return _after_conditions(tuple(models), selection, _stamp(models), corpus.version, corpus)
-
-
-def own_bands(entries: Sequence[Entry]) -> Mapping[str, Rule]:
-    """Return the band each model ships with, by the name on its card."""
-    return {entry.card.name: entry.card.band for entry in entries if entry.card is not None}
 
 
 def _stamp(models: Sequence[str]) -> Stamp:

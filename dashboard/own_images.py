@@ -26,6 +26,7 @@ from core.audit.queue import fitting
 from core.detectors.card import identity
 from core.detectors.store import load_card
 from core.errors import EvaluationError
+from core.evaluation.model_names import told_apart
 from core.evaluation.own_set import OwnSet, read_own, score_own
 from core.images import printable
 from core.named_paths import named_path
@@ -70,7 +71,11 @@ class Scoring:
         Raises what `score_own` raises, and EvaluationError if the server stops meanwhile.
         """
         _expect_server()
-        return score_own(place, [detector_called(model) for model in models], self._progress)
+        return score_own(
+            place,
+            {called: detector_called(model) for called, model in told_apart(models).items()},
+            self._progress,
+        )
 
     def _progress(self, done: int, total: int) -> None:
         _expect_server()

@@ -265,6 +265,24 @@ def test_a_manifest_is_not_built_where_it_cannot_be_written(tmp_path, monkeypatc
         assert said in what_is_said(result)
 
 
+@pytest.mark.parametrize(
+    ("arguments", "length"),
+    [
+        (["cascade", "--output"], 256),
+        (["corpus", "stats", "x.csv", "--figures"], 256),
+        (["corpus", "build", "x.csv", "--output"], 250),
+        (["corpus", "leaks", "x.csv", "--output"], 250),
+        (["audit", ".", "--output"], 256),
+    ],
+)
+def test_a_name_too_long_for_the_disk_is_wrong_usage(arguments, length, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "x.csv").touch()
+    result = invoke(*arguments, "x" * length)
+    assert result.exit_code == 2
+    assert "this name is too long for the disk" in what_is_said(result)
+
+
 def test_a_model_that_may_not_be_written_is_not_measured(tiny_model, tmp_path, workshop):
     folder = shutil.copytree(tiny_model, tmp_path / "closed")
     folder.chmod(0o555)

@@ -30,7 +30,17 @@ ROOMS = (
     ("corpus",),
     ("archives", "video_formats", "cache_folder", "terminal", "usage", "pdf"),
     ("images", "verdict"),
-    ("image_headers", "image_pixels", "visible_text", "clutter", "errors", "fonts", "named_paths", "threads"),
+    (
+        "atomic",
+        "image_headers",
+        "image_pixels",
+        "visible_text",
+        "clutter",
+        "errors",
+        "fonts",
+        "named_paths",
+        "threads",
+    ),
 )
 """The rooms of core from the top of the house to its ground, with the modules that stand between them."""
 

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from core import atomic
 from core.audit import local, own_files
 from core.audit.configuration import Configuration
 from core.audit.engine import Engine
@@ -29,7 +30,6 @@ from core.audit.progress import Progress, Watcher
 from core.audit.results import CSV_FILE, write_results
 from core.audit.store.audits import AuditStore, now
 from core.audit.store.records import Audit, Counts, State
-from core.corpus import atomic
 from core.detectors.protocol import Detector
 from core.errors import AuditError, OutputError
 from core.images import printable

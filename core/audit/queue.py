@@ -20,10 +20,10 @@ from typing import IO, Final
 import platformdirs
 from filelock import FileLock
 
+from core import atomic
 from core.audit.inputs.roots import Roots
 from core.audit.inputs.sources import ZIP_START
 from core.audit.store.records import Audit
-from core.corpus import atomic
 from core.errors import AuditError, DamagedRequestError, OutputError
 from core.images import printable
 from core.named_paths import named_path

@@ -6,9 +6,7 @@ Rows are written as they are read from the store; a file appears whole or not at
 from __future__ import annotations
 
 import csv
-import os
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 from typing import Final
@@ -16,6 +14,7 @@ from typing import Final
 import pyarrow as pa
 from pyarrow import parquet
 
+from core import atomic
 from core.audit.examination import DECIMALS
 from core.audit.spreadsheet import neutral_in_csv
 from core.audit.store.audits import AuditStore
@@ -63,11 +62,11 @@ def write_results(store: AuditStore, audit: Audit, folder: Path) -> None:
         OutputError: they cannot be written.
     """
     try:
-        with whole(folder / CSV_FILE) as path:
+        with atomic.whole(folder / CSV_FILE) as path:
             _write_csv(path, COLUMNS, (cells_of(audit, row) for row in store.all_rows(audit.id)))
-        with whole(folder / PARQUET_FILE) as path:
+        with atomic.whole(folder / PARQUET_FILE) as path:
             _write_parquet(path, (cells_of(audit, row) for row in store.all_rows(audit.id)))
-        with whole(folder / NEAR_DUPLICATES_FILE) as path:
+        with atomic.whole(folder / NEAR_DUPLICATES_FILE) as path:
             _write_csv(path, ("group", "path", "sha256"), _look_alikes(store, audit))
     except OSError as error:
         raise OutputError(
@@ -122,13 +121,3 @@ def _write_parquet(path: Path, rows: Iterator[Cells]) -> None:
     with parquet.ParquetWriter(path, SCHEMA) as writer:
         while group := list(islice(rows, ROW_GROUP)):
             writer.write_table(pa.Table.from_pylist(group, SCHEMA))
-
-
-@contextmanager
-def whole(target: Path) -> Iterator[Path]:
-    """Give a path to write to; what was written there replaces `target` when the block ends well."""
-    part = target.with_name(f".{target.name}.part")
-    yield part
-    with part.open("rb+") as file:
-        os.fsync(file.fileno())
-    part.replace(target)

@@ -13,8 +13,7 @@ from typing import Self
 import platformdirs
 from filelock import FileLock
 
-from core import images
-from core.corpus import atomic
+from core import atomic, images
 from core.corpus.manifest import Manifest
 from core.errors import CorpusError
 from core.named_paths import named_path

@@ -7,7 +7,7 @@ from typing import Final
 
 from pydantic import TypeAdapter, ValidationError
 
-from core.corpus import atomic
+from core import atomic
 from core.corpus.leakage import LeakReport
 from core.errors import CorpusError
 

@@ -26,7 +26,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from core.corpus import atomic
+from core import atomic
 from core.errors import ManifestError
 
 Label = Literal["human", "ai"]

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from pydantic_core import PydanticCustomError
 from tomlkit.items import InlineTable
 
-from core.corpus import atomic
+from core import atomic
 from core.detectors.calibration import PlattScaling
 from core.detectors.features import DeclaredFeatures, EmbeddingFeatures, ForensicFeatures
 from core.detectors.forensic import centre_window

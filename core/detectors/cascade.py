@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from pydantic_core import PydanticCustomError
 from scipy.special import logit
 
-from core.corpus import atomic
+from core import atomic
 from core.detectors.calibration import PlattScaling
 from core.detectors.card import Card, identity, read_weights
 from core.detectors.protocol import Detector, JudgesCrops

@@ -21,7 +21,7 @@ from sklearn.tree import DecisionTreeClassifier
 from skops.io.exceptions import UntrustedTypesFoundException
 from torch import Tensor
 
-from core.corpus import atomic
+from core import atomic
 from core.detectors.card import CLASSES, Card, read_weights
 from core.detectors.encoder import Embedder
 from core.detectors.features import EncoderFeatures, Features, Matrix, PixelFeatures, load_features

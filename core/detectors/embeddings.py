@@ -30,9 +30,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 from torch import Tensor
 
-from core import images
+from core import atomic, images
 from core.cache_folder import cache_folder
-from core.corpus import atomic
 from core.corpus.cache import ImageCache
 from core.detectors.encoder import Embedder
 from core.detectors.precision import on_every_core

@@ -21,8 +21,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
+from core import atomic
 from core.cache_folder import cache_folder
-from core.corpus import atomic
 from core.errors import EncoderError
 from core.named_paths import named_path
 

@@ -16,9 +16,10 @@ from sklearn.metrics import precision_recall_curve, roc_curve
 from core.corpus.manifest import LABELS, Manifest
 from core.evaluation.bootstrap import Scores, Truth
 from core.evaluation.metrics import AI, AT_THRESHOLDS, ECE_BINS, FIGURES, value_of
+from core.evaluation.model_names import told_apart
 from core.evaluation.perturbations import CONDITIONS
 from core.evaluation.rules import Cut, Rule, Rules, codes
-from core.evaluation.selection import Joined, Selection, choices, load
+from core.evaluation.selection import Joined, Selection, choices, load_called
 from core.evaluation.undefined import NotDefined
 from core.evaluation.wilson import wilson
 
@@ -155,11 +156,12 @@ def after_each(models: Sequence[str], selection: Selection, corpus: Path | Manif
 
     Raises what `core.evaluation.selection.load` raises.
     """
-    under = {model: choices([model], corpus, selection.split).conditions for model in models}
-    after = {CLEAN: load(models, _after(selection, ""), corpus)}
+    every = told_apart(models)
+    under = {called: choices([model], corpus, selection.split).conditions for called, model in every.items()}
+    after = {CLEAN: load_called(every, _after(selection, ""), corpus)}
     for condition in CONDITIONS:
-        if measured := [model for model in models if condition in under[model]]:
-            after[condition] = load(measured, _after(selection, condition), corpus)
+        if measured := {called: model for called, model in every.items() if condition in under[called]}:
+            after[condition] = load_called(measured, _after(selection, condition), corpus)
     return after
 
 

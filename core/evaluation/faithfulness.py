@@ -25,8 +25,7 @@ from PIL import Image, ImageFilter
 from scipy.stats import spearmanr
 from torch import nn
 
-from core import images
-from core.corpus import atomic
+from core import atomic, images
 from core.corpus.cache import ImageCache
 from core.corpus.manifest import LABELS, Manifest
 from core.detectors.card import read_card

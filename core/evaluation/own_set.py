@@ -8,7 +8,7 @@ unpacked to disk, within `ArchiveLimits`.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -24,7 +24,7 @@ from core.clutter import is_clutter
 from core.corpus.manifest import LABELS
 from core.corpus.sources.folder import UNKNOWN
 from core.detectors.protocol import Detector
-from core.errors import ArchiveError, EvaluationError, ImageError, SelectionError, UnreadableFileError
+from core.errors import ArchiveError, EvaluationError, ImageError, UnreadableFileError
 from core.evaluation.predictions import BATCH
 from core.evaluation.selection import FACTS, NOT_STATED, Joined
 from core.images import Artwork, printable
@@ -67,7 +67,7 @@ class _File:
 
 def score_own(
     place: Path,
-    detectors: Sequence[Detector],
+    detectors: Mapping[str, Detector],
     progress: Progress = lambda done, total: None,  # noqa: ARG005
     limits: ArchiveLimits = DEFAULT_ARCHIVE_LIMITS,
 ) -> OwnSet:
@@ -75,24 +75,19 @@ def score_own(
 
     Args:
         place: a folder or a zip that holds the folders `human` and `ai` (or one of the two).
-        detectors: the models.
+        detectors: the models, one or more, by what they are called.
         progress: told (files done, files in all).
         limits: what a zip may hold.
 
     Raises:
-        EvaluationError: as `look_at_own`; a `SelectionError` if a model is named twice.
+        EvaluationError: as `look_at_own`.
     """
-    names = [detector.card.name for detector in detectors]
-    if not names or len(set(names)) < len(names):
-        raise SelectionError(
-            f"Name each model once, and at least one; named were {', '.join(names) or 'none'}."
-        )
 
     def judged(batch: Sequence[Artwork]) -> NDArray[np.float32]:
-        return np.stack([detector.predict(batch) for detector in detectors], axis=1)
+        return np.stack([detector.predict(batch) for detector in detectors.values()], axis=1)
 
     looked = look_at_own(place, judged, progress, limits)
-    p_ai = pd.DataFrame(looked.found.astype(np.float64), columns=names)
+    p_ai = pd.DataFrame(looked.found.astype(np.float64), columns=list(detectors))
     return OwnSet(joined_of_own(place, looked.images, p_ai), looked.refused)
 
 

@@ -9,8 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from core import images
-from core.corpus import atomic
+from core import atomic, images
 from core.corpus.cache import ImageCache
 from core.corpus.manifest import Manifest
 from core.detectors.classical import ClassicalDetector, EmbeddingDetector, pipeline_margins

@@ -15,8 +15,7 @@ import pandas as pd
 from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
-from core import images
-from core.corpus import atomic
+from core import atomic, images
 from core.corpus.cache import ImageCache
 from core.corpus.manifest import Manifest
 from core.detectors.card import Card, read_card

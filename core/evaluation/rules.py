@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from core.detectors.store import load_card
 from core.errors import EvaluationError
+from core.evaluation.model_names import told_apart
 from core.verdict import Label, Thresholds
 
 WORDS = (Label.HUMAN.value, Label.AI.value, Label.INCONCLUSIVE.value)
@@ -33,7 +34,7 @@ class Cut:
 
 Rule = Cut | Thresholds
 Rules = Mapping[str, Rule]
-"""The rule of each model, by its name."""
+"""The rule of each model, by what it is called."""
 
 
 def codes(p_ai: NDArray[np.floating], rule: Rule) -> NDArray[np.int8]:
@@ -51,14 +52,12 @@ def words(rules: Rules) -> tuple[str, ...]:
     return WORDS if any(isinstance(rule, Thresholds) for rule in rules.values()) else WORDS[:2]
 
 
-def shipped(models: Iterable[str]) -> dict[str, Rule]:
-    """Return the band that each model ships with, by the name on its card.
+def shipped(models: Sequence[str]) -> dict[str, Rule]:
+    """Return the band that each model ships with, by what `told_apart` calls it.
 
-    Raises:
-        ModelError: if there is no such model.
+    Raises what `told_apart` raises.
     """
-    cards = [load_card(model) for model in models]
-    return {card.name: card.band for card in cards}
+    return {called: load_card(model).band for called, model in told_apart(models).items()}
 
 
 def the_same(models: Iterable[str], rule: Rule) -> dict[str, Rule]:

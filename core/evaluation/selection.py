@@ -16,6 +16,7 @@ from core.detectors.store import find_model, load_card
 from core.errors import EvaluationError, SelectionError
 from core.evaluation.bootstrap import Truth
 from core.evaluation.measured import expect_current
+from core.evaluation.model_names import told_apart
 from core.evaluation.perturbations import CONDITIONS, chosen
 from core.evaluation.predictions import REPORTED_SPLITS, read_predictions
 from core.evaluation.robustness import PERTURBED_SPLITS, current_columns
@@ -114,7 +115,7 @@ def choices(models: Sequence[str], corpus: Path | Manifest, split: str) -> Choic
 
 
 def load(models: Sequence[str], selection: Selection, corpus: Path | Manifest) -> Joined:
-    """Read what models said of the selected images.
+    """Read what models said of the selected images, each called as `told_apart` calls it.
 
     Args:
         models: names or folders of models.
@@ -127,12 +128,16 @@ def load(models: Sequence[str], selection: Selection, corpus: Path | Manifest) -
         EvaluationError: if a model lacks images or has others; a `SelectionError` if one is named twice, or nothing fits
             the selection.
     """
-    said: dict[str, pd.DataFrame] = {}
-    for model in models:
-        folder, card = find_model(model), load_card(model)
-        if card.name in said:
-            raise SelectionError(f"Model '{card.name}' is named twice; name each model once.")
-        said[card.name] = _said(folder, card, selection)
+    return load_called(told_apart(models), selection, corpus)
+
+
+def load_called(models: Mapping[str, str], selection: Selection, corpus: Path | Manifest) -> Joined:
+    """Read what models said of the selected images; `models` are names or folders, by what each is to be called.
+
+    Raises:
+        VersoError: as `load`.
+    """
+    said = {called: _said(find_model(model), load_card(model), selection) for called, model in models.items()}
     return join(said, selection, _opened(corpus).frame)
 
 
@@ -147,8 +152,6 @@ def join(said: Mapping[str, pd.DataFrame], selection: Selection, manifest: pd.Da
     Raises:
         EvaluationError: as `load`.
     """
-    if not said:
-        raise EvaluationError("No model was named; name one or more.")
     rows = _of_split(manifest, selection.split)
     columns = {name: _aligned(name, frame, rows, selection) for name, frame in said.items()}
     kept = _narrowed(rows, selection)

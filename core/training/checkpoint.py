@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from core.corpus import atomic
+from core import atomic
 from core.errors import TrainingError
 from core.training.recipe import Recipe
 

@@ -106,7 +106,7 @@ def refit(
     recipe: HeadRecipe, corpus: Manifest, files: ImageCache, own: Path, output: Path, weight: float
 ) -> None:
     """Carry out `train --own`."""
-    from core.corpus import atomic
+    from core import atomic
     from core.detectors.store import load_detector
     from core.evaluation.evaluate import evaluate as measure
     from core.training.own import CHANGES_FILE, refit_head, what_changed

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from core.corpus import atomic
+from core import atomic
 from core.corpus.cache import ImageCache
 from core.corpus.manifest import Manifest
 from core.corpus.stats import Table, markdown

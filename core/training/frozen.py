@@ -23,8 +23,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 from torchvision.models import ResNet
 
-from core import images
-from core.corpus import atomic
+from core import atomic, images
 from core.detectors.bodies import body_digest
 from core.detectors.precision import Compute
 from core.detectors.preprocessing import Preprocessing

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from core.corpus import atomic
+from core import atomic
 from core.errors import TrainingError
 
 HELD_OUT_FILE = "held_out.csv"

@@ -23,8 +23,7 @@ from torch.nn.functional import normalize
 from torch.utils.data import DataLoader, Dataset
 from torchvision.transforms.v2 import functional as F  # noqa: N812  (torchvision's own convention)
 
-from core import images
-from core.corpus import atomic
+from core import atomic, images
 from core.detectors.classical import pipeline_margins
 from core.detectors.encoder import BATCH, CLIP_PREPROCESSING, Encoder
 from core.detectors.features import EmbeddingFeatures

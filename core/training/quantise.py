@@ -24,8 +24,7 @@ from onnxruntime.quantization.preprocess import quant_pre_process
 from torch import nn
 from torch.nn import functional as F  # noqa: N812  (torch's own convention)
 
-from core import images
-from core.corpus import atomic
+from core import atomic, images
 from core.corpus.cache import ImageCache
 from core.corpus.manifest import Manifest
 from core.detectors.card import Card, Int8Weights, read_card, write_card

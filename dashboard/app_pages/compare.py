@@ -6,9 +6,10 @@ import streamlit as st
 
 from core.errors import VersoError
 from core.evaluation.confusion import cell_images
+from core.evaluation.model_names import told_apart
 from core.evaluation.robustness import PERTURBED_SPLITS
-from core.evaluation.rules import Rules
-from dashboard.comparison_shelf import Held, after_conditions, comparable, compared, own_bands
+from core.evaluation.rules import Rules, shipped
+from dashboard.comparison_shelf import Held, after_conditions, comparable, compared
 from dashboard.own_images import Scoring, forget, scoring
 from dashboard.parts.comparison_chooser import CONDITION, CONDITION_TITLES, KEYS, Asked, comparison_chooser
 from dashboard.parts.comparison_curves import comparison_curves
@@ -168,6 +169,7 @@ try:
     wanted = comparison_chooser(entries)
     if wanted is None:
         st.stop()
+    folders, bands = told_apart(wanted.models), shipped(wanted.models)
     shown = judged(wanted) if wanted.own else compared(wanted.models, wanted.selection)
 except VersoError as error:
     error_sentence(error)
@@ -181,6 +183,4 @@ if shown is not None:
             f"With only {fewest} works of a class every figure here may be chance, and an interval cannot know of errors that "
             "did not happen to occur."
         )
-    chosen = [entry for entry in entries if entry.name in wanted.models]
-    names = {entry.card.name: entry.name for entry in chosen if entry.card is not None}
-    results(shown, wanted, own_bands(chosen), names)
+    results(shown, wanted, bands, folders)

@@ -46,6 +46,16 @@ def test_own_images_are_judged_on_the_spot(models, tmp_path, drawings):
     )
 
 
+def test_models_whose_cards_have_one_name_are_called_as_given(models, tiny_model, tmp_path, drawings):
+    folders = [str(tiny_model), str(shutil.copytree(tiny_model, tmp_path / "again"))]
+    facts = json.loads(run_cli("compare", *folders, *models[1:], "--split", "ood", "--json"))
+    assert list(facts[0]["confusion"]) == [*folders, "other"]
+    (tmp_path / "mine" / "ai").mkdir(parents=True)
+    (tmp_path / "mine" / "ai" / "a.png").write_bytes(drawings.file(drawings.painting((80, 60))))
+    judged = run_cli("compare", *folders, "--own", str(tmp_path / "mine"))
+    assert all(folder in judged for folder in folders)
+
+
 @pytest.mark.parametrize(
     "options",
     [["--threshold", "0.5", "--band", "0.1", "0.2"], ["--json", "--csv"], ["--own", "x", "--split", "ood"]],
@@ -78,9 +88,10 @@ def test_a_band_upside_down_is_laid_at_the_option(models):
 
 
 def test_a_model_named_twice_and_a_condition_not_measured_are_sentences(models):
-    twice = invoke("compare", models[0], *[models[0], *models[2:]]).exception
-    assert isinstance(twice, WrongUsageError)
-    assert "named twice" in str(twice)
+    for again in (models[0], f"{models[0]}/"):
+        twice = invoke("compare", models[0], again, *models[2:]).exception
+        assert isinstance(twice, WrongUsageError)
+        assert f"'{models[0]}' is named twice" in str(twice)
     assert "was not measured after 'jpeg-50'" in str(
         invoke("compare", *models, "--condition", "jpeg-50").exception
     )

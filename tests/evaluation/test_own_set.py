@@ -36,7 +36,7 @@ def zipped(root, place):
 
 def test_a_folder_is_judged_and_what_cannot_be_read_is_listed(own, detector):
     told = []
-    result = score_own(own, [detector], lambda done, total: told.append((done, total)))
+    result = score_own(own, {"light": detector}, lambda done, total: told.append((done, total)))
     images = result.joined.images
     assert images["path"].tolist() == ["ai/d.png", "ai/flux/c.png", "human/a.png", "human/me/b.png"]
     assert images["label"].tolist() == ["ai", "ai", "human", "human"]
@@ -48,14 +48,14 @@ def test_a_folder_is_judged_and_what_cannot_be_read_is_listed(own, detector):
 
 
 def test_a_zip_gives_what_the_folder_gives(own, detector, tmp_path):
-    from_folder = score_own(own, [detector]).joined
-    from_zip = score_own(zipped(own, tmp_path / "mine.zip"), [detector]).joined
+    from_folder = score_own(own, {"light": detector}).joined
+    from_zip = score_own(zipped(own, tmp_path / "mine.zip"), {"light": detector}).joined
     assert from_zip.images.equals(from_folder.images)
     np.testing.assert_allclose(from_zip.p_ai, from_folder.p_ai, atol=1e-5)
 
 
 def test_what_programs_leave_behind_is_no_image_and_no_folder_around_the_set(own, detector, tmp_path):
-    plain = score_own(own, [detector])
+    plain = score_own(own, {"light": detector})
     around = tmp_path / "around"
     around.mkdir()
     own.rename(around / "mine")
@@ -69,36 +69,36 @@ def test_what_programs_leave_behind_is_no_image_and_no_folder_around_the_set(own
         (around / inside).parent.mkdir(parents=True, exist_ok=True)
         (around / inside).write_bytes(b"x")
     for place in (around, zipped(around, tmp_path / "around.zip")):
-        result = score_own(place, [detector])
+        result = score_own(place, {"light": detector})
         assert result.joined.images["sha256"].equals(plain.joined.images["sha256"])
         assert result.refused["path"].tolist() == ["mine/ai/notes.txt"]
 
 
 def test_one_folder_around_human_and_ai_does_not_matter(own, detector, tmp_path):
-    plain = score_own(own, [detector]).joined
+    plain = score_own(own, {"light": detector}).joined
     wrapper = tmp_path / "wrapper"
     wrapper.mkdir()
     own.rename(wrapper / "mine")
     for place in (wrapper, zipped(wrapper, tmp_path / "wrapped.zip")):
-        wrapped = score_own(place, [detector]).joined
+        wrapped = score_own(place, {"light": detector}).joined
         assert wrapped.images.drop(columns="path").equals(plain.images.drop(columns="path"))
         assert all(path.startswith("mine/") for path in wrapped.images["path"])
 
 
 def test_the_same_file_twice_counts_once_and_a_contradiction_is_refused(own, detector):
     (own / "human" / "again.png").write_bytes((own / "human" / "a.png").read_bytes())
-    result = score_own(own, [detector])
+    result = score_own(own, {"light": detector})
     assert len(result.joined.images) == 4
     assert "same file" in result.refused["reason"].str.cat()
     (own / "ai" / "again.png").write_bytes((own / "human" / "a.png").read_bytes())
     with pytest.raises(EvaluationError, match="keep it in one of the two folders"):
-        score_own(own, [detector])
+        score_own(own, {"light": detector})
 
 
 def test_links_are_not_followed(own, detector, tmp_path):
     (tmp_path / "secret.png").write_bytes((own / "human" / "a.png").read_bytes())
     (own / "human" / "link.png").symlink_to(tmp_path / "secret.png")
-    assert "links are not followed" in score_own(own, [detector]).refused["reason"].str.cat()
+    assert "links are not followed" in score_own(own, {"light": detector}).refused["reason"].str.cat()
 
 
 @pytest.mark.parametrize(
@@ -111,7 +111,7 @@ def test_links_are_not_followed(own, detector, tmp_path):
 )
 def test_a_zip_over_a_limit_is_refused(own, detector, tmp_path, limits, message):
     with pytest.raises(EvaluationError, match=message):
-        score_own(zipped(own, tmp_path / "mine.zip"), [detector], limits=limits)
+        score_own(zipped(own, tmp_path / "mine.zip"), {"light": detector}, limits=limits)
 
 
 @pytest.mark.parametrize(
@@ -126,13 +126,13 @@ def test_a_zip_with_a_dangerous_member_is_refused(detector, tmp_path, name, mess
     with zipfile.ZipFile(tmp_path / "bad.zip", "w") as archive:
         archive.writestr(name, b"x")
     with pytest.raises(EvaluationError, match=message):
-        score_own(tmp_path / "bad.zip", [detector])
+        score_own(tmp_path / "bad.zip", {"light": detector})
 
 
 def test_a_member_that_cannot_be_unpacked_does_not_stop_the_others(own, detector, tmp_path):
     place = zipped(own, tmp_path / "mine.zip")
     encrypt(place, "ai/d.png")
-    result = score_own(place, [detector])
+    result = score_own(place, {"light": detector})
     assert len(result.joined.images) == 3
     refused = dict(result.refused.itertuples(index=False))
     assert "'mine.zip/ai/d.png' is encrypted" in refused["ai/d.png"]
@@ -145,14 +145,12 @@ def test_an_archive_that_hides_in_a_zip_is_refused(detector, tmp_path):
     with zipfile.ZipFile(tmp_path / "bad.zip", "w") as archive:
         archive.writestr("human/a.png", b"PK\x03\x04 and more")
     with pytest.raises(EvaluationError, match="holds another archive"):
-        score_own(tmp_path / "bad.zip", [detector])
+        score_own(tmp_path / "bad.zip", {"light": detector})
 
 
 def test_what_is_no_labelled_set_is_refused(detector, tmp_path):
     with pytest.raises(EvaluationError, match="no files in a folder human or ai"):
-        score_own(tmp_path, [detector])
+        score_own(tmp_path, {"light": detector})
     (tmp_path / "x.zip").write_bytes(b"no zip")
     with pytest.raises(EvaluationError, match=r"x\.zip cannot be read as a zip archive"):
-        score_own(tmp_path / "x.zip", [detector])
-    with pytest.raises(EvaluationError, match="named were none"):
-        score_own(tmp_path, [])
+        score_own(tmp_path / "x.zip", {"light": detector})

@@ -74,8 +74,3 @@ def test_images_and_labels_that_the_manifest_does_not_know_are_refused(manifest)
     relabelled.loc[0, "label"] = "ai"
     with pytest.raises(EvaluationError, match="another label for 1 images"):
         join({"m": relabelled}, Selection("test"), manifest)
-
-
-def test_no_model_is_a_sentence(manifest):
-    with pytest.raises(EvaluationError, match="No model was named"):
-        join({}, Selection("test"), manifest)

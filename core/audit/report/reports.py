@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 
+from core import atomic
 from core.audit.inputs.listing import Source
 from core.audit.report.content import content_of
 from core.audit.report.document import MOST_ROWS, write_document
@@ -13,7 +14,7 @@ from core.audit.report.facts import sections, title_of
 from core.audit.report.page import write_page
 from core.audit.report.thumbnails import thumbnails_of
 from core.audit.report.workbook import write_workbook
-from core.audit.results import cells_of, whole
+from core.audit.results import cells_of
 from core.audit.store.audits import AuditStore
 from core.audit.store.records import Audit, Row
 from core.errors import OutputError
@@ -40,7 +41,7 @@ def write_reports(store: AuditStore, audit: Audit, folder: Path, sources: Sequen
         content = content_of(store, audit, folder)
         title, parts = title_of(content), sections(content)
         thumbnails = thumbnails_of(store.results(audit), sources)
-        with whole(folder / HTML_FILE) as path:
+        with atomic.whole(folder / HTML_FILE) as path:
             write_page(
                 path,
                 title,
@@ -50,11 +51,11 @@ def write_reports(store: AuditStore, audit: Audit, folder: Path, sources: Sequen
                 shots=content.shots,
                 thumbnails=thumbnails,
             )
-        with whole(folder / XLSX_FILE) as path:
+        with atomic.whole(folder / XLSX_FILE) as path:
             rows = (cells_of(audit, row) for row in store.all_rows(audit.id))
             write_workbook(path, title, audit.created, parts, rows)
         total = sum(1 for _ in store.all_rows(audit.id))
-        with whole(folder / PDF_FILE) as path:
+        with atomic.whole(folder / PDF_FILE) as path:
             shown = islice(_gravest_first(store, audit), MOST_ROWS)
             write_document(
                 path, title, audit, parts, shown, total=total, shots=content.shots, thumbnails=thumbnails

@@ -19,7 +19,8 @@ import pandas as pd
 from filelock import FileLock, Timeout
 from pydantic import ValidationError
 
-from core.corpus import atomic, manifest
+from core import atomic
+from core.corpus import manifest
 from core.corpus.cache import ImageCache
 from core.corpus.sources.base import ItemT, Piece, Source
 from core.corpus.sources.journal import Entry, Journal

@@ -20,7 +20,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal, Self
 
-from core.corpus import atomic
+from core import atomic
 from core.corpus.sources.journal import Entry, Journal
 from core.corpus.sources.prompts import Prompt
 

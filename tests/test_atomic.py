@@ -2,7 +2,7 @@ import os
 
 import pytest
 
-from core.corpus import atomic
+from core import atomic
 
 
 def test_bytes_are_written_and_missing_folders_made(tmp_path):
