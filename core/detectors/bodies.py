@@ -10,6 +10,7 @@ import hashlib
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from pickle import UnpicklingError
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -45,10 +46,12 @@ def chosen_file() -> Path | None:
 
 def is_on_this_computer() -> bool:
     """Whether `read_body(chosen_file())` needs no download."""
-    file = chosen_file()
-    if file is None:
-        file = Path(torch.hub.get_dir()) / "checkpoints" / Path(TORCHVISION.url).name
-    return file.is_file()
+    return (chosen_file() or _kept_by_torchvision()).is_file()
+
+
+def _kept_by_torchvision() -> Path:
+    """Return where torchvision keeps the weights it fetched."""
+    return Path(torch.hub.get_dir()) / "checkpoints" / Path(TORCHVISION.url).name
 
 
 def read_body(file: Path | None) -> Body:
@@ -75,9 +78,15 @@ def read_body(file: Path | None) -> Body:
 
 
 def _of_torchvision() -> dict[str, Tensor]:
+    """Return the fetched weights; the name of their file ends in the first digits of its sha256."""
+    kept = _kept_by_torchvision()
     try:
-        return dict(TORCHVISION.get_state_dict(progress=False, check_hash=True))
-    except (OSError, RuntimeError) as error:
+        if kept.is_file():
+            wanted = kept.stem.rpartition("-")[2]
+            if not hashlib.sha256(kept.read_bytes()).hexdigest().startswith(wanted):
+                raise ModelError(f"{kept} is damaged or was changed: delete it, so that it is fetched again.")
+        return dict(TORCHVISION.get_state_dict(progress=False, check_hash=True, weights_only=True))
+    except (OSError, RuntimeError, UnpicklingError) as error:
         raise ModelError(
             f"ImageNet weights could not be fetched ({error}). Connect to the internet, or name a safetensors file of "
             f"ResNet-18 weights with {VARIABLE}, or with --init FILE to train."

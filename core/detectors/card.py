@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import shlex
 import tomllib
 from functools import lru_cache
 from pathlib import Path
@@ -27,6 +28,9 @@ FIGURE_DECIMALS = 6
 FILE_NAME = r"^\w[\w.-]*$"
 LINE = 100
 """Characters; a list of the card that is longer takes a line for each of its items."""
+
+OF_TORCHVISION = "torchvision "
+"""Begins the origin of networks that were trained from torchvision's weights."""
 
 _DECIDES_P_AI = {"weights", "preprocessing", "calibration"}
 """Fields of a card; the others can change without any `p_ai` changing."""
@@ -277,6 +281,19 @@ def identity(card: Card, condition: str = "") -> str:
     return hashlib.sha256(facts.encode()).hexdigest()[:16]
 
 
+def how_to_make(card: Card, folder: Path) -> str:
+    """Say which command, given in the folder of Verso, makes the weights of a model that are not there."""
+    root = Path(__file__).resolve().parents[2]
+    output = shlex.quote(str(folder.relative_to(root) if folder.is_relative_to(root) else folder))
+    if card.family == "cascade":
+        return f"`python -m core cascade --output {output}`"
+    command = f"python -m core train {shlex.quote(card.recipe)} --corpus data/manifest.csv --output {output}"
+    origin = card.initialisation.origin
+    if card.family != "resnet18" or origin.startswith(OF_TORCHVISION):
+        return f"`{command}`"
+    return f"`{command} --init FILE`, where FILE holds the ResNet-18 weights it began from ({origin})"
+
+
 def read_weights(card: Card, folder: Path) -> bytes:
     """Read the file of weights that belongs to `card`.
 
@@ -285,7 +302,7 @@ def read_weights(card: Card, folder: Path) -> bytes:
     """
     missing = (
         f"Model '{card.name}' cannot judge: its weights are not shipped, {folder / card.weights.file} is missing; make them "
-        f"with `python -m core train {card.recipe} --corpus data/manifest.csv --output {folder}`."
+        f"with {how_to_make(card, folder)}."
     )
     return _read(card, folder / card.weights.file, card.weights.sha256, missing)
 

@@ -174,8 +174,20 @@ def _on_crops_of(card: Card, detectors: Sequence[Detector]) -> list[JudgesCrops]
     return found if len(found) == len(detectors) else []
 
 
+def expect_plain(card: Card) -> None:
+    """Check that a model can be a stage.
+
+    Raises:
+        ModelError: it is a cascade.
+    """
+    if card.family == FAMILY:
+        raise ModelError(
+            f"Model '{card.name}' is a cascade, and the stages of one are plain models: name others."
+        )
+
+
 def load_cascade(card: Card, folder: Path, load: Callable[[str], Detector]) -> CascadeDetector:
-    """Load the models a cascade names, with `load`.
+    """Load the models a cascade names, with `load`, which refuses cascades (`expect_plain`).
 
     Raises:
         ModelError: if a stage is missing, is a cascade itself, or is not the model the cut-offs were chosen for.
@@ -187,10 +199,6 @@ def load_cascade(card: Card, folder: Path, load: Callable[[str], Detector]) -> C
         raise ModelError(f"Model '{card.name}' judges by others: {error}") from error
     identities = *(step.identity for step in stages.steps), stages.thorough_is
     for stage, wanted in zip(detectors, identities, strict=True):
-        if isinstance(stage, CascadeDetector):
-            raise ModelError(
-                f"Model '{card.name}': its stage '{stage.card.name}' is a cascade; name plain models."
-            )
         if identity(stage.card) != wanted:
             raise ModelError(
                 f"Model '{card.name}': its stage '{stage.card.name}' is another than the one its cut-offs were chosen "

@@ -22,7 +22,7 @@ from skops.io.exceptions import UntrustedTypesFoundException
 from torch import Tensor
 
 from core import atomic
-from core.detectors.card import CLASSES, Card, read_weights
+from core.detectors.card import CLASSES, Card, how_to_make, read_weights
 from core.detectors.encoder import Embedder
 from core.detectors.features import EncoderFeatures, Features, Matrix, PixelFeatures, load_features
 from core.detectors.pixel_models import PixelKNN, PixelSVM
@@ -141,7 +141,7 @@ def load_classical(
     if card.encoder != features.encoder.identity:
         warnings.warn(
             f"Model '{card.name}' was fitted on embeddings of other encoder weights ({str(card.encoder)[:12]}… "
-            f"instead of {features.encoder.identity[:12]}…); refit it with `python -m core train {card.recipe}`.",
+            f"instead of {features.encoder.identity[:12]}…); refit it with {how_to_make(card, folder)}.",
             EncoderWarning,
             stacklevel=2,
         )
@@ -166,9 +166,10 @@ def _pipeline(card: Card, folder: Path) -> Pipeline:
             f"Model '{card.name}': its card says family '{card.family}', but {card.weights.file} holds a "
             f"{type(pipeline[-1] if isinstance(pipeline, Pipeline) else pipeline).__name__}; restore the folder."
         )
-    if pipeline.classes_.tolist() != list(range(len(CLASSES))):
+    classes = list(getattr(pipeline, "classes_", ()))
+    if classes != list(range(len(CLASSES))):
         raise ModelError(
             f"Model '{card.name}': {card.weights.file} must tell the classes 0 ({CLASSES[0]}) and 1 ({CLASSES[1]}) "
-            f"apart, but has {pipeline.classes_.tolist()}; fit it again."
+            f"apart, but has {classes or 'not been fitted'}; fit it again."
         )
     return pipeline

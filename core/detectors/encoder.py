@@ -388,7 +388,8 @@ def _compare_with_reference(encoder: Encoder, path: Path, *, pinned: bool) -> No
     if pinned:
         raise EncoderError(f"{found}; install the pinned versions of requirements.txt.")
     warnings.warn(
-        f"{found}; models fitted on the reference may misjudge: refit them with `python -m core train`.",
+        f"{found}; models fitted on the reference may misjudge: refit them with `python -m core train RECIPE --corpus "
+        "data/manifest.csv --output FOLDER`.",
         EncoderWarning,
         stacklevel=2,
     )

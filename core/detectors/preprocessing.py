@@ -9,12 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 import pyarrow as pa
 import torch
 from PIL import Image
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
 from torch import Tensor
 from torch.utils.dlpack import from_dlpack
 from torchvision.transforms import InterpolationMode
@@ -52,6 +54,12 @@ class Preprocessing(BaseModel):
     mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
     std: tuple[float, float, float] = (0.229, 0.224, 0.225)
     decoded_side: int | None = Field(default=None, ge=32, exclude_if=lambda given: given is None)
+
+    @model_validator(mode="after")
+    def _has_room_for_a_window(self) -> Self:
+        if self.window > self.short_side:
+            raise PydanticCustomError("window", "a window cannot be wider than short_side")
+        return self
 
     @property
     def ample(self) -> int:

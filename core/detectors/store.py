@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import os
-import shlex
 from pathlib import Path
 
 from core.detectors import bodies, cascade
-from core.detectors.card import CARD_FILE, Card, read_card
+from core.detectors.card import CARD_FILE, Card, how_to_make, read_card
 from core.detectors.encoder_weights import HOW_TO_GET, chosen_weights
-from core.detectors.precision import Compute
+from core.detectors.precision import Compute, best_compute
 from core.detectors.protocol import Detector
 from core.detectors.resnet import load_resnet
 from core.errors import ModelError, UnknownModelError
+from core.named_paths import named_path
 
 DEFAULT_MODEL = "verso"
 FALLBACK_MODEL = "verso-fast"
@@ -22,7 +22,7 @@ FALLBACK_MODEL = "verso-fast"
 def models_folder() -> Path:
     """Return the folder of models: `VERSO_MODELS`, else `models/` beside `core/`."""
     configured = os.environ.get("VERSO_MODELS")
-    return Path(configured) if configured else Path(__file__).resolve().parents[2] / "models"
+    return named_path(configured) if configured else Path(__file__).resolve().parents[2] / "models"
 
 
 def model_names() -> list[str]:
@@ -41,10 +41,10 @@ def what_is_missing(card: Card, folder: Path) -> str:
     if not weights.is_file():
         return (
             f"its weights {weights.name} are not shipped with Verso. Where the images of the corpus are, they are made anew "
-            f"with `{_how_to_make(card, folder)}`"
+            f"with {how_to_make(card, folder)}"
         )
     int8 = card.weights.int8
-    if int8 is not None and not (folder / int8.file).is_file():
+    if int8 is not None and best_compute().int8 and not (folder / int8.file).is_file():
         return f"its 8-bit weights {int8.file} are not there; restore them from the repository"
     if card.weights.body is not None and not bodies.is_on_this_computer():
         return (
@@ -59,21 +59,14 @@ def what_is_missing(card: Card, folder: Path) -> str:
     return ""
 
 
-def _how_to_make(card: Card, folder: Path) -> str:
-    """Return the command that makes the weights of a model, to be given in the folder of Verso."""
-    root = Path(__file__).resolve().parents[2]
-    output = shlex.quote(str(folder.relative_to(root) if folder.is_relative_to(root) else folder))
-    if card.family == cascade.FAMILY:
-        return f"python -m core cascade --output {output}"
-    return f"python -m core train {shlex.quote(card.recipe)} --corpus data/manifest.csv --output {output}"
-
-
 def _what_its_stages_miss(card: Card, folder: Path) -> str:
     try:
         stages = cascade.read_stages(card, folder)
         for name in stages.names:
             stage = find_model(name)
-            if missing := what_is_missing(read_card(stage), stage):
+            stage_card = read_card(stage)
+            cascade.expect_plain(stage_card)
+            if missing := what_is_missing(stage_card, stage):
                 return f"its stage '{name}' cannot judge: {missing}"
     except ModelError as error:
         return str(error)
@@ -135,10 +128,21 @@ def load_detector(name: str | None = None, compute: Compute | None = None) -> De
     """
     folder = find_model(name or default_model())
     card = read_card(folder)
+    if card.family == cascade.FAMILY:
+        return cascade.load_cascade(card, folder, lambda stage: _stage(stage, compute))
+    return _plain(card, folder, compute)
+
+
+def _stage(name: str, compute: Compute | None) -> Detector:
+    folder = find_model(name)
+    card = read_card(folder)
+    cascade.expect_plain(card)
+    return _plain(card, folder, compute)
+
+
+def _plain(card: Card, folder: Path, compute: Compute | None) -> Detector:
     if card.family == "resnet18":
         return load_resnet(card, folder, compute)
-    if card.family == cascade.FAMILY:
-        return cascade.load_cascade(card, folder, lambda stage: load_detector(stage, compute))
     from core.detectors.classical import load_classical  # noqa: PLC0415  (scikit-learn takes seconds)
 
     return load_classical(card, folder, compute)

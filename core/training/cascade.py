@@ -13,11 +13,20 @@ from numpy.typing import NDArray
 
 from core.corpus.manifest import Manifest
 from core.detectors.card import CLASSES, Band, Card, Initialisation, Weights, identity, read_card, write_card
-from core.detectors.cascade import AS_THE_STAGE_SAYS, FAMILY, STAGES_FILE, Cuts, Stages, Step, write_stages
-from core.detectors.store import find_model, is_loadable, model_names
+from core.detectors.cascade import (
+    AS_THE_STAGE_SAYS,
+    FAMILY,
+    STAGES_FILE,
+    Cuts,
+    Stages,
+    Step,
+    expect_plain,
+    write_stages,
+)
+from core.detectors.store import find_model, is_loadable, model_names, whole_name
 from core.errors import TrainingError
 from core.evaluation.measured import expect_current
-from core.evaluation.predictions import read_predictions
+from core.evaluation.predictions import DECIMALS, read_predictions
 from core.training.held_out_margins import read_held_out
 from core.training.provenance import code_commit
 from core.verdict import Label, Thresholds
@@ -34,8 +43,8 @@ SECOND = "verso-int8"
 
 LEAST_OPEN = 0.01
 """Share of the works of all kinds that inner cut-offs must settle, or else there are none."""
-NUDGE = 1e-9
-"""By which a cut-off is kept clear of the `p_ai` it was chosen by."""
+CLEAR = 2 * 10.0**-DECIMALS
+"""By which a cut-off is kept clear of the `p_ai` it was chosen by, which `predictions.csv` rounds."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -155,8 +164,8 @@ def _verdicts(p_ai: NDArray[np.floating], band: Thresholds) -> NDArray[np.str_]:
 def _cheapest(states: Sequence[_State], step: int, band: Thresholds) -> Cuts:
     """Return the outer cut-offs that pass on fewest, and between them the widest inner ones that are allowed then."""
     said = np.concatenate([state.works.earlier[step][state.left] for state in states])
-    lows = np.unique(np.r_[0.0, said[said <= band.human_below], band.human_below])
-    highs = np.unique(np.r_[1.0, said[said >= band.ai_above], band.ai_above])
+    lows = np.unique(np.r_[0.0, (said[said <= band.human_below] - CLEAR).clip(0.0), band.human_below])
+    highs = np.unique(np.r_[1.0, (said[said >= band.ai_above] + CLEAR).clip(None, 1.0), band.ai_above])
     tables = [_Table.of(state, step, lows, highs) for state in states]
     allowed = np.logical_and.reduce([table.allowed for table in tables])
     left = np.mean([table.left for table in tables], axis=0)
@@ -172,7 +181,7 @@ def _inner(states: Sequence[_State], step: int, band: Thresholds) -> dict[str, f
     """Return how near both thresholds what a step leaves open may stand as inconclusive; nothing if nothing may."""
     inside = [_inside(state.works.earlier[step], band) for state in states]
     distances = np.unique(np.concatenate([np.r_[0.0, each[each > 0]] for each in inside]))
-    for distance in distances + NUDGE:
+    for distance in distances + CLEAR:
         settled = [state.left & (each > distance) for state, each in zip(states, inside, strict=True)]
         wrong = [
             np.sum(these & (state.verdicts != Label.INCONCLUSIVE))
@@ -246,12 +255,18 @@ def fit_cascade(before: Sequence[str], thorough: str, corpus: Manifest, output: 
 
     Raises:
         EvaluationError: if a model's predictions cannot be read.
-        ModelError: if there is no such model.
-        TrainingError: if a model held nothing out, or they have none of the same works.
+        ModelError: if there is no such model, or it is a cascade itself.
+        TrainingError: if a model held nothing out, they have none of the same works, or `output` is one of them.
     """
     names = [*before, thorough]
     folders = [find_model(name) for name in names]
     cards = [read_card(folder) for folder in folders]
+    for name, folder, card in zip(names, folders, cards, strict=True):
+        expect_plain(card)
+        if folder.resolve() == output.resolve():
+            raise TrainingError(
+                f"The cascade would replace {name}, one of its stages: choose another --output."
+            )
     known = _joined([_val(card, folder) for card, folder in zip(cards, folders, strict=True)], corpus)
     unseen = _joined([_unseen(card, folder) for card, folder in zip(cards, folders, strict=True)], corpus)
     if known.empty or unseen.empty:
@@ -262,10 +277,10 @@ def fit_cascade(before: Sequence[str], thorough: str, corpus: Manifest, output: 
     kinds = [_works(KNOWN, known), _works(UNSEEN, unseen)]
     choice = choose_cut_offs(kinds, cards[-1].band)
     stages = Stages(
-        thorough=thorough,
+        thorough=whole_name(thorough),
         thorough_is=identity(cards[-1]),
         steps=tuple(
-            Step(model=name, identity=identity(card), **cuts.model_dump())
+            Step(model=whole_name(name), identity=identity(card), **cuts.model_dump())
             for name, card, cuts in zip(before, cards, choice.cuts, strict=False)
         ),
     )

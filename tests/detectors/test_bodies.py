@@ -1,3 +1,5 @@
+import pathlib
+import pickle
 import shutil
 
 import numpy as np
@@ -6,6 +8,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from core import images
+from core.detectors.bodies import read_body
 from core.detectors.card import read_card
 from core.detectors.precision import Compute
 from core.detectors.resnet import HEAD_FILE, WEIGHTS_FILE
@@ -79,6 +82,26 @@ def test_a_head_is_offered_only_where_its_body_is(head_model, workshop, monkeypa
     assert not is_loadable(card, head_model)
     monkeypatch.setenv("VERSO_INIT", str(workshop.init))
     assert is_loadable(card, head_model)
+
+
+class Booby:
+    """Makes a file when it is unpickled."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return pathlib.Path.touch, (self.path,)
+
+
+@pytest.mark.usefixtures("no_torchvision")
+def test_a_strange_file_in_torchvisions_cache_is_named_and_runs_no_code(tmp_path):
+    kept = tmp_path / "torch" / "hub" / "checkpoints" / "resnet18-f37072fd.pth"
+    kept.parent.mkdir(parents=True)
+    kept.write_bytes(pickle.dumps(Booby(tmp_path / "ran")))
+    with pytest.raises(ModelError, match=r"resnet18-f37072fd\.pth is damaged or was changed: delete it"):
+        read_body(None)
+    assert not (tmp_path / "ran").exists()
 
 
 def test_a_model_without_weights_is_known_but_not_offered(tiny_model, tmp_path, monkeypatch):

@@ -202,9 +202,15 @@ def test_a_stage_that_was_trained_again_is_refused(pair, slow, tmp_path):
         load_cascade(pair.card, tmp_path / "pair", loaded.__getitem__)
 
 
-def test_a_cascade_in_a_cascade_is_refused(pair, slow, tmp_path):
-    with pytest.raises(ModelError, match="is a cascade; name plain models"):
-        load_cascade(pair.card, tmp_path / "pair", {"quick": pair, "slow": slow}.__getitem__)
+@pytest.mark.usefixtures("pair")
+@pytest.mark.parametrize("first", ["pair", "outer"])
+def test_a_cascade_in_a_cascade_is_refused_even_if_it_is_itself(first, slow, tmp_path, monkeypatch):
+    monkeypatch.setenv("VERSO_MODELS", str(tmp_path))
+    lay(slow.card, tmp_path)
+    card = cascade_card(tmp_path / "outer", stages_of(SimpleNamespace(card=network_card(first)), slow))
+    with pytest.raises(ModelError, match="is a cascade, and the stages of one are plain models"):
+        store.load_detector("outer")
+    assert "is a cascade" in store.what_is_missing(card, tmp_path / "outer")
 
 
 @pytest.mark.usefixtures("tiny_encoder")

@@ -12,7 +12,7 @@ from core import cli
 from core.corpus.manifest import Manifest
 from core.detectors.card import read_card
 from core.detectors.cascade import read_stages
-from core.errors import TrainingError
+from core.errors import ModelError, TrainingError
 from core.evaluation.predictions import write_predictions
 from core.training.cascade import Choice, Works, choose_cut_offs, fit_cascade
 from core.training.held_out_margins import write_held_out
@@ -66,6 +66,13 @@ def test_nobody_is_accused_whom_the_thorough_model_does_not_accuse():
     choice = chosen(works)
     assert choice.cuts[0].ai_above >= 0.95
     assert choice.effects[0].called_ai == 0
+
+
+def test_nobody_is_accused_by_what_predictions_csv_rounds_off():
+    works = agreeing()
+    works.earlier[0][[0, 1]], works.thorough[[0, 1]] = 0.9123456, 0.1
+    (cuts,) = chosen(works).cuts
+    assert cuts.unsure(np.array([0.9123456 + 5e-7])).all()
 
 
 def test_the_fast_model_may_call_generated_what_the_thorough_one_leaves_open():
@@ -195,6 +202,25 @@ def test_the_card_names_both_models_and_has_the_thorough_ones_band(two, corpus):
     assert stages.names == ("quick", "slow")
     assert card.band == read_card(two / "slow").band
     assert f"slow judges what quick gives a p_ai {stages.steps[0]}." in card.summary
+
+
+def test_a_cascade_does_not_replace_its_own_stage_nor_hold_another_cascade(two, corpus, monkeypatch):
+    before = (two / "slow" / "card.toml").read_bytes()
+    monkeypatch.chdir(two)
+    with pytest.raises(TrainingError, match="would replace slow, one of its stages"):
+        fit_cascade(["quick"], "slow", corpus, Path("slow"))
+    assert (two / "slow" / "card.toml").read_bytes() == before
+    fit_cascade(["quick"], "slow", corpus, two / "pair")
+    with pytest.raises(ModelError, match="'pair' is a cascade"):
+        fit_cascade(["pair"], "slow", corpus, two / "other")
+
+
+def test_stages_named_by_a_path_are_found_from_any_folder(two, corpus, tmp_path_factory, monkeypatch):
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    (two / "quick").rename(elsewhere / "quick")
+    monkeypatch.chdir(elsewhere)
+    fit_cascade(["./quick"], "slow", corpus, two / "pair")
+    assert read_stages(read_card(two / "pair"), two / "pair").names == (str(elsewhere / "quick"), "slow")
 
 
 def test_models_that_held_out_other_works_are_refused(two, corpus):
