@@ -25,6 +25,7 @@ from core.visible_text import utf8_path, visible
 
 if TYPE_CHECKING:
     from core.evaluation.selection import Joined, Selection
+    from core.training.recipe import HeadRecipe, Recipe
 
 app = typer.Typer(
     name="python -m core",
@@ -190,8 +191,9 @@ def train(  # noqa: PLR0917  (one option, one argument)
         ),
     ] = None,
     own_weight: Annotated[
-        float, typer.Option(min=0, help="How many images of the corpus one of your own counts for.")
-    ] = 1.0,
+        float | None,
+        typer.Option(min=0, help="How many images of the corpus one of your own counts for; default: one."),
+    ] = None,
 ) -> None:
     """Train a network or fit a classical model; the same command again goes on where it stopped.
 
@@ -209,6 +211,7 @@ def train(  # noqa: PLR0917  (one option, one argument)
 
     keep_freed_memory()
     declared = load_recipe(recipe)
+    _expect_effect(declared, init, own, own_weight)
     rows, files = manifest.read(corpus), ImageCache.default(corpus)
     if own is not None:
         if not isinstance(declared, HeadRecipe):
@@ -216,7 +219,7 @@ def train(  # noqa: PLR0917  (one option, one argument)
                 f"Only a model on embeddings can be refitted with your own images, and {declared.name} is none: take "
                 "verso."
             )
-        refit(declared, rows, files, own, output, own_weight)
+        refit(declared, rows, files, own, output, 1.0 if own_weight is None else own_weight)
         return
     with progress_bar() as bar:
         task = bar.add_task(f"{declared.name}: preparing", total=None)
@@ -265,6 +268,18 @@ def train(  # noqa: PLR0917  (one option, one argument)
                 progress=Callbacks(on_network, on_batch, on_epoch, on_embedded),
             )
     say(f"Wrote {output}. Next: python -m core evaluate {output}")
+
+
+def _expect_effect(
+    recipe: Recipe | HeadRecipe, init: Path | None, own: Path | None, own_weight: float | None
+) -> None:
+    """Refuse options of `train` that would change nothing."""
+    from core.training.recipe import HeadRecipe
+
+    if init is not None and isinstance(recipe, HeadRecipe):
+        raise typer.BadParameter(f"--init starts a network, and {recipe.name} is none; leave it out")
+    if own_weight is not None and own is None:
+        raise typer.BadParameter("--own-weight says what your own images count for; name them with --own")
 
 
 @app.command()

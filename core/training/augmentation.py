@@ -8,15 +8,29 @@ torch's global generator, which `altered` seeds.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Literal
+from typing import Annotated, Literal
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PositiveFloat
+from pydantic_core import PydanticCustomError
 from torch import Tensor
 from torchvision.transforms import v2
 from torchvision.transforms.v2 import functional as F  # noqa: N812  (torchvision's own convention)
 
 from core import images
+
+
+def _in_order(ends: tuple[float, float]) -> tuple[float, float]:
+    if ends[0] > ends[1]:
+        raise PydanticCustomError("range", "the lower end of the range comes first")
+    return ends
+
+
+Share = Annotated[float, Field(gt=0, le=1)]
+Quality = Annotated[int, Field(ge=1, le=100)]
+Shares = Annotated[tuple[Share, Share], AfterValidator(_in_order)]
+Qualities = Annotated[tuple[Quality, Quality], AfterValidator(_in_order)]
+Positive = Annotated[tuple[PositiveFloat, PositiveFloat], AfterValidator(_in_order)]
 
 
 class _Step(BaseModel):
@@ -51,7 +65,7 @@ class RandomSquare(_Step):
 
     op: Literal["random-square"]
     size: int = Field(ge=32)
-    area: tuple[float, float]
+    area: Shares
 
     def __call__(self, picture: Tensor) -> Tensor:
         """Crop and resize."""
@@ -73,8 +87,8 @@ class RandomResizedCrop(_Step):
 
     op: Literal["random-resized-crop"]
     size: int = Field(ge=32)
-    scale: tuple[float, float]
-    ratio: tuple[float, float]
+    scale: Shares
+    ratio: Positive
 
     def __call__(self, picture: Tensor) -> Tensor:
         """Crop and resize."""
@@ -109,7 +123,7 @@ class Jpeg(_Step):
 
     op: Literal["jpeg"]
     probability: float = Field(gt=0, le=1)
-    quality: tuple[int, int]
+    quality: Qualities
 
     def __call__(self, picture: Tensor) -> Tensor:
         """Compress, or not."""
@@ -121,7 +135,7 @@ class Downsize(_Step):
 
     op: Literal["downsize"]
     probability: float = Field(gt=0, le=1)
-    factor: tuple[float, float]
+    factor: Shares
 
     def __call__(self, picture: Tensor) -> Tensor:
         """Shrink and enlarge, or not."""
@@ -141,8 +155,8 @@ class Reshare(_Step):
     op: Literal["reshare"]
     probability: float = Field(gt=0, le=1)
     times: int = Field(ge=1)
-    factor: tuple[float, float]
-    quality: tuple[int, int]
+    factor: Shares
+    quality: Qualities
 
     def __call__(self, picture: Tensor) -> Tensor:
         """Pass it on, or not."""
@@ -160,7 +174,7 @@ class Blur(_Step):
 
     op: Literal["blur"]
     probability: float = Field(gt=0, le=1)
-    sigma: tuple[float, float]
+    sigma: Positive
 
     def __call__(self, picture: Tensor) -> Tensor:
         """Blur, or not."""
@@ -176,7 +190,7 @@ class Noise(_Step):
 
     op: Literal["noise"]
     probability: float = Field(gt=0, le=1)
-    sigma: tuple[float, float]
+    sigma: Positive
 
     def __call__(self, picture: Tensor) -> Tensor:
         """Add noise, or not."""

@@ -55,13 +55,13 @@ def load_checkpoint(folder: Path, run: Run) -> dict[str, Any] | None:
         return None
     try:
         saved = torch.load(path, map_location="cpu", weights_only=True)
-        belongs, state = saved["run"], saved["state"]
+        belongs, state = dict(saved["run"]), saved["state"]
     except (UnpicklingError, RuntimeError, EOFError, KeyError, TypeError, ValueError) as error:
-        raise TrainingError(f"{path} is damaged; delete it to start afresh.") from error
+        raise TrainingError(f"{path} is damaged: delete it to start afresh.") from error
     changed = [name for name, value in vars(run).items() if belongs.get(name) != value]
     if changed:
         raise TrainingError(
-            f"{path} belongs to another run (different {', '.join(changed)}); delete it to start afresh, or "
+            f"{path} belongs to another run (different {', '.join(changed)}): delete {folder.parent} to start afresh, or "
             "choose another --output."
         )
     found: dict[str, Any] = state

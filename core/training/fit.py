@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from copy import deepcopy
 from dataclasses import asdict, dataclass, replace
 from math import inf
@@ -24,7 +24,7 @@ from core.detectors.card import CLASSES
 from core.detectors.precision import Compute
 from core.detectors.resnet import body_of
 from core.errors import TrainingError
-from core.training.checkpoint import Run, load_checkpoint, save_checkpoint
+from core.training.checkpoint import CHECKPOINT_FILE, Run, load_checkpoint, save_checkpoint
 from core.training.data import EpochSampler, Example, Item, batches_of, training_batches
 from core.training.distillation import Hint
 from core.training.frozen import BATCH, FrozenBody, middle_windows, pooled, validation_features
@@ -84,7 +84,7 @@ class Progress:
 
 @dataclass(frozen=True)
 class Workplace:
-    """Where a run works; of all this only `compute` changes its result, by the rounding of numbers.
+    """Where a run works; of all this only `compute`, like the number of threads, changes its result, by rounding.
 
     `folder` gets the checkpoints; with 0 `workers` this process prepares the images; `memory` is the folder for the features
     of frozen bodies, without which they are found anew in every run.
@@ -149,8 +149,8 @@ def fit(
 ) -> Fitted:
     """Train `network` as `recipe` says, or go on from the checkpoint in the folder it works at.
 
-    A run that was interrupted and resumed gives, on the same machine, the weights of one that was not: the
-    order and augmentation of the images depend only on the recipe's seed, the epoch and the image.
+    A run that was interrupted and resumed gives, on the same machine with as many threads, the weights of one that was
+    not: the order and augmentation of the images depend only on the recipe's seed, the epoch and the image.
 
     Args:
         network: takes float32 `[N, 3, H, W]`, gives scores `[N, 2]` in the order of `CLASSES`.
@@ -163,7 +163,7 @@ def fit(
         progress: told about every batch and epoch.
 
     Raises:
-        TrainingError: if a class is missing, or the checkpoint is damaged or of another run.
+        TrainingError: if a class is missing, the checkpoint is damaged or of another run, or the network diverges.
     """
     _require_both_classes(train, "train")
     _require_both_classes(val, "val")
@@ -174,7 +174,12 @@ def fit(
     learner = _learner(network, hint, recipe, len(feed))
     saved = load_checkpoint(at.folder, run)
     if saved is not None:
-        learner.restore(saved)
+        try:
+            learner.restore(saved)
+        except (KeyError, TypeError, ValueError, RuntimeError) as error:
+            raise TrainingError(
+                f"{at.folder / CHECKPOINT_FILE} was written by another version of Verso: delete it to start afresh."
+            ) from error
     shown: list[Tensor] = []
     saved_at = monotonic()
     for epoch in range(len(learner.history), recipe.epochs):
@@ -188,10 +193,12 @@ def fit(
             )
         gained = _train_epoch(learner, feed.of_epoch(epoch), recipe, at.compute)
         learner.history.append(_told(learner, epoch, trains, gained))
+        _expect_numbers([learner.history[-1].train_loss], epoch)
         if _is_validated(epoch, recipe):
             if feed.frozen is None and not shown:
                 shown = list(middle_windows(recipe.preprocessing, val))
             p_ai = _validation_scores(network, feed.frozen, recipe, shown, at.compute)
+            _expect_numbers(p_ai, epoch)
             learner.history[-1] = _validated(learner.history[-1], p_ai, val)
         if _kept(learner.history, recipe) == epoch:
             learner.kept_state = deepcopy(learner.network.state_dict())
@@ -201,6 +208,13 @@ def fit(
         progress.epoch(learner.history[-1])
     learner.network.load_state_dict(learner.kept_state)
     return Fitted(learner.network, _kept(learner.history, recipe), learner.history)
+
+
+def _expect_numbers(found: Sequence[float], epoch: int) -> None:
+    if not np.isfinite(found).all():
+        raise TrainingError(
+            f"In epoch {epoch + 1} the network's scores grew beyond all numbers: lower `lr` of the recipe's optimiser."
+        )
 
 
 def _kept(history: list[Epoch], recipe: Recipe) -> int:

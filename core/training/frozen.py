@@ -164,7 +164,7 @@ def _remembered(
             known[keys[missing[done]]] = feature
             done += 1
         if done - saved >= SAVE_EVERY or done == len(missing):
-            _write(path, known)
+            _add(path, known)
             saved = done
         progress(len(keys) - len(missing) + done, len(keys))
     return np.stack([known[key] for key in keys])
@@ -182,9 +182,14 @@ def _read(path: Path) -> dict[str, Features]:
         ) from error
 
 
+def _add(path: Path, found: dict[str, Features]) -> None:
+    """Write what was found beside what other processes wrote meanwhile."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(path.with_suffix(".lock")):
+        _write(path, _read(path) | found)
+
+
 def _write(path: Path, known: dict[str, Features]) -> None:
     buffer = io.BytesIO()
     np.savez(buffer, pictures=np.array(list(known)), features=np.stack(list(known.values())))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(path.with_suffix(".lock")):
-        atomic.write(path, buffer.getvalue())
+    atomic.write(path, buffer.getvalue())

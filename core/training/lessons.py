@@ -178,7 +178,7 @@ def _require_room(folder: Path, needed: int) -> None:
     if free < needed:
         raise TrainingError(
             f"The augmented views need {needed / 1e9:.1f} GB in {folder}, which has {free / 1e9:.1f} GB free: make room, "
-            "let VERSO_CACHE name a folder on a larger disk, or lower `views` in the recipe."
+            "choose an --output on a larger disk, or lower `views` in the recipe."
         )
 
 
@@ -253,15 +253,39 @@ class Course:
 
 @dataclass(frozen=True, eq=False)
 class School:
-    """The lessons of a run and the recipe of its teacher; `identity` says which encoder and which head teach."""
+    """The lessons of a run and the recipe of its teacher."""
 
     lessons: Lessons
     head: HeadRecipe
-    identity: str
 
     def course(self, learned: pd.DataFrame) -> Course:
         """Return the lessons of a network that learns from these rows of the manifest, `number`ed as the lessons are."""
         return Course(self.lessons, learned["number"].to_numpy(), learned, self.head)
+
+
+def teacher_of(recipe: Recipe, distillation: Distillation) -> tuple[HeadRecipe, EmbeddingFeatures]:
+    """Return the recipe of the head that teaches, and the embeddings it judges.
+
+    Raises:
+        RecipeError: if it is no logistic regression on embeddings.
+    """
+    head = load_recipe(distillation.teacher)
+    if not (
+        isinstance(head, HeadRecipe)
+        and isinstance(head.head, LogisticHead)
+        and isinstance(head.features, EmbeddingFeatures)
+    ):
+        raise RecipeError(
+            f"Recipe '{recipe.name}' names {distillation.teacher} as its teacher, which is no logistic regression on "
+            "embeddings; name verso, or a recipe like it."
+        )
+    return head, head.features
+
+
+def taught_by(encoder: Encoder, head: HeadRecipe) -> str:
+    """Say which encoder and which head teach, by their digests."""
+    told = hashlib.sha256(head.model_dump_json().encode()).hexdigest()[:16]
+    return f"{encoder.identity}:{told}"
 
 
 def open_school(
@@ -281,25 +305,15 @@ def open_school(
         RecipeError: if the teacher is no logistic regression on embeddings.
         TrainingError: if there is not enough room on the disk.
     """
-    head = load_recipe(distillation.teacher)
-    if not (
-        isinstance(head, HeadRecipe)
-        and isinstance(head.head, LogisticHead)
-        and isinstance(head.features, EmbeddingFeatures)
-    ):
-        raise RecipeError(
-            f"Recipe '{recipe.name}' names {distillation.teacher} as its teacher, which is no logistic regression on "
-            "embeddings; name verso, or a recipe like it."
-        )
+    head, features = teacher_of(recipe, distillation)
     lessons = make_lessons(
         examples,
         recipe,
         distillation,
         encoder,
         folder,
-        taps=head.features.taps,
+        taps=features.taps,
         workers=workers,
         progress=progress,
     )
-    told = hashlib.sha256(head.model_dump_json().encode()).hexdigest()[:16]
-    return School(lessons, head, f"{encoder.identity}:{told}")
+    return School(lessons, head)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -22,7 +23,9 @@ def corpus_of(manifest: Manifest) -> Corpus:
 
 
 def code_commit() -> str:
-    """Return the commit of the code, '-dirty' if files of `core` differ from it, or 'unknown' outside a checkout."""
+    """Return the commit of the code, '-dirty' if files of `core` differ from it, or 'unknown' outside a checkout or without git."""
+    if shutil.which("git") is None:
+        return "unknown"
     core = Path(__file__).resolve().parents[1]
     commit = _git(core, "rev-parse", "--short=12", "HEAD")
     if commit.returncode:

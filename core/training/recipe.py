@@ -12,7 +12,7 @@ from pydantic_core import PydanticCustomError
 from core.detectors.features import DeclaredFeatures, EmbeddingFeatures, PixelFeatures
 from core.detectors.preprocessing import Preprocessing
 from core.errors import RecipeError, UnknownRecipeError
-from core.training.augmentation import Augmentation
+from core.training.augmentation import Augmentation, RandomResizedCrop, RandomSquare
 from core.training.optimisation import Optimiser, Schedule
 
 RECIPES = Path(__file__).parent / "recipes"
@@ -83,7 +83,7 @@ class Recipe(_Table):
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
     summary: str
-    seed: int
+    seed: int = Field(ge=0, lt=2**32)
     batch_size: int = Field(ge=2)
     label_smoothing: float = Field(0.0, ge=0, lt=1)
     preprocessing: Preprocessing
@@ -94,6 +94,18 @@ class Recipe(_Table):
     held_out: HeldOut | None = None
     keeps: Literal["best", "last"] = "best"
     stages: tuple[Stage, ...] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _has_steps_and_losses_that_are_used(self) -> Self:
+        if not any(isinstance(step, RandomSquare | RandomResizedCrop) for step in self.augmentation):
+            raise PydanticCustomError(
+                "size", "a step must bring the pictures to one size: random-square, for example"
+            )
+        if self.distillation is not None and self.label_smoothing:
+            raise PydanticCustomError(
+                "smoothing", "a network that is taught learns no labels that could be smoothed"
+            )
+        return self
 
     @property
     def epochs(self) -> int:
@@ -178,7 +190,7 @@ class HeadRecipe(_Table):
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
     summary: str
-    seed: int
+    seed: int = Field(ge=0, lt=2**32)
     folds: int = Field(ge=2)
     balance: Literal["none", "class", "source", "medium"]
     augmented_views: int = Field(0, ge=0)
@@ -221,11 +233,15 @@ def load_recipe(name: str) -> Recipe | HeadRecipe:
         with path.open("rb") as file:
             declared = tomllib.load(file)
         return (HeadRecipe if "head" in declared else Recipe).model_validate(declared)
-    except OSError as error:
+    except FileNotFoundError as error:
         known = ", ".join(recipe_names())
         raise UnknownRecipeError(
             f"There is no recipe '{name}'. Name one of {known}, or a .toml file."
         ) from error
+    except OSError as error:
+        raise RecipeError(f"Recipe {path} cannot be read ({error.strerror}).") from error
+    except UnicodeDecodeError as error:
+        raise RecipeError(f"Recipe {path} is no UTF-8 text: save it as such.") from error
     except tomllib.TOMLDecodeError as error:
         raise RecipeError(f"Recipe {path} is no valid TOML: {error}. Correct that line.") from error
     except ValidationError as error:

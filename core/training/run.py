@@ -1,15 +1,21 @@
-"""A whole training run: manifest and recipe in, model folder out."""
+"""A whole training run: manifest and recipe in, model folder out.
+
+Its networks are made in the folder `training` inside the model's. The model that was there before stays whole until the
+new one is: then weights, history, works held out and card take their places together, and `training` goes.
+"""
 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
 from core import atomic
@@ -18,24 +24,28 @@ from core.corpus.cache import ImageCache
 from core.corpus.manifest import Manifest
 from core.detectors.calibration import PlattScaling
 from core.detectors.card import CLASSES, Band, Card, Initialisation, Weights, write_card
-from core.detectors.encoder import load_encoder
+from core.detectors.encoder import Encoder, load_encoder
 from core.detectors.precision import Compute, best_compute
 from core.detectors.resnet import WEIGHTS_FILE, load_resnet, save_head, save_weights
+from core.errors import TrainingError
 from core.evaluation.calibration import BandPolicy, choose_band, fit_platt
 from core.evaluation.predictions import margins
-from core.training.checkpoint import CHECKPOINT_FILE, Run
+from core.training.checkpoint import CHECKPOINT_FILE, Run, load_checkpoint
 from core.training.data import Example
 from core.training.fit import Fitted, Progress, Workplace, fit
 from core.training.heads import seen_rows
 from core.training.held_out import Fold, by_family_and_source
-from core.training.held_out_margins import write_held_out
+from core.training.held_out_margins import HELD_OUT_FILE, write_held_out
 from core.training.initial import initial_network
-from core.training.lessons import School, open_school
+from core.training.lessons import School, open_school, taught_by, teacher_of
 from core.training.provenance import code_commit, corpus_of
-from core.training.recipe import HeldOut, Recipe
+from core.training.recipe import Recipe
 
 HISTORY_FILE = "history.csv"
 CALIBRATION_SPLIT = "val"
+WORK, WHOLE, LESSONS = "training", "whole", "lessons"
+"""Folders: in the model's, what a run makes and needs until it is done; in there, the model's network and the lessons."""
+LOCK_FILE = ".lock"
 
 
 def train(
@@ -48,7 +58,7 @@ def train(
     workers: int = 0,
     progress: Progress | None = None,
 ) -> Card:
-    """Train, calibrate, and write card, weights and history into `output`.
+    """Train, calibrate, and write card, weights and history into `output`, whose model stays whole until then.
 
     Interrupted runs go on from their last checkpoint when called again with the same arguments.
 
@@ -65,47 +75,81 @@ def train(
         CorpusError: if images are missing.
         EncoderError: if the recipe distils the encoder and its weights are missing or damaged.
         RecipeError: if the teacher a recipe names is no logistic regression on embeddings.
-        TrainingError: if the run cannot start or resume, or too few families or sources can be held out.
+        TrainingError: if the run cannot start or resume, another process trains in `output`, or too few families or sources
+            can be held out.
     """
-    at = _Workshop(
-        recipe, manifest, cache, init, workers, progress or Progress(), code_commit(), best_compute()
-    )
+    compute = best_compute()
     seen = seen_rows(manifest)
     seen["number"] = seen.groupby("split").cumcount()
-    at.school = at.opened(seen)
-    parts = [] if recipe.held_out is None else _parts(recipe.held_out, seen, recipe.seed)
-    at.progress.network(1, 1 + len(parts))
-    card = at.network(seen, output)
-    if recipe.held_out is None:
-        rows = seen[seen["split"] == CALIBRATION_SPLIT].reset_index(drop=True)
-        card = _calibrated(card, at.margins(card, rows, output), rows, f"split {CALIBRATION_SPLIT}")
-    else:
-        found = _held_out(at, seen, parts, output)
-        card = _calibrated(card, found["margin"].to_numpy(), found, recipe.held_out.describe())
-        write_held_out(found, output)
-    write_card(card, output)
-    for folder in (output, *_part_folders(output, parts)):
-        (folder / CHECKPOINT_FILE).unlink(missing_ok=True)
-    for folder in _part_folders(output, parts):
-        shutil.rmtree(folder)
-    if at.school:
-        shutil.rmtree(at.school.lessons.folder)
+    parts = [] if recipe.held_out is None else by_family_and_source(seen, recipe.held_out.parts, recipe.seed)
+    at = _Workshop(
+        recipe,
+        manifest,
+        cache,
+        output,
+        init,
+        workers,
+        progress or Progress(),
+        code_commit(),
+        compute,
+        None if recipe.distillation is None else load_encoder(compute),
+    )
+    run = at.run_from(initial_network(init, recipe.seed)[2])
+    with _alone(output) as work:
+        for checkpoint in work.glob(f"*/{CHECKPOINT_FILE}"):
+            load_checkpoint(checkpoint.parent, run)
+        at.school = at.opened(seen, work / LESSONS)
+        networks = 1 if recipe.held_out is None else 1 + recipe.held_out.networks
+        at.progress.network(1, networks)
+        card = at.network(seen, work / WHOLE)
+        held_out: pd.DataFrame | None = None
+        if recipe.held_out is None:
+            rows = seen[seen["split"] == CALIBRATION_SPLIT].reset_index(drop=True)
+            card = _calibrated(card, at.margins(card, rows, work / WHOLE), rows, f"split {CALIBRATION_SPLIT}")
+        else:
+            held_out = _held_out(at, seen, parts[: networks - 1], work)
+            card = _calibrated(card, held_out["margin"].to_numpy(), held_out, recipe.held_out.describe())
+        _publish(work / WHOLE, held_out, card, output)
+        shutil.rmtree(work)
     return card
 
 
-def _parts(held_out: HeldOut, seen: pd.DataFrame, seed: int) -> list[Fold]:
-    return by_family_and_source(seen, held_out.parts, seed)[: held_out.networks]
+@contextmanager
+def _alone(output: Path) -> Iterator[Path]:
+    """Give the folder in which the networks of a model are made; nobody else works there meanwhile."""
+    work = output / WORK
+    work.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(work / LOCK_FILE)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout as error:
+        raise TrainingError(
+            f"Another process trains in {output}; wait until it is done, or choose another --output."
+        ) from error
+    try:
+        yield work
+    finally:
+        lock.release()
 
 
-def _part_folders(output: Path, parts: Sequence[Fold]) -> list[Path]:
-    return [output / f"without-part-{number}" for number in range(1, len(parts) + 1)]
+def _publish(made: Path, held_out: pd.DataFrame | None, card: Card, output: Path) -> None:
+    """Move what a run made to its places in the model's folder; the card comes last."""
+    for path in made.iterdir():
+        if path.name != CHECKPOINT_FILE:
+            path.replace(output / path.name)
+    if held_out is None:
+        (output / HELD_OUT_FILE).unlink(missing_ok=True)
+    else:
+        write_held_out(held_out, output)
+    write_card(card, output)
 
 
-def _held_out(at: _Workshop, seen: pd.DataFrame, parts: Sequence[Fold], output: Path) -> pd.DataFrame:
+def _held_out(at: _Workshop, seen: pd.DataFrame, parts: Sequence[Fold], work: Path) -> pd.DataFrame:
     """Return the rows of `seen` that were held out, with `part` and the `margin` of the network that lacks it."""
     found = []
-    for number, (fold, folder) in enumerate(zip(parts, _part_folders(output, parts), strict=True), start=1):
+    for number, fold in enumerate(parts, start=1):
         at.progress.network(1 + number, 1 + len(parts))
+        folder = work / f"without-part-{number}"
         card = at.network(seen.iloc[fold.fitted], folder)
         rows = seen.iloc[fold.held_out].reset_index(drop=True)
         found.append(rows.assign(part=number, margin=at.margins(card, rows, folder)))
@@ -119,23 +163,32 @@ class _Workshop:
     recipe: Recipe
     manifest: Manifest
     cache: ImageCache
+    output: Path
     init: Path | None
     workers: int
     progress: Progress
     commit: str
     compute: Compute
+    encoder: Encoder | None
     school: School | None = None
 
-    def opened(self, seen: pd.DataFrame) -> School | None:
+    def run_from(self, initialisation: str) -> Run:
+        """Return what the checkpoints of a run that starts from these weights belong to."""
+        teacher = ""
+        if self.recipe.distillation is not None and self.encoder is not None:
+            teacher = taught_by(self.encoder, teacher_of(self.recipe, self.recipe.distillation)[0])
+        return Run.of(self.recipe, self.manifest.version, initialisation, teacher)
+
+    def opened(self, seen: pd.DataFrame, folder: Path) -> School | None:
         """Make the lessons of all pictures of split `train`; None unless the recipe distils."""
-        if self.recipe.distillation is None:
+        if self.recipe.distillation is None or self.encoder is None:
             return None
         return open_school(
             self.recipe,
             self.recipe.distillation,
             self._examples(seen[seen["split"] == "train"]),
-            load_encoder(self.compute),
-            cache_folder("lessons"),
+            self.encoder,
+            folder,
             workers=self.workers,
             progress=self.progress.embedded,
         )
@@ -150,16 +203,36 @@ class _Workshop:
             self.recipe,
             self._examples(learned),
             self._examples(chosen_by),
-            run=Run.of(
-                self.recipe, self.manifest.version, digest, self.school.identity if self.school else ""
-            ),
+            run=self.run_from(digest),
             at=Workplace(folder, self.compute, self.workers, cache_folder("features")),
             course=self.school.course(learned) if self.school else None,
             progress=self.progress,
         )
         history = pd.DataFrame([vars(epoch) for epoch in fitted.history])
         atomic.write(folder / HISTORY_FILE, history.to_csv(index=False, float_format="%.6g").encode())
-        return _card(self.recipe, self.manifest, folder, initialisation, fitted, self.commit)
+        return self._card(initialisation, fitted, _save(fitted, self.recipe, folder))
+
+    def _card(self, initialisation: Initialisation, fitted: Fitted, weights: Weights) -> Card:
+        """Describe a network, with a calibration that changes nothing yet."""
+        recipe = self.recipe
+        return Card(
+            name=self.output.resolve().name,
+            family="resnet18",
+            summary=recipe.summary,
+            recipe=recipe.name,
+            seed=recipe.seed,
+            classes=CLASSES,
+            commit=self.commit,
+            trained=datetime.now(UTC).date().isoformat(),
+            kept_epoch=fitted.kept,
+            epochs=len(fitted.history),
+            preprocessing=recipe.preprocessing,
+            calibration=PlattScaling(slope=1.0, intercept=0.0, fitted_on="nothing yet"),
+            thresholds=Band(human_below=0.5, ai_above=0.5, policy="none yet"),
+            corpus=corpus_of(self.manifest),
+            initialisation=initialisation,
+            weights=weights,
+        )
 
     def margins(self, card: Card, rows: pd.DataFrame, folder: Path) -> NDArray[np.float32]:
         """Return what the weights, as they were saved, say of the images of `rows`: float32 `[N]`."""
@@ -170,35 +243,6 @@ class _Workshop:
         paths = self.cache.paths(rows["sha256"])
         numbers = rows["number"].tolist()
         return [Example(*each) for each in zip(paths, rows["label"], numbers, strict=True)]
-
-
-def _card(
-    recipe: Recipe,
-    manifest: Manifest,
-    output: Path,
-    initialisation: Initialisation,
-    fitted: Fitted,
-    commit: str,
-) -> Card:
-    """Write the weights and describe them, with a calibration that changes nothing yet."""
-    return Card(
-        name=output.resolve().name,
-        family="resnet18",
-        summary=recipe.summary,
-        recipe=recipe.name,
-        seed=recipe.seed,
-        classes=CLASSES,
-        commit=commit,
-        trained=datetime.now(UTC).date().isoformat(),
-        kept_epoch=fitted.kept,
-        epochs=len(fitted.history),
-        preprocessing=recipe.preprocessing,
-        calibration=PlattScaling(slope=1.0, intercept=0.0, fitted_on="nothing yet"),
-        thresholds=Band(human_below=0.5, ai_above=0.5, policy="none yet"),
-        corpus=corpus_of(manifest),
-        initialisation=initialisation,
-        weights=_save(fitted, recipe, output),
-    )
 
 
 def _save(fitted: Fitted, recipe: Recipe, output: Path) -> Weights:
