@@ -16,6 +16,7 @@ import hashlib
 import io
 import stat
 import struct
+import unicodedata
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -288,9 +289,21 @@ def recompress(image: Image.Image, quality: int) -> Image.Image:
     return again
 
 
+TURNING: Final = frozenset(map(chr, (0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A))))
+"""Characters that turn the direction of writing (Unicode's Bidi_Control)."""
+
+
 def printable(text: str) -> str:
-    """Return a name without what a terminal, a log or a page could choke on: control characters, surrogates."""
-    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
+    """Return a name without what a terminal, a log or a page could choke on.
+
+    That are control characters, surrogates, ends of lines, and what turns the direction of writing. Spaces and joiners of
+    all kinds stay, and letters this Python does not know: without them a name would not find its file.
+    """
+    return "".join("\N{REPLACEMENT CHARACTER}" if _chokes(c) else c for c in text)
+
+
+def _chokes(character: str) -> bool:
+    return character in TURNING or unicodedata.category(character) in {"Cc", "Cs", "Zl", "Zp"}
 
 
 # The decoders are called directly: PIL.Image.open would add a pixel limit of its own, which is process-wide.

@@ -68,7 +68,7 @@ class Paper(FPDF):
             if ord(letter) not in self._glyphs and letter.isprintable():
                 self._borrow(letter)
         if not self.text_shaping and _has_joined(text):
-            self.set_text_shaping()
+            self.set_text_shaping(direction="ltr")
         shown = visible(text, self._glyphs)
         if shown != text and not self._code:
             self._code = next(code for letter in text if (code := visible(letter, self._glyphs)) != letter)

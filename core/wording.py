@@ -18,6 +18,8 @@ TITLES = {
 
 MOST_DECIMALS = 7
 """Of a percentage; more than any `p_ai` that is kept has."""
+NEXT_TO_NONE = 0.001
+"""A probability nearer to 0 or 1 is not written out."""
 SHAPES = {
     "a square one": (2400, 2400),
     "one of 3 : 2": (2400, 1600),
@@ -33,6 +35,13 @@ def percent(share: float) -> str:
     if share > 0.99:  # noqa: PLR2004
         return "over 99 %"
     return _per_cent(share, 0)
+
+
+def to_three_decimals(p_ai: float) -> str:
+    """Write a probability with three decimals, and never as a certainty."""
+    if p_ai < NEXT_TO_NONE:
+        return f"< {NEXT_TO_NONE}"
+    return f"> {1 - NEXT_TO_NONE}" if p_ai > 1 - NEXT_TO_NONE else f"{p_ai:.3f}"
 
 
 def rate(share: float) -> str:

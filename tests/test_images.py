@@ -131,7 +131,19 @@ class TestArtwork:
         assert from_path.image == from_bytes.image
         assert (from_path.name, from_bytes.name) == ("a.png", "")
 
-    @pytest.mark.parametrize("name", ["絵画 №5.png", "Übermäßig—é.png", "صورة.png", "🎨.png"])
+    @pytest.mark.parametrize(
+        "name",
+        [
+            *("絵画 №5.png", "Übermäßig—é.png", "صورة.png", "🎨.png", "👩\u200d🎨.png"),
+            *(
+                "絵\u3000画.png",
+                "no\u00a0break.png",
+                "\u0645\u06cc\u200c\u062e.png",
+                "soft\u00adhyphen.png",
+                "\U0001fae9.png",
+            ),
+        ],
+    )
     def test_names_of_any_script_are_kept(self, drawings, tmp_path, name):
         path = tmp_path / name
         path.write_bytes(drawings.file(drawings.painting()))

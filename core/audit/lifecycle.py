@@ -10,7 +10,7 @@ import json
 import os
 import uuid
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,7 +31,7 @@ from core.audit.results import CSV_FILE, write_results
 from core.audit.store.audits import AuditStore, now
 from core.audit.store.records import Audit, Counts, State
 from core.detectors.protocol import Detector
-from core.errors import AuditError, OutputError
+from core.errors import AuditError, OutputError, StoreError, VersoError
 from core.images import printable
 
 NOTE = own_files.NOTE
@@ -107,11 +107,17 @@ def carry_out(
             _check_same(known, order, configuration)
             if order.name:
                 store.rename(audit.id, order.name)
-        if not _prepare(order, store, audit, sources, watcher) or not _run(
-            order, store, audit, sources, detector, watcher
-        ):
+        if not _prepare(order, store, audit, sources, watcher):
             return _stopped(store, audit)
-        write_files(store, audit, order.output, sources)
+        try:
+            if not _run(order, store, audit, sources, detector, watcher):
+                return _stopped(store, audit)
+            write_files(store, audit, order.output, sources)
+        except (VersoError, KeyboardInterrupt):
+            if not order.audit_id:  # whoever asked for it by its id notes why it stopped
+                with suppress(StoreError):
+                    _settle(store, audit, State.PAUSED)
+            raise
         store.set_state(audit.id, State.FINISHED)
         return _outcome(store, audit)
 
@@ -166,25 +172,27 @@ def write_files(store: AuditStore, audit: Audit, folder: Path, sources: Sequence
     from core.audit.report.reports import write_reports  # noqa: PLC0415  (its libraries: only at the end)
 
     audit = store.find(audit.id) or audit
-    written = _state(store, audit)  # rulings and names given from now on may be missing
+    newest = store.results(
+        audit
+    ).newest_ruling()  # all files hold the same: those made from now on are in none
     (folder / STATE).unlink(missing_ok=True)
     if audit.state is not State.FINISHED:
         store.set_look_alikes(audit.id, groups_of(*store.looks(audit.id)))
-    write_results(store, audit, folder)
-    write_reports(store, audit, folder, sources)
-    _put(folder / STATE, written)
+    write_results(store, audit, folder, newest)
+    write_reports(store, audit, folder, sources, newest)
+    _put(folder / STATE, _state(audit, newest))
 
 
 def are_up_to_date(store: AuditStore, audit: Audit, folder: Path) -> bool:
     """Whether the files that `write_files` left in `folder` are whole, hold every ruling made until now, and the audit's name."""
     try:
-        return (folder / STATE).read_bytes() == _state(store, audit)
+        return (folder / STATE).read_bytes() == _state(audit, store.results(audit).newest_ruling())
     except FileNotFoundError:
         return False
 
 
-def _state(store: AuditStore, audit: Audit) -> bytes:
-    return f"{store.results(audit).newest_ruling()} {audit.name}".encode()
+def _state(audit: Audit, newest: int) -> bytes:
+    return f"{newest} {audit.name}".encode()
 
 
 def _sources_left(audit: Audit) -> Sequence[Source]:

@@ -7,35 +7,53 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from core.corpus.duplicates import NEAR, Hashes, Pairs, connected, near_pairs
+from core.corpus.duplicates import NEAR, Hashes, connected
 
 BITS = 64
+MOST_COMPARED = 2**20
+"""Pairs of hashes that are compared at once."""
 
 
-def near_pairs_of_many(hashes: Hashes, radius: int = NEAR) -> Pairs:
-    """Every pair of rows whose hashes differ in at most `radius` bits, without comparing all pairs.
+def components(hashes: Hashes, radius: int = NEAR) -> NDArray[np.int32]:
+    """Group rows whose hashes differ in at most `radius` bits, directly or through others, without comparing all pairs.
 
     Cut into `radius` + 1 pieces, two such hashes agree in at least one piece; only rows that share a piece are
     compared (Norouzi, Punjani and Fleet, Fast search in Hamming space with multi-index hashing, 2012). Of 40 000
-    hashes by chance this takes a quarter of a second, where trees (BK, ball) have to visit most of their nodes.
+    hashes by chance this takes half a second, where trees (BK, ball) have to visit most of their nodes. Memory grows
+    with the number of rows and not with that of the pairs, of which pictures much alike have no end.
 
     Args:
-        hashes: uint64 `[N]`, all different.
+        hashes: uint64 `[N]`.
         radius: largest Hamming distance, 1 to 63.
 
     Returns:
-        intp `[M, 2]`, the smaller row first, each pair once, in row order.
+        int32 `[N]`, the same number for rows of the same group.
     """
     edges = np.linspace(0, BITS, radius + 2).astype(np.uint64)
-    found = [np.empty((0, 2), np.intp)]
+    links = [np.empty((0, 2), np.intp)]
     for low, high in pairwise(edges):
         pieces = (hashes >> low) & ((np.uint64(1) << (high - low)) - np.uint64(1))
         order = np.argsort(pieces, kind="stable")
         starts = np.flatnonzero(np.diff(pieces[order])) + 1
-        found += [
-            rows[near_pairs(hashes[rows], radius)[0]] for rows in np.split(order, starts) if len(rows) > 1
-        ]
-    return np.unique(np.concatenate(found), axis=0)
+        for rows in np.split(order, starts):
+            if len(rows) > 1:
+                _, first, of_each = np.unique(
+                    _compared(hashes[rows], radius), return_index=True, return_inverse=True
+                )
+                links.append(np.stack([rows, rows[first[of_each]]], axis=1))
+    return connected(len(hashes), np.concatenate(links))
+
+
+def _compared(hashes: Hashes, radius: int) -> NDArray[np.intp]:
+    """Group rows as `components` does, comparing all of them, some at a time."""
+    component = np.arange(len(hashes))
+    at_once = max(1, MOST_COMPARED // len(hashes))
+    for start in range(0, len(hashes), at_once):
+        apart = np.bitwise_count(hashes[start : start + at_once, None] ^ hashes[None, start:])
+        first, second = np.nonzero(apart <= radius)
+        pairs = np.stack([component[first + start], component[second + start]], axis=1)
+        component = connected(len(hashes), pairs).astype(np.intp)[component]
+    return component
 
 
 def groups_of(positions: NDArray[np.int64], hashes: Hashes) -> dict[int, int]:
@@ -49,7 +67,7 @@ def groups_of(positions: NDArray[np.int64], hashes: Hashes) -> dict[int, int]:
         The position of the group's first picture for each picture that has look-alikes.
     """
     different, of_each = np.unique(hashes, return_inverse=True)
-    component = connected(len(different), near_pairs_of_many(different))[of_each]
+    component = components(different)[of_each]
     _, first, of_group, sizes = np.unique(
         component, return_index=True, return_inverse=True, return_counts=True
     )

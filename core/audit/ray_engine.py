@@ -52,6 +52,8 @@ PULSE: Final = 5.0
 MISSES: Final = 3
 """Looks in a row without an answer after which it is lost; sooner than Ray ends the process, without a word."""
 CHUNK, FOUND = "chunk", "found"
+DEALT: Final = 4_000
+"""Chunks dealt out at once: so many wait in the cluster's memory, whatever the size of the audit."""
 
 Batch = dict[str, np.ndarray]
 
@@ -129,22 +131,23 @@ def _examined(
         raise AuditError(
             f"The Ray cluster has no {needs}, which this audit needs: add a machine that has one."
         )
-    blocks = [ray.put(_row(store.chunk(audit.id, number))) for number in waiting]
-    dataset = ray.data.from_arrow_refs(blocks).map_batches(
-        Examiner,
-        fn_constructor_args=(whole_name(audit.model), audit.configuration, sources),
-        batch_size=1,
-        batch_format="numpy",
-        compute=ray.data.ActorPoolStrategy(size=min(workers or room, room, len(waiting))),
-        num_cpus=1,
-        num_gpus=int(needs == "GPU"),
-        runtime_env={"env_vars": _environment()},
-    )
-    for row in dataset.iter_rows():
-        found: list[Finding] | VersoError = pickle.loads(row[FOUND])  # noqa: S301 - from an Examiner
-        if isinstance(found, VersoError):
-            raise found
-        yield pickle.loads(row[CHUNK]), found  # noqa: S301 - was written here
+    for dealt in (waiting[start : start + DEALT] for start in range(0, len(waiting), DEALT)):
+        blocks = [ray.put(_row(store.chunk(audit.id, number))) for number in dealt]
+        dataset = ray.data.from_arrow_refs(blocks).map_batches(
+            Examiner,
+            fn_constructor_args=(whole_name(audit.model), audit.configuration, sources),
+            batch_size=1,
+            batch_format="numpy",
+            compute=ray.data.ActorPoolStrategy(size=min(workers or room, room, len(dealt))),
+            num_cpus=1,
+            num_gpus=int(needs == "GPU"),
+            runtime_env={"env_vars": _environment()},
+        )
+        for row in dataset.iter_rows():
+            found: list[Finding] | VersoError = pickle.loads(row[FOUND])  # noqa: S301 - from an Examiner
+            if isinstance(found, VersoError):
+                raise found
+            yield pickle.loads(row[CHUNK]), found  # noqa: S301 - was written here
 
 
 def _row(chunk: list[Planned]) -> pa.Table:

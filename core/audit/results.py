@@ -55,17 +55,17 @@ COLUMNS: Final = tuple(SCHEMA.names)
 Cells = dict[str, str | int | float | None]
 
 
-def write_results(store: AuditStore, audit: Audit, folder: Path) -> None:
-    """Write all result files of an audit, with the latest rulings, into `folder`, in place of earlier ones.
+def write_results(store: AuditStore, audit: Audit, folder: Path, newest: int | None = None) -> None:
+    """Write all result files of an audit, with the rulings up to number `newest` or all, into `folder`, in place of earlier ones.
 
     Raises:
         OutputError: they cannot be written.
     """
     try:
         with atomic.whole(folder / CSV_FILE) as path:
-            _write_csv(path, COLUMNS, (cells_of(audit, row) for row in store.all_rows(audit.id)))
+            _write_csv(path, COLUMNS, (cells_of(audit, row) for row in store.all_rows(audit.id, newest)))
         with atomic.whole(folder / PARQUET_FILE) as path:
-            _write_parquet(path, (cells_of(audit, row) for row in store.all_rows(audit.id)))
+            _write_parquet(path, (cells_of(audit, row) for row in store.all_rows(audit.id, newest)))
         with atomic.whole(folder / NEAR_DUPLICATES_FILE) as path:
             _write_csv(path, ("group", "path", "sha256"), _look_alikes(store, audit))
     except OSError as error:

@@ -50,11 +50,14 @@ class Worker:
         self._queue = queue
         self._store = store
         self._served: dict[str, float] = {}
+        self._stuck: set[str] = set()
+        """Audits that failed without a way to note it, for example on a full disk; another process will try again."""
 
     def recover(self) -> None:
         """See to the audit that the process before this one died with, if one did."""
         audit_id = self._queue.current()
-        self._queue.set_current("")
+        with suppress(OSError):
+            self._queue.set_current("")
         if not audit_id or self._queue.died(audit_id, self._store.counts(audit_id).done) < MOST_DEATHS:
             return
         self._queue.hold_back(audit_id, HELD_BACK)
@@ -64,14 +67,14 @@ class Worker:
 
     def next(self) -> Request | None:
         """Return the audit whose turn it is."""
-        waiting = [request for request in self._queue.all() if self._waits(request)]
+        waiting = [one for one in self._queue.all() if self._waits(one) and one.id not in self._stuck]
         return min(waiting, key=self._since, default=None)
 
     def run(self, request: Request, turn: float = TURN) -> None:
         """Give one audit its turn; it may end, be stopped, fail, or wait for its next turn."""
         turn_of = _Turn(self._queue, self._store, request, turn, self.others_wait)
-        self._queue.set_current(request.id)
         try:
+            self._queue.set_current(request.id)
             folder = self._queue.output(request)
             order = Order(
                 tuple(map(Path, request.inputs)),
@@ -86,17 +89,27 @@ class Worker:
             pass
         except VersoError as error:
             self._note(request.id, str(error))
+        except OSError as error:
+            self._note(
+                request.id,
+                f"The server's disk stopped this audit ({error.strerror}): make room there, then resume it.",
+            )
         except Exception as error:
             self._note(request.id, f"The audit stopped unexpectedly ({error!r}): resume it.")
             raise
         finally:
             self._served[request.id] = time.time()
-            self._queue.set_current("")
+            with suppress(OSError):
+                self._queue.set_current("")
 
     def _note(self, audit_id: str, why: str) -> None:
         """Note why an audit cannot go on, unless its request cannot be read any more: the page says so then."""
-        with suppress(DamagedRequestError):
+        try:
             self._queue.fail(audit_id, why)
+        except DamagedRequestError:
+            pass
+        except OSError:
+            self._stuck.add(audit_id)
 
     def others_wait(self, audit_id: str) -> bool:
         """Whether an audit other than this one waits."""
@@ -136,7 +149,8 @@ class _Turn:
             return
         self._next_note = now + NOTED_EVERY
         moment = Moment(progress.planned, progress.rate, progress.seconds_left)
-        self._queue.set_moment(self._request.id, moment)
+        with suppress(OSError):  # a pace is no reason to stop
+            self._queue.set_moment(self._request.id, moment)
         known = self._queue.find(self._request.id)
         if known and known.name != self._request.name:
             # given since the turn began, and maybe before the store had the audit

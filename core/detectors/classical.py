@@ -166,7 +166,7 @@ def _pipeline(card: Card, folder: Path) -> Pipeline:
             f"Model '{card.name}': its card says family '{card.family}', but {card.weights.file} holds a "
             f"{type(pipeline[-1] if isinstance(pipeline, Pipeline) else pipeline).__name__}; restore the folder."
         )
-    classes = list(getattr(pipeline, "classes_", ()))
+    classes = np.asarray(getattr(pipeline, "classes_", ())).tolist()
     if classes != list(range(len(CLASSES))):
         raise ModelError(
             f"Model '{card.name}': {card.weights.file} must tell the classes 0 ({CLASSES[0]}) and 1 ({CLASSES[1]}) "

@@ -17,7 +17,7 @@ from core.pdf import FAMILY, Paper
 from core.provenance.evidence import Evidence
 from core.review.rulings import Ruling
 from core.verdict import Verdict
-from core.wording import TITLES, meaning, not_looked_at, rate, written
+from core.wording import TITLES, meaning, not_looked_at, rate, to_three_decimals, written
 
 NAMES: Final = 52
 """Width of the names of facts, in mm."""
@@ -34,9 +34,9 @@ LIMITS: Final = (
     "A verdict is a statistical judgement about one picture. Alone it proves nothing about a person.",
     "Inconclusive means that the model does not know. It is no suspicion.",
     "The probability assumes as many generated works as others. Where they are rare, more of the verdicts ai are wrong.",
-    "The map shows which parts raised the score. It does not show that the score is right.",
     "Evidence is what the file says of itself; it changes no verdict.",
 )
+OF_THE_MAP: Final = "The map shows which parts raised the score. It does not show that the score is right."
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,7 +77,7 @@ def write_report(findings: Findings, rulings: Sequence[Ruling], made: datetime) 
         paper,
         (
             ("Verdict", f"{TITLES[verdict.label]} ({verdict.label})"),
-            ("Calibrated probability of AI", f"{shown.p_ai} (p_ai {verdict.p_ai:.3f})"),
+            ("Calibrated probability of AI", f"{shown.p_ai} (p_ai {to_three_decimals(verdict.p_ai)})"),
             (
                 "Thresholds",
                 f"human below {shown.human_below}, ai above {shown.ai_above}, else inconclusive",
@@ -101,7 +101,7 @@ def write_report(findings: Findings, rulings: Sequence[Ruling], made: datetime) 
     paper.part("Facts of the file")
     _pairs(paper, (*findings.facts.items(), ("Report made", _moment(made.astimezone(UTC).isoformat()))))
     paper.part("Limits")
-    for sentence in LIMITS:
+    for sentence in (*LIMITS, *((OF_THE_MAP,) if findings.overlay else ())):
         paper.say(sentence, 8)
     paper.explain_codes()
     return bytes(paper.output())
@@ -152,7 +152,7 @@ def _rulings(paper: Paper, rulings: Sequence[Ruling]) -> None:
     if not rulings:
         paper.say("None yet.", 8)
     for each in rulings:
-        said = f"{RULED[each.ruling]} the verdict {each.verdict} of {each.model} (p_ai {each.p_ai:.3f})"
+        said = f"{RULED[each.ruling]} the verdict {each.verdict} of {each.model} (p_ai {to_three_decimals(each.p_ai)})"
         note = f": {each.note}" if each.note else ""
         paper.say(paper.shown(f"{_moment(each.ruled_at)}: {each.ruled_by} {said}{note}"), 8)
 

@@ -8,13 +8,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
-from sqlalchemy import Engine, insert, select
+from sqlalchemy import Engine, and_, insert, select
 
+from core.audit.configuration import Configuration
 from core.audit.spreadsheet import neutral_in_csv
 from core.audit.store.audits import ruled_now
 from core.audit.store.database import reading, writing
 from core.audit.store.records import Choice
-from core.audit.store.tables import reviews
+from core.audit.store.tables import audits, items, reviews, rulings
 from core.verdict import Verdict
 
 
@@ -90,18 +91,57 @@ class Rulings:
             )
 
     def of(self, sha256: str) -> list[Ruling]:
-        """Return the rulings on one file, whatever its name and whichever model judged it, oldest first."""
-        return self._found(reviews.c.sha256 == sha256)
+        """Return the rulings on one file, in reviews and in audits, whatever its name and its model, oldest first."""
+        return sorted(
+            [*self._found(reviews.c.sha256 == sha256), *self._in_audits(sha256)],
+            key=lambda ruling: ruling.ruled_at,
+        )
 
     def all(self) -> list[Ruling]:
         """Return all rulings, oldest first."""
         return self._found(True)
+
+    def _in_audits(self, sha256: str) -> list[Ruling]:
+        judged = and_(
+            items.c.audit_id == rulings.c.audit_id,
+            items.c.position == rulings.c.position,
+            items.c.part == rulings.c.part,
+        )
+        of_item = (items.c[name] for name in ("path", "verdict", "p_ai", "model", "evidence"))
+        of_ruling = (rulings.c[name] for name in ("ruling", "ruled_by", "ruled_at", "note"))
+        found = (
+            select(*of_item, *of_ruling, audits.c.configuration)
+            .select_from(rulings.join(items, judged).join(audits, audits.c.id == rulings.c.audit_id))
+            .where(items.c.sha256 == sha256, items.c.part == 0, items.c.verdict.is_not(None))
+            .order_by(rulings.c.id)
+        )
+        with reading(self._engine) as connection:
+            return [_of_audit(sha256, row) for row in connection.execute(found)]
 
     def _found(self, condition: Any) -> list[Ruling]:  # noqa: ANN401 - an SQL expression
         columns = [reviews.c[field.name] for field in fields(Ruling)]
         with reading(self._engine) as connection:
             rows = connection.execute(select(*columns).where(condition).order_by(reviews.c.id))
             return [Ruling(*row) for row in rows]
+
+
+def _of_audit(sha256: str, row: Any) -> Ruling:  # noqa: ANN401 - a row of SQLAlchemy
+    asked = Configuration.read(row.configuration)
+    return Ruling(
+        name=row.path,
+        sha256=sha256,
+        verdict=row.verdict,
+        p_ai=row.p_ai,
+        model=row.model or asked.model,
+        weights=asked.weights,
+        human_below=asked.human_below,
+        ai_above=asked.ai_above,
+        evidence=row.evidence or "",
+        ruling=row.ruling,
+        ruled_by=row.ruled_by,
+        ruled_at=row.ruled_at,
+        note=row.note,
+    )
 
 
 def as_csv(rulings: Sequence[Ruling]) -> bytes:

@@ -1,13 +1,16 @@
 """Starts an audit: of dropped files, or of a folder of the server."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
 import streamlit as st
+from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from core.audit.inputs.roots import VARIABLE, Roots
 from core.audit.inputs.sources import sources_of
 from core.audit.worker import TURN
+from core.errors import OutputError
 from dashboard.audit_desk import AUDIT, ONE, queue
 from dashboard.parts.audit_keeping import new_name
 from dashboard.parts.model_choice import model_choice
@@ -31,12 +34,7 @@ def audit_start() -> None:
         "line, or a CSV with a column `path`. The files stay in this server's audit folder with the results.",
     )
     if dropped:
-        if not draft or queue().find(draft):
-            draft = queue().draft()
-        for file in dropped:
-            queue().spool(draft, file.name, file)
-        st.query_params[DRAFT] = draft
-        st.session_state[DROPS] = st.session_state.get(DROPS, 0) + 1
+        _keep(dropped, draft)
         st.rerun()  # with an emptied uploader: the files are on the disk now
     inputs = queue().uploads(draft) if draft and not queue().find(draft) else []
     named = _folder()
@@ -56,6 +54,21 @@ def audit_start() -> None:
         "wait for a large one to end. Listing the files of an audit is part of its first turn and is not cut short.",
         width="stretch",
     )
+
+
+def _keep(dropped: Sequence[UploadedFile], draft: str) -> None:
+    """Write dropped files into a draft, a new one unless there is one; where they do not fit, a new one goes again."""
+    st.session_state[DROPS] = st.session_state.get(DROPS, 0) + 1  # whatever comes of it, it is tried once
+    known = draft and not queue().find(draft)
+    draft = draft if known else queue().draft()
+    try:
+        for file in dropped:
+            queue().spool(draft, file.name, file)
+    except OutputError:
+        if not known:
+            queue().discard(draft)
+        raise
+    st.query_params[DRAFT] = draft
 
 
 def _folder() -> str:

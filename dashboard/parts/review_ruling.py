@@ -95,7 +95,7 @@ def _told(ruling: Ruling, item: Reviewed) -> str:
     why = reason(ruling.verdict, ruling.ruling, ruling.note)
     note = f": {escaped(why)}" if why else ""
     said = told(ruling.verdict, ruling.ruling, ruling.note).capitalize()
-    return f"**{said}**{about}, {escaped(ruling.ruled_by)}, {when} UTC{note}"
+    return f"**{said}**{about}, {when} UTC, by {escaped(ruling.ruled_by)}{note}"
 
 
 def all_rulings() -> None:

@@ -22,6 +22,7 @@ from dashboard.parts.video_note import video_note
 from dashboard.review_by_address import BACK, IMAGE
 
 NAME: Final = "analyst"
+NAME_KEPT: Final = "analyst-kept"
 SIDE: Final = 900
 LAST: Final = "last-ruled"
 DRAFT: Final = "note-draft"
@@ -35,11 +36,16 @@ LOOK: Final = 0.5
 
 
 def analyst_name() -> None:
-    """Draw the field for the name that stands with every ruling."""
+    """Draw the field for the name that stands with every ruling; it is kept for the session, and never in an address."""
+    st.session_state[NAME] = st.session_state.get(NAME, st.session_state.get(NAME_KEPT, ""))
+
+    def keep() -> None:
+        st.session_state[NAME_KEPT] = st.session_state[NAME]
+
     st.text_input(
         "Your name, for the rulings",
         key=NAME,
-        bind="query-params",
+        on_change=keep,
         placeholder="who rules",
         width=260,
         help="It is kept with each ruling and stands beside it in reports. Rulings are added, never overwritten.",
@@ -140,8 +146,8 @@ def _earlier(audit: Audit, row: Row) -> None:
         note = f": {escaped(why)}" if why else ""
         before = "before " if number else ""
         st.markdown(
-            f"Ruled {before}**{escaped(told(row.verdict or '', each.ruling, each.note))}** by {escaped(each.ruled_by)}, "
-            f"{each.ruled_at[:16].replace('T', ' ')} UTC{note}"
+            f"Ruled {before}**{escaped(told(row.verdict or '', each.ruling, each.note))}**, "
+            f"{each.ruled_at[:16].replace('T', ' ')} UTC, by {escaped(each.ruled_by)}{note}"
         )
 
 

@@ -1,10 +1,13 @@
 """Groups of pictures that look alike."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
-from core.audit.look_alikes import groups_of, near_pairs_of_many
-from core.corpus.duplicates import near_pairs
+from core.audit import look_alikes
+from core.audit.look_alikes import components, groups_of
+from core.corpus.duplicates import connected, near_pairs
 
 
 def hashes_with_neighbours(count):
@@ -15,13 +18,18 @@ def hashes_with_neighbours(count):
     return np.unique(np.concatenate([hashes, neighbours]))
 
 
+def as_groups(component):
+    return {frozenset(np.flatnonzero(component == each).tolist()) for each in component}
+
+
 @pytest.mark.parametrize("radius", [1, 6, 10])
-def test_the_pairs_are_those_of_comparing_all(radius):
+@pytest.mark.parametrize("compared", [look_alikes.MOST_COMPARED, 40])
+def test_the_groups_are_those_of_comparing_all(radius, compared, monkeypatch):
+    monkeypatch.setattr(look_alikes, "MOST_COMPARED", compared)
     hashes = hashes_with_neighbours(600)
-    found = near_pairs_of_many(hashes, radius)
-    expected, _ = near_pairs(hashes, radius)
-    np.testing.assert_array_equal(found, expected)
-    assert len(found)
+    pairs, _ = near_pairs(hashes, radius)
+    assert len(pairs)
+    assert as_groups(components(hashes, radius)) == as_groups(connected(len(hashes), pairs))
 
 
 def test_every_number_of_bits_up_to_the_radius_is_found_wherever_the_bits_are():
@@ -30,7 +38,20 @@ def test_every_number_of_bits_up_to_the_radius_is_found_wherever_the_bits_are():
         bits = chance.choice(64, 6, replace=False)
         one = np.uint64(chance.integers(0, 2**63))
         other = one ^ np.uint64(sum(1 << int(bit) for bit in bits))
-        assert len(near_pairs_of_many(np.sort(np.array([one, other], np.uint64)))) == 1
+        first, second = components(np.array([one, other], np.uint64))
+        assert first == second
+
+
+def test_the_memory_is_not_that_of_all_pairs(monkeypatch):
+    monkeypatch.setattr(look_alikes, "MOST_COMPARED", 2**16)
+    chance = np.random.default_rng(1)
+    flips = [sum(1 << int(bit) for bit in chance.choice(64, 3, replace=False)) for _ in range(3_000)]
+    alike = np.unique(np.array(flips, np.uint64))
+    tracemalloc.start()
+    assert set(components(alike).tolist()) == {0}
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < len(alike) ** 2 * 16 / 8
 
 
 def test_groups_join_through_others_and_are_named_by_their_first():

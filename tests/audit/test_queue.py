@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from core import atomic
 from core.audit import lifecycle
 from core.audit.lifecycle import is_run, write_again
 from core.audit.pictures import input_sources, picture_bytes
@@ -305,6 +306,40 @@ def test_the_review_queue_has_the_most_uncertain_first_and_loses_what_is_ruled(a
     assert pages.page(QUEUE, 0, 1) == waiting[1:2]
     assert pages.row(waiting[0].position).ruling == "unsure"
     assert pages.last_ruled()
+
+
+@pytest.mark.usefixtures("stub")
+def test_a_full_disk_ends_a_turn_and_not_the_worker(queue, worker, store, folder, monkeypatch):
+    asked = queue.ask((folder,), "stub")
+    write = atomic.write
+
+    def full(path, data):
+        if path.is_relative_to(queue.home):
+            raise OSError(errno.ENOSPC, "No space left on device")
+        write(path, data)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(atomic, "write", full)
+        worker.recover()
+        worker.run(worker.next())
+        assert worker.next() is None
+    assert store.find(asked) is None
+    finish(Worker(queue, store))
+    assert store.state(asked) is State.FINISHED
+
+
+def test_an_audit_of_the_command_line_that_failed_is_paused(audit, store, folder, monkeypatch):
+    def fail(*_):
+        raise OutputError("no room")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(lifecycle, "write_files", fail)
+        with pytest.raises(OutputError):
+            audit(folder)
+    (begun,) = store.all()
+    assert begun.state is State.PAUSED
+    audit(folder, resume=True)
+    assert store.state(begun.id) is State.FINISHED
 
 
 def test_deaths_are_counted_anew_once_more_files_are_done(queue, folder):

@@ -1,6 +1,7 @@
 """The files of results, where names and rulings are hostile."""
 
 import csv
+import hashlib
 import io
 
 import pytest
@@ -9,6 +10,8 @@ from core.audit.results import write_results
 from core.audit.store.pages import Wanted
 from core.audit.store.records import Choice
 from core.errors import AuditError, OutputError, RulingError
+from core.review.rulings import Rulings, Subject
+from core.verdict import Thresholds, decide
 
 
 def test_names_and_notes_are_neutralised_in_csv(audit, store, folder, tmp_path, monkeypatch):
@@ -51,6 +54,26 @@ def test_the_latest_ruling_counts_for_every_copy_and_none_is_lost(audit, store, 
     assert {(row.ruling, row.ruled_by, row.note) for row in again.values()} == {
         ("agree", "Bo", "seen the sketch")
     }
+
+
+def test_rulings_made_in_audits_stand_beside_those_made_in_reviews(audit, store, folder):
+    data = (folder / "03.jpg").read_bytes()
+    sha256 = hashlib.sha256(data).hexdigest()
+    found = audit(folder)
+    copy = next(row for row in store.all_rows(found.audit_id) if row.duplicate_of)
+    store.rule(found.audit_id, copy.position, Choice.UNSURE, name="Cy", note="a copy")
+    rulings = Rulings(store._engine)
+    band = Thresholds(0.3, 0.9)
+    reviewed = Subject(sha256, "heron.png", decide(0.91, band, "verso"), "cd" * 32, "")
+    rulings.add(reviewed, Choice.AGREE, name="Ann")
+    assert {(each.ruled_by, each.ruling) for each in rulings.of(sha256)} == {
+        ("Cy", "unsure"),
+        ("Ann", "agree"),
+    }
+    (of_audit,) = (each for each in rulings.of(sha256) if each.ruled_by == "Cy")
+    assert (of_audit.verdict, of_audit.model, of_audit.note) == (copy.verdict, "stub", "a copy")
+    assert [each.ruled_by for each in rulings.all()] == ["Ann"]
+    assert not rulings.of("00" * 32)
 
 
 def test_rulings_need_a_name_and_a_file(audit, store, folder):

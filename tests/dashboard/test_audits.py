@@ -1,5 +1,6 @@
 import hashlib
 import io
+import re
 from pathlib import Path
 from urllib.parse import parse_qs
 
@@ -16,7 +17,7 @@ from core.audit.shots import RULE
 from core.audit.store.audits import AuditStore
 from core.audit.store.records import Choice, Finding, State
 from core.audit.worker import Worker
-from core.errors import ImageError
+from core.errors import ImageError, OutputError
 from dashboard import audit_desk
 from dashboard.parts import ruling_panel
 from tests.audit.conftest import film, folder, stub  # noqa: F401  (fixtures)
@@ -121,6 +122,17 @@ def test_a_ruling_takes_the_file_out_of_the_queue_and_is_in_the_results(finished
     assert b"override,Ada" in audit_desk.fresh_bytes(desk.find(finished), "results.csv")
 
 
+def test_the_name_of_who_rules_is_never_in_an_address(finished):
+    app = opened(audit=finished)
+    app.text_input(key="analyst").set_value("Ada").run()
+    assert "analyst" not in app.query_params
+    links = [parse_qs(each.proto.query_string) for each in app.get("page_link")]
+    assert links
+    assert not [link for link in links if "Ada" in str(link)]
+    stranger = opened(audit=finished, analyst="Ada")
+    assert not stranger.text_input(key="analyst").value
+
+
 def test_two_analysts_on_one_file_learn_of_each_other(finished, desk):
     first, second = (opened(audit=finished) for _ in range(2))
     first.text_input(key="analyst").set_value("Ada").run()
@@ -130,8 +142,8 @@ def test_two_analysts_on_one_file_learn_of_each_other(finished, desk):
     press(second, "Override: generated")
     assert "Ada had ruled override: human-made on it while you looked" in text_of(second)
     press(second, "Look again")
-    assert "Ruled **override: generated** by Ben" in text_of(second)
-    assert "Ruled before **override: human-made** by Ada" in text_of(second)
+    assert re.search(r"Ruled \*\*override: generated\*\*, [0-9: -]+ UTC, by Ben", text_of(second))
+    assert re.search(r"Ruled before \*\*override: human-made\*\*, [0-9: -]+ UTC, by Ada", text_of(second))
     row = next(row for row in desk.all_rows(finished) if row.ruling)
     assert len(desk.results(desk.find(finished)).rulings_on(row)) == 2
 
@@ -205,7 +217,24 @@ def test_a_ruling_made_while_the_files_are_written_is_in_the_next_download(finis
     path = audit_desk.kept_file(audit, "results.csv")
     lifecycle.write_files(desk, audit, path.parent, ())
     assert b"unsure,Ada" in path.read_bytes()
+    said = (path.parent / "report.html").read_text()
+    assert "unsure" in said
+    assert "override" not in said
     assert b"override,Ada" in audit_desk.fresh_bytes(audit, "results.csv")
+
+
+def test_files_that_do_not_fit_are_tried_once_and_leave_nothing(desk, drawings, monkeypatch):  # noqa: ARG001
+    def full(*_):
+        raise OutputError("'a.png' cannot be kept on the server: make room there.")
+
+    app = opened()
+    monkeypatch.setattr(Queue, "spool", full)
+    app.file_uploader[0].set_value([("a.png", drawings.file(drawings.painting()), "image/png")]).run()
+    assert "make room there" in text_of(app)
+    assert "draft" not in app.query_params
+    app.run()
+    assert "make room there" not in text_of(app)
+    assert not [each for each in Queue.of_this_computer().home.iterdir() if each.is_dir()]
 
 
 def test_files_that_are_an_audit_already_start_no_second_one(desk, drawings):  # noqa: ARG001
@@ -324,8 +353,9 @@ def test_what_was_judged_before_an_audit_was_stopped_is_downloaded_as_partial(of
     counts = desk.counts(begun.id)
     app = opened(audit=begun.id, audit_tab="Downloads")
     assert f"**partial**: {counts.done} of {counts.total} different files" in text_of(app)
-    assert f"Partial report of an audit: {counts.done} of {counts.total} different files".encode() in (
-        audit_desk.fresh_bytes(begun, "report.html")
+    assert (
+        f"Partial report ({counts.done} of {counts.total} different files examined) of an audit".encode()
+        in (audit_desk.fresh_bytes(begun, "report.html"))
     )
     kept = audit_desk.kept_file(begun, "results.csv")
     desk.set_state(begun.id, State.RUNNING)

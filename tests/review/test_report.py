@@ -95,6 +95,20 @@ def test_without_a_map_evidence_or_rulings_it_says_so(findings):
         assert said in text
 
 
+def test_what_is_told_of_a_map_is_told_where_there_is_one(findings):
+    _, text = read(write_report(findings(), [], MADE))
+    assert "The map shows which parts raised the score" in text
+    _, text = read(write_report(findings(overlay=None, overlay_says="No map."), [], MADE))
+    assert "The map shows" not in text
+
+
+def test_no_probability_is_a_certainty(findings):
+    verdict = decide(0.99987, Thresholds(0.3, 0.9), "tiny")
+    _, text = read(write_report(findings(verdict=verdict), [ruling(p_ai=0.0002)], MADE))
+    assert "(p_ai > 0.999)" in text
+    assert "(p_ai < 0.001)" in text
+
+
 def test_hostile_names_and_endless_notes_are_shown_whole(findings):
     note = "why " * 2000
     reader, text = read(write_report(findings(name="\u202egpj.exe\x00"), [ruling(note=note)], MADE))

@@ -12,6 +12,7 @@ from core.archives import DEFAULT_ARCHIVE_LIMITS, Archive, ArchiveLimits
 from core.audit.inputs.listing import Entry
 from core.audit.inputs.spooled import spooled
 from core.clutter import is_clutter
+from core.errors import UnreadableFileError
 from core.images import Artwork, printable
 
 
@@ -59,4 +60,13 @@ class ArchivedFiles:
         return self._archive.artwork(self._member(entry), enough)
 
     def _member(self, entry: Entry) -> zipfile.ZipInfo:
-        return self._archive.members[int(entry.locator.split(b" ", 1)[0])]
+        """Return the member an entry was made of, unless another archive, or none, lies there now."""
+        number, _, name = entry.locator.partition(b" ")
+        members = self._archive.members
+        if number.isdigit() and int(number) < len(members):
+            member = members[int(number)]
+            if member.filename.encode(errors="surrogatepass") == name:
+                return member
+        raise UnreadableFileError(
+            f"'{entry.path}' is not in its archive any more: put the archive back as it was, or audit it anew."
+        )

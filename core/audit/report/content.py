@@ -52,6 +52,7 @@ LIMITS: Final = (
     "The model's error rates hold for works like those it was measured on; it can do worse on rare media or generators.",
     "Large JPEGs are decoded at a reduced scale, which Review does not do: its p_ai can differ slightly from the one here.",
     "Exact duplicates are judged once and counted once. Shots of a video are listed and not counted.",
+    "Hidden files, and what file managers leave behind, were passed over in folders and archives and are not listed.",
     "Evidence is what a file says of itself, and changes no verdict. Silence means nothing: most files lose their traces.",
 )
 
@@ -70,7 +71,8 @@ class Content:
 
     `unreadable` counts the files without a verdict and `no_picture` those of them that are text or documents, duplicates
     included. `stages` counts the images by the stage that judged, where the model has stages; `evidence` those whose files say
-    something of where they come from, by what it speaks for at most; `shots` the shots of each video by verdict.
+    something of where they come from, by what it speaks for at most; `videos` the videos judged, and `shots` the shots of each
+    by verdict.
     """
 
     audit: Audit
@@ -81,6 +83,7 @@ class Content:
     shares: dict[str, Share | None]
     stages: dict[str, int]
     evidence: dict[str, int]
+    videos: int
     shots: Shots
     rates: tuple[Rates, ...]
     expected: Expected | None
@@ -90,14 +93,16 @@ class Content:
     hashes: dict[str, str]
 
 
-def content_of(store: AuditStore, audit: Audit, folder: Path) -> Content:
-    """Gather what a report says of an audit whose results lie in `folder`."""
+def content_of(store: AuditStore, audit: Audit, folder: Path, newest: int) -> Content:
+    """Gather what a report says of an audit whose results lie in `folder`, with the rulings up to number `newest`."""
     counts, card = store.counts(audit.id), _card(audit)
     rates = tuple(rates_of(name, figures) for name, figures in card.splits.items()) if card else ()
     of_ood = next((one for one in rates if one.split == EXPECT), None)
-    accused = counts.verdicts.get(Label.AI, 0)
-    expected = expected_false_accusations(counts.judged, accused, of_ood) if of_ood else None
-    results = store.results(audit)
+    results = store.results(audit, newest)
+    videos = results.videos()
+    pictures = counts.judged - sum(videos.values())
+    accused = counts.verdicts.get(Label.AI, 0) - videos.get(Label.AI, 0)
+    expected = expected_false_accusations(pictures, accused, of_ood) if of_ood else None
     judges = results.judges()
     return Content(
         audit,
@@ -108,10 +113,11 @@ def content_of(store: AuditStore, audit: Audit, folder: Path) -> Content:
         {label: share_of(counts.verdicts.get(label, 0), counts.judged) for label in Label},
         {} if set(judges) == {audit.configuration.model} else judges,
         results.evidence(),
+        sum(videos.values()),
         results.shots(),
         rates,
         expected,
-        "" if expected else _why_not(card, counts, of_ood),
+        "" if expected else _why_not(card, pictures, of_ood),
         results.last_ruled(),
         tuple(Contested(row, results.rulings_on(row)) for row in _contested(results)),
         _hashes(audit.configuration, card, folder),
@@ -133,8 +139,8 @@ def _card(audit: Audit) -> Card | None:
     return card if digest_of(card) == audit.configuration.card else None
 
 
-def _why_not(card: Card | None, counts: Counts, rates: Rates | None) -> str:
-    if not counts.judged:
+def _why_not(card: Card | None, pictures: int, rates: Rates | None) -> str:
+    if not pictures:
         return "No image was judged."
     if card is None:
         return "The card the audit was made with is not at hand: it was changed, or the model is gone."

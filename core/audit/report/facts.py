@@ -14,7 +14,7 @@ from core.audit.report.figures import Rates, share_of
 from core.audit.shots import RULE, Shots, disagree, tally
 from core.audit.store.records import Audit, ItemState, Row, Ruled
 from core.provenance.evidence import Says
-from core.wording import reach
+from core.wording import reach, to_three_decimals
 
 if TYPE_CHECKING:
     from core.detectors.card import Interval
@@ -42,7 +42,9 @@ PARTIAL = (
     "The audit was stopped before its end. Files are judged in the order of the inputs: those that were are no random sample "
     "of the whole, and the shares here say nothing of the files not judged."
 )
-NEXT_TO_NONE: Final = 0.001
+WITHOUT_VIDEOS: Final = (
+    "Videos are left out here: how often the model calls works by people ai is known of single pictures."
+)
 P_AI = "p_ai is the model's calibrated probability, 0 to 1, that a generator made the picture."
 
 
@@ -60,7 +62,7 @@ def title_of(content: Content) -> str:
     counts, of = content.counts, f"the audit {content.audit.name}" if content.audit.name else "an audit"
     if not counts.waiting:
         return f"Report of {of}"
-    return f"Partial report of {of}: {counts.done} of {counts.total} different files examined"
+    return f"Partial report ({counts.done} of {counts.total} different files examined) of {of}"
 
 
 def sections(content: Content) -> tuple[Section, ...]:
@@ -84,7 +86,8 @@ def sections(content: Content) -> tuple[Section, ...]:
         Section(
             "Verdicts",
             (
-                ("Images judged", f"{counts.judged}"),
+                ("Images and videos judged" if content.videos else "Images judged", f"{counts.judged}"),
+                *((("Of these, videos", f"{content.videos}"),) if content.videos else ()),
                 *(
                     (
                         label,
@@ -164,8 +167,8 @@ def _contested(content: Content) -> tuple[Section, ...]:
 def _ruled(row: Row, ruling: Ruled) -> str:
     said = told(row.verdict or "", ruling.ruling, ruling.note)
     why = reason(row.verdict or "", ruling.ruling, ruling.note)
-    note = f" ({why})" if why else ""
-    return f"{said} by {ruling.ruled_by}, {_moment(ruling.ruled_at)}{note}"
+    note = f": {why}" if why else ""
+    return f"{said}, {_moment(ruling.ruled_at)}, by {ruling.ruled_by}{note}"
 
 
 def cells(audit: Audit, row: Row, shots: Shots) -> tuple[str, ...]:
@@ -174,9 +177,9 @@ def cells(audit: Audit, row: Row, shots: Shots) -> tuple[str, ...]:
     With its verdict stands the stage that judged, and of a video that its shots disagree.
     """
     said = told(row.verdict or "", row.ruling or "", row.note or "")
-    ruled = f"{said} by {row.ruled_by}, {_moment(row.ruled_at or '')}" if row.ruling else ""
+    ruled = f"{said}, {_moment(row.ruled_at or '')}, by {row.ruled_by}" if row.ruling else ""
     noted = "; ".join(text for text in (row.error, row.note) if text)
-    p_ai = "" if row.p_ai is None else _probability(row.p_ai)
+    p_ai = "" if row.p_ai is None else to_three_decimals(row.p_ai)
     verdict = row.verdict or UNDECIDED.get(row.state, "not judged")
     if row.model and row.model != audit.configuration.model:
         verdict += f" ({row.model})"
@@ -196,7 +199,13 @@ def _how_thresholds_were_chosen(content: Content) -> str:
 
 def _given(audit: Audit, given: Input) -> str:
     """Return an input as whoever asked for the audit knows it: an upload by its name."""
-    if not isinstance(given, Path) or not audit.output or not given.is_relative_to(audit.output / UPLOADS):
+    asked_for_here = audit.output is not None and audit.output.name == audit.id
+    if not (
+        isinstance(given, Path)
+        and audit.output
+        and asked_for_here
+        and given.is_relative_to(audit.output / UPLOADS)
+    ):
         return str(given)
     return "files uploaded one by one" if given.name == PICTURES else f"{given.name}, uploaded"
 
@@ -228,15 +237,8 @@ def _accusations(content: Content) -> Section:
             ),
             ("Estimated share of AI works among the images judged", _percent(found.ai_share)),
         ),
-        (METHOD, FOR_EXPERTS),
+        (METHOD, *((WITHOUT_VIDEOS,) if content.videos else ()), FOR_EXPERTS),
     )
-
-
-def _probability(p_ai: float) -> str:
-    """Write a probability with three decimals, and never as a certainty."""
-    if p_ai < NEXT_TO_NONE:
-        return f"< {NEXT_TO_NONE}"
-    return f"> {1 - NEXT_TO_NONE}" if p_ai > 1 - NEXT_TO_NONE else f"{p_ai:.3f}"
 
 
 def _moment(moment: str) -> str:

@@ -25,38 +25,41 @@ PDF_FILE = "report.pdf"
 XLSX_FILE = "results.xlsx"
 
 
-def write_reports(store: AuditStore, audit: Audit, folder: Path, sources: Sequence[Source]) -> None:
-    """Write all reports of an audit, with the latest rulings, beside its results in `folder`.
+def write_reports(
+    store: AuditStore, audit: Audit, folder: Path, sources: Sequence[Source], newest: int
+) -> None:
+    """Write all reports of an audit beside its results in `folder`.
 
     Args:
         store: keeps the audit.
         audit: the audit.
         folder: holds its results.
         sources: its inputs, for small pictures; none where they are out of reach.
+        newest: number of the newest ruling that they hold, as the results do.
 
     Raises:
         OutputError: they cannot be written, or `results.csv` is not there.
     """
     try:
-        content = content_of(store, audit, folder)
+        content = content_of(store, audit, folder, newest)
         title, parts = title_of(content), sections(content)
-        thumbnails = thumbnails_of(store.results(audit), sources)
+        thumbnails = thumbnails_of(store.results(audit, newest), sources)
         with atomic.whole(folder / HTML_FILE) as path:
             write_page(
                 path,
                 title,
                 audit,
                 parts,
-                store.all_rows(audit.id),
+                store.all_rows(audit.id, newest),
                 shots=content.shots,
                 thumbnails=thumbnails,
             )
         with atomic.whole(folder / XLSX_FILE) as path:
-            rows = (cells_of(audit, row) for row in store.all_rows(audit.id))
+            rows = (cells_of(audit, row) for row in store.all_rows(audit.id, newest))
             write_workbook(path, title, audit.created, parts, rows)
-        total = sum(1 for _ in store.all_rows(audit.id))
+        total = sum(1 for _ in store.all_rows(audit.id, newest))
         with atomic.whole(folder / PDF_FILE) as path:
-            shown = islice(_gravest_first(store, audit), MOST_ROWS)
+            shown = islice(_gravest_first(store, audit, newest), MOST_ROWS)
             write_document(
                 path, title, audit, parts, shown, total=total, shots=content.shots, thumbnails=thumbnails
             )
@@ -66,7 +69,7 @@ def write_reports(store: AuditStore, audit: Audit, folder: Path, sources: Sequen
         ) from error
 
 
-def _gravest_first(store: AuditStore, audit: Audit) -> Iterator[Row]:
+def _gravest_first(store: AuditStore, audit: Audit, newest: int) -> Iterator[Row]:
     order: tuple[Callable[[Row], bool], ...] = (
         lambda row: row.verdict == Label.AI,
         lambda row: row.verdict == Label.INCONCLUSIVE,
@@ -75,4 +78,4 @@ def _gravest_first(store: AuditStore, audit: Audit) -> Iterator[Row]:
         lambda row: row.verdict is None and row.error is None,
     )
     for belongs in order:
-        yield from filter(belongs, store.all_rows(audit.id))
+        yield from filter(belongs, store.all_rows(audit.id, newest))

@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Final
 
 import xlsxwriter
+from xlsxwriter.exceptions import XlsxFileError
 
+from core.audit.examination import DECIMALS
 from core.audit.report.facts import Section
 from core.audit.results import COLUMNS, Cells
 from core.audit.spreadsheet import neutral
@@ -43,7 +45,19 @@ MOMENT: Final = 'yyyy-mm-dd hh:mm:ss "UTC"'
 def write_workbook(
     path: Path, title: str, created: str, parts: tuple[Section, ...], rows: Iterable[Cells]
 ) -> None:
-    """Write `results.xlsx` in constant memory."""
+    """Write `results.xlsx` in constant memory.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    try:
+        _write(path, title, created, parts, rows)
+    except XlsxFileError as error:  # the library's own name for what the disk said
+        cause = error.args[0] if error.args else error
+        raise (cause if isinstance(cause, OSError) else OSError(str(error))) from error
+
+
+def _write(path: Path, title: str, created: str, parts: tuple[Section, ...], rows: Iterable[Cells]) -> None:
     options = {
         "constant_memory": True,
         "strings_to_formulas": False,
@@ -51,6 +65,7 @@ def write_workbook(
         "strings_to_numbers": False,
     }
     with xlsxwriter.Workbook(str(path), options) as book:
+        book.use_zip64()
         book.set_properties({"created": datetime.fromisoformat(created)})
         wrapped, bold = book.add_format({"text_wrap": True, "valign": "top"}), book.add_format({"bold": True})
         sheet = book.add_worksheet("report")
@@ -75,7 +90,7 @@ class _Results:
         self._book = book
         self._bold = book.add_format({"bold": True})
         self._formats = {
-            "p_ai": book.add_format({"num_format": "0.000"}),
+            "p_ai": book.add_format({"num_format": f"0.{'0' * DECIMALS}"}),
             "ruled_at": book.add_format({"num_format": MOMENT}),
         }
         self._sheets = 0

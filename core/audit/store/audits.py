@@ -329,9 +329,11 @@ class AuditStore:
                 )
             connection.execute(insert(rulings).values(audit_id=audit_id, position=ruled, part=part, **said))
 
-    def rows(self, audit_id: str, after: tuple[int, int] = (-1, 0), limit: int = PAGE) -> list[Row]:
-        """Return a page of the results: at most `limit` rows after a (position, part), in order."""
-        columns, results = result_columns()
+    def rows(
+        self, audit_id: str, after: tuple[int, int] = (-1, 0), limit: int = PAGE, until: int | None = None
+    ) -> list[Row]:
+        """Return a page of the results: at most `limit` rows after a (position, part), in order; see `all_rows`."""
+        columns, results = result_columns(until)
         page = (
             select(*columns.values())
             .select_from(results)
@@ -342,15 +344,15 @@ class AuditStore:
         with reading(self._engine) as connection:
             return [Row(*row) for row in connection.execute(page)]
 
-    def results(self, audit: Audit) -> ResultPages:
-        """Return the results of an audit, to be read by the page."""
+    def results(self, audit: Audit, until: int | None = None) -> ResultPages:
+        """Return the results of an audit, to be read by the page; see `all_rows`."""
         band = audit.configuration
-        return ResultPages(self._engine, audit.id, (band.human_below + band.ai_above) / 2)
+        return ResultPages(self._engine, audit.id, (band.human_below + band.ai_above) / 2, until)
 
-    def all_rows(self, audit_id: str) -> Iterator[Row]:
-        """Yield all results in order, a page at a time."""
+    def all_rows(self, audit_id: str, until: int | None = None) -> Iterator[Row]:
+        """Yield all results in order, a page at a time; with `until`, as when the ruling of that number was the newest."""
         after = (-1, 0)
-        while page := self.rows(audit_id, after):
+        while page := self.rows(audit_id, after, until=until):
             yield from page
             after = (page[-1].position, page[-1].part)
 

@@ -61,8 +61,9 @@ def open_database(url: URL | None = None) -> Engine:
     try:
         if _is_file(url):
             Path(url.database or "").parent.mkdir(parents=True, exist_ok=True)
-        engine = create_engine(url)
-        if url.get_backend_name() == "sqlite":
+        on_sqlite = url.get_backend_name() == "sqlite"
+        engine = create_engine(url, pool_pre_ping=not on_sqlite)  # a server may have closed what was open
+        if on_sqlite:
             event.listen(engine, "connect", _prepare_sqlite)
             event.listen(engine, "begin", _begin_sqlite)
         _migrate(engine, url)

@@ -21,6 +21,7 @@ from sqlalchemy import (
     func,
     or_,
     select,
+    true,
 )
 
 from core.audit.store.database import reading
@@ -110,16 +111,20 @@ QUEUE: Final = Wanted(tuple(Label), (Kind.NOT_RULED,), sorting=Sorting.UNCERTAIN
 
 
 class ResultPages:
-    """The results of the audit `audit_id`; `middle` is that of its inconclusive band."""
+    """The results of the audit `audit_id`; `middle` is that of its inconclusive band.
 
-    def __init__(self, engine: Engine, audit_id: str, middle: float) -> None:
+    With `until`, they are as they were when the ruling of that number was the newest.
+    """
+
+    def __init__(self, engine: Engine, audit_id: str, middle: float, until: int | None = None) -> None:
         self._engine = engine
         self._audit_id = audit_id
         self._middle = middle
+        self._until = until
 
     def page(self, wanted: Wanted, offset: int = 0, limit: int = 50) -> list[Row]:
         """Return at most `limit` of the wanted rows, from number `offset`, in order."""
-        columns, results = result_columns()
+        columns, results = result_columns(self._until)
         chosen = self._chosen(select(*columns.values()), results, columns, wanted)
         p_ai = columns["p_ai"]
         keys: dict[Sorting, list[ColumnElement[Any]]] = {
@@ -135,14 +140,14 @@ class ResultPages:
 
     def count(self, wanted: Wanted) -> int:
         """Count the wanted rows."""
-        columns, results = result_columns()
+        columns, results = result_columns(self._until)
         chosen = self._chosen(select(func.count()), results, columns, wanted)
         with reading(self._engine) as connection:
             return int(connection.scalars(chosen).one())
 
     def tally(self, wanted: Wanted) -> Tally:
         """Count the wanted rows by what they are."""
-        columns, results = result_columns()
+        columns, results = result_columns(self._until)
         counted: list[ColumnElement[Any]] = [
             func.count(),
             func.count(items.c.original),
@@ -155,7 +160,7 @@ class ResultPages:
 
     def row(self, position: int, part: int = 0) -> Row | None:
         """Return one row, if there is such."""
-        columns, results = result_columns()
+        columns, results = result_columns(self._until)
         found = (
             select(*columns.values())
             .select_from(results)
@@ -174,6 +179,7 @@ class ResultPages:
                 rulings.c.audit_id == self._audit_id,
                 rulings.c.position == ruled,
                 rulings.c.part == row.part,
+                _made_until(self._until),
             )
             .order_by(rulings.c.id.desc())
         )
@@ -235,6 +241,21 @@ class ResultPages:
         with reading(self._engine) as connection:
             return {row.model: row[1] for row in connection.execute(grouped)}
 
+    def videos(self) -> dict[str, int]:
+        """Count the judged videos, exact duplicates aside, by verdict."""
+        grouped = (
+            select(items.c.verdict, func.count())
+            .where(
+                items.c.audit_id == self._audit_id,
+                items.c.part == 0,
+                items.c.video != "",
+                items.c.state == ItemState.JUDGED,
+            )
+            .group_by(items.c.verdict)
+        )
+        with reading(self._engine) as connection:
+            return {row.verdict: row[1] for row in connection.execute(grouped)}
+
     def shots(self, positions: Collection[int] | None = None) -> dict[int, dict[str, int]]:
         """Count the shots of videos by verdict, for each video by its position; of those named, or of all."""
         grouped = (
@@ -264,7 +285,9 @@ class ResultPages:
 
     def last_ruled(self) -> str:
         """Return when the newest ruling was made, ISO 8601 in UTC, or ""."""
-        newest = select(func.max(rulings.c.ruled_at)).where(rulings.c.audit_id == self._audit_id)
+        newest = select(func.max(rulings.c.ruled_at)).where(
+            rulings.c.audit_id == self._audit_id, _made_until(self._until)
+        )
         with reading(self._engine) as connection:
             return connection.scalars(newest).one() or ""
 
@@ -284,7 +307,7 @@ class ResultPages:
             Kind.LOOK_ALIKE: columns["look_alike"].is_not(None),
             Kind.RULED: columns["ruling"].is_not(None),
             Kind.NOT_RULED: columns["ruling"].is_(None),
-            Kind.CONTESTED: _outcomes(columns["verdict"]) > 1,
+            Kind.CONTESTED: _outcomes(columns["verdict"], self._until) > 1,
             Kind.AI_EVIDENCE: columns["evidence_says"] == Says.AI,
             Kind.EVIDENCE: columns["evidence"].is_not(None),
             Kind.NO_EVIDENCE: and_(
@@ -310,10 +333,14 @@ class ResultPages:
         return chosen.select_from(results).where(*conditions)
 
 
-def result_columns() -> tuple[dict[str, ColumnElement[Any]], FromClause]:
-    """Return the columns of a `Row`, in order, and the tables they come from: duplicates joined, latest rulings joined."""
+def result_columns(until: int | None = None) -> tuple[dict[str, ColumnElement[Any]], FromClause]:
+    """Return the columns of a `Row`, in order, and the tables they come from: duplicates joined, latest rulings joined.
+
+    With `until`, later rulings than that of this number are passed over.
+    """
     original, ruling = items.alias(), rulings.alias()
-    latest = select(func.max(rulings.c.id)).where(_on_this_item()).correlate(items).scalar_subquery()
+    newest = select(func.max(rulings.c.id)).where(_on_this_item(), _made_until(until))
+    latest = newest.correlate(items).scalar_subquery()
     columns: dict[str, Any] = {
         name: items.c[name] for name in ("position", "part", "original", "path", "sha256")
     }
@@ -333,7 +360,11 @@ def _on_this_item() -> ColumnElement[bool]:
     )
 
 
-def _outcomes(verdict: ColumnElement[Any]) -> ColumnElement[int]:
+def _made_until(until: int | None) -> ColumnElement[bool]:
+    return true() if until is None else rulings.c.id <= until
+
+
+def _outcomes(verdict: ColumnElement[Any], until: int | None) -> ColumnElement[int]:
     """Count what the rulings on an item came to that differs, as `core.audit.choices.outcome` tells it."""
     came_to = case(
         (
@@ -348,7 +379,7 @@ def _outcomes(verdict: ColumnElement[Any]) -> ColumnElement[int]:
     )
     return (
         select(func.count(distinct(came_to)))
-        .where(_on_this_item())
+        .where(_on_this_item(), _made_until(until))
         .correlate_except(rulings)
         .scalar_subquery()
     )

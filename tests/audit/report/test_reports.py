@@ -11,15 +11,19 @@ import re
 import shutil
 import subprocess
 import sys
+import zipfile
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
 import openpyxl
 import pytest
+import xlsxwriter
 from fsspec.implementations.memory import MemoryFileSystem
 from PIL import Image, ImageChops
+from pyarrow import parquet
 from pypdf import PdfReader
+from xlsxwriter.exceptions import FileCreateError
 
 from core import images
 from core.audit.inputs.address import Address
@@ -33,7 +37,7 @@ from core.audit.store.pages import Wanted
 from core.audit.store.records import Choice, State
 from core.audit.worker import Worker
 from core.detectors.card import Group, Interval
-from core.errors import AuditError
+from core.errors import AuditError, OutputError
 from core.provenance.trust import VARIABLE
 from core.verdict import Label
 from tests.audit.conftest import film
@@ -74,7 +78,7 @@ def test_hostile_names_are_shown_and_never_run(audit, store, folder, tmp_path, m
     assert "&lt;script&gt;alert(1)&lt;" in page
     assert "\u202e" not in page
     assert "\u6f22\U0001f3a8.jpg" in page
-    assert "override by @eve" in page
+    assert " UTC, by @eve</td>" in page
     book = openpyxl.load_workbook(out / "results.xlsx")
     cells = [cell for row in book["results"].iter_rows() for cell in row]
     assert "'=cmd().jpg" in [cell.value for cell in cells]
@@ -213,7 +217,7 @@ def test_a_cancelled_audit_gives_what_was_judged_as_partial(audit, store, folder
     assert outcome.state is State.CANCELLED
     out = tmp_path / "out"
     write_again(out, store)
-    title = f"Partial report of an audit: {outcome.counts.done} of 43 different files examined"
+    title = f"Partial report ({outcome.counts.done} of 43 different files examined) of an audit"
     page = (out / "report.html").read_text("utf-8")
     assert f"<h1>{title}</h1>" in page
     assert said_of(page, "Images judged") == str(outcome.counts.judged)
@@ -433,6 +437,93 @@ def test_the_reports_carry_the_name_of_the_audit(stub, store, folder, tmp_path):
     assert (out / "results.csv").read_bytes() == before
 
 
+def test_a_name_from_right_to_left_does_not_turn_the_moment_of_a_ruling(audit, store, folder, tmp_path):
+    audit_id = audit(folder / "00.jpg").audit_id
+    store.rule(audit_id, 0, Choice.UNSURE, name="\u0633\u0627\u0631\u0629")
+    out = tmp_path / "out"
+    write_again(out, store)
+    ruled_at = store.rows(audit_id)[0].ruled_at
+    day, hour = ruled_at[:10], ruled_at[11:19]
+    assert f"{day} {hour} UTC, by \u0633" in (out / "report.html").read_text("utf-8")
+    printed = " ".join(text_of(out / "report.pdf").split())
+    assert f"{day} {hour}" in printed
+
+
+def test_a_ruling_made_while_the_files_are_written_is_in_none_of_them(
+    audit, store, folder, tmp_path, monkeypatch
+):
+    audit_id = audit(folder / "00.jpg").audit_id
+    store.rule(audit_id, 0, Choice.UNSURE, name="Ada")
+    write = reports.write_reports
+
+    def rule_first(*arguments):
+        store.rule(audit_id, 0, Choice.OVERRIDE, name="Ben")
+        write(*arguments)
+
+    monkeypatch.setattr(reports, "write_reports", rule_first)
+    out = tmp_path / "out"
+    write_again(out, store)
+    book = openpyxl.load_workbook(out / "results.xlsx")
+    told = [str(cell.value) for sheet in book for row in sheet.iter_rows() for cell in row]
+    files = [
+        (out / "results.csv").read_text("utf-8"),
+        str(parquet.read_table(out / "results.parquet").to_pylist()),
+        (out / "report.html").read_text("utf-8"),
+        text_of(out / "report.pdf"),
+        " ".join(told),
+    ]
+    assert all("Ada" in text and "Ben" not in text for text in files)
+    assert not are_up_to_date(store, store.find(audit_id), out)
+
+
+def test_an_archive_that_was_changed_since_only_takes_the_small_pictures(audit, store, folder, tmp_path):
+    given = tmp_path / "works.zip"
+    for count in (5, 1):
+        with zipfile.ZipFile(given, "w") as archive:
+            for path in sorted(folder.glob("*.jpg"))[5 - count : 5]:
+                archive.write(path, path.name)
+        if count == 5:
+            audit(given)
+    write_again(tmp_path / "out", store)
+    page = (tmp_path / "out" / "report.html").read_text("utf-8")
+    assert page.count("<tr><td") == 5
+    assert page.count("data:image/jpeg") == 0
+    given.unlink()
+    given.mkdir()
+    write_again(tmp_path / "out", store)
+
+
+def test_videos_have_no_part_in_the_false_accusations_to_expect(audit, stub, folder, tmp_path, monkeypatch):
+    measured = split_figures(0.1, Group(label="ai", name="dall-e-3", images=60, wrong=0.1, inconclusive=0.1))
+    known = stub.card.model_copy(update={"splits": {"ood": measured}})
+    monkeypatch.setattr(content, "load_card", lambda _: known)
+    film(tmp_path / "clip.mp4", ((250, 250, 250),))
+    audit(tmp_path / "clip.mp4", name="film")
+    page = html.unescape((tmp_path / "film" / "report.html").read_text("utf-8"))
+    assert said_of(page, "Images and videos judged") == said_of(page, "Of these, videos") == "1"
+    assert "This cannot be estimated. No image was judged." in page
+    audit(folder, name="pictures")
+    audit(folder, tmp_path / "clip.mp4", name="both")
+    alone, together = (
+        html.unescape((tmp_path / name / "report.html").read_text("utf-8")) for name in ("pictures", "both")
+    )
+    name = "Works by people among those called ai"
+    assert said_of(alone, name) == said_of(together, name)
+    assert "Videos are left out here" in together
+    assert "Videos are left out here" not in alone
+
+
+def test_a_full_disk_under_the_workbook_is_a_sentence(audit, store, folder, tmp_path, monkeypatch):
+    audit(folder / "00.jpg")
+
+    def full(*_):
+        raise FileCreateError(OSError(errno.ENOSPC, "No space left on device"))
+
+    monkeypatch.setattr(xlsxwriter.Workbook, "close", full)
+    with pytest.raises(OutputError, match="No space left on device"):
+        write_again(tmp_path / "out", store)
+
+
 def test_rulings_that_differ_are_all_told(audit, store, graded, tmp_path):
     audit_id = audit(graded).audit_id
     out = tmp_path / "out"
@@ -443,9 +534,10 @@ def test_rulings_that_differ_are_all_told(audit, store, graded, tmp_path):
     write_again(out, store)
     page = html.unescape((out / "report.html").read_text("utf-8"))
     assert "Rulings that differ" in page
-    assert "override: human-made by Ben" in page
-    assert "agree: generated by Ada" in page
-    assert "(seen the sketch)" in page
+    assert re.search(
+        r"override: human-made, [0-9: -]+ UTC, by Ben: seen the sketch; before that, agree: generated, ", page
+    )
+    assert " UTC, by Ada<" in page
     assert "Rulings that differ" in text_of(out / "report.pdf")
 
 
