@@ -28,7 +28,7 @@ from core.audit.model import load_model
 from core.corpus import manifest
 from core.corpus.cache import ImageCache
 from core.detectors.cascade import CascadeDetector
-from core.errors import VersoError
+from core.errors import AuditError, VersoError
 
 MANIFEST = Path("data/manifest.csv")
 COLD_START = Path(__file__).with_name("cold_start.py")
@@ -66,8 +66,10 @@ def cold_start(model: str, pictures: Path, scratch: Path) -> dict[str, float]:
             [sys.executable, COLD_START, model, pictures, Path(place) / "out"],
             stdout=subprocess.PIPE,
             text=True,
-            check=True,
+            check=False,
         )
+    if answer.returncode:
+        raise AuditError(f"The audit with {model} in a fresh process failed: see above.")
     parts: dict[str, float] = json.loads(answer.stdout)
     return parts
 

@@ -27,7 +27,7 @@ RECIPES = ("pixel-svm", "pixel-knn", "pixel-decision-tree", "pixel-random-forest
 COARSE = 12
 """A drawn picture is this many blocks wide, with noise on top."""
 
-KILOBYTES = 1_000_000
+PEAK_A_GIGABYTE = 1e9 if sys.platform == "darwin" else 1e6
 LIMIT = 4.0
 """What the peak must stay under, in gigabytes."""
 
@@ -54,7 +54,7 @@ def fit(recipe: HeadRecipe, images: int, patience: float | None) -> None:
 
     def tell(how: str) -> None:
         seconds = time.perf_counter() - start
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / KILOBYTES
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / PEAK_A_GIGABYTE
         print(
             f"{recipe.name}: {images} images {how} {seconds:.0f} s, peak memory {peak:.2f} GB (limit {LIMIT} GB)",
             flush=True,

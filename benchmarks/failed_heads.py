@@ -28,6 +28,7 @@ from core.corpus.stats import Table, markdown
 from core.detectors.classical import pipeline_margins
 from core.detectors.features import Matrix, load_features
 from core.detectors.store import find_model
+from core.errors import VersoError
 from core.evaluation.metrics import EVEN_ODDS, expected_calibration_error, tpr_at_fpr
 from core.evaluation.metrics import FIGURES as KNOWN
 from core.training.experiments import put_between
@@ -252,4 +253,7 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except VersoError as error:
+        raise SystemExit(str(error)) from error

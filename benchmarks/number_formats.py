@@ -18,6 +18,7 @@ from core.corpus import manifest
 from core.corpus.cache import ImageCache
 from core.detectors.precision import BF16_TOLERANCE, INT8_TOLERANCE, Compute, best_compute, one_core_a_pass
 from core.detectors.store import load_card, load_detector
+from core.errors import VersoError
 from core.verdict import decide
 
 MANIFEST = Path("data/manifest.csv")
@@ -70,4 +71,7 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except VersoError as error:
+        raise SystemExit(str(error)) from error

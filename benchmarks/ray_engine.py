@@ -27,9 +27,9 @@ from core.audit.engine import Engine
 from core.audit.lifecycle import Order, carry_out
 from core.audit.model import load_model
 from core.audit.plan import CHUNK
-from core.audit.ray_engine import ADDRESS, QUIET
+from core.audit.ray_engine import ADDRESS, LIBRARIES, QUIET
 from core.audit.store.audits import AuditStore
-from core.errors import VersoError
+from core.errors import AuditError, VersoError
 
 TARGET = 0.7
 
@@ -71,7 +71,10 @@ def main() -> None:
     loaded = load_model(given.model)
     lifecycle.load_model = lambda _: loaded
     os.environ |= QUIET
-    from ray.cluster_utils import Cluster  # noqa: PLC0415  (after its variables are set)
+    try:
+        from ray.cluster_utils import Cluster  # noqa: PLC0415  (after its variables are set)
+    except ImportError as error:
+        raise AuditError(f"This needs Ray ({error}): run `pip install -r {LIBRARIES}`.") from error
 
     cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": given.workers})
     os.environ[ADDRESS] = cluster.address

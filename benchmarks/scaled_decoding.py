@@ -24,6 +24,7 @@ from core.corpus.cache import ImageCache
 from core.detectors.precision import BF16_TOLERANCE, one_core_a_pass
 from core.detectors.protocol import Detector
 from core.detectors.store import load_detector
+from core.errors import VersoError
 from core.verdict import decide
 
 MANIFEST = Path("data/manifest.csv")
@@ -36,8 +37,7 @@ def works(label: str) -> list[Path]:
     """Return the files of the works of `val` of one label, the same order each time."""
     frame = manifest.read(MANIFEST).frame
     chosen = frame.loc[(frame["split"] == "val") & (frame["label"] == label), "sha256"]
-    found = map(ImageCache.default(MANIFEST).find, chosen.sample(frac=1, random_state=1))
-    return [path for path in found if path]
+    return ImageCache.default(MANIFEST).paths(chosen.sample(frac=1, random_state=1))
 
 
 def enlarged(path: Path, side: int) -> bytes:
@@ -112,4 +112,7 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except VersoError as error:
+        raise SystemExit(str(error)) from error

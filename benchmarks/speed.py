@@ -1,6 +1,6 @@
 """Images per second of whole audits, of the naive loop most tutorials show and of the published peers, in the same run.
 
-Usage: python -m core bench [--images 200] [--rounds 5] [--fast MODEL] [--thorough MODEL] [--peers]
+Usage: python -m core bench [--images 200] [--rounds 5] [--fast MODEL] [--peers]
 
 All judge the same drawn JPEGs of 1 024 px, in alternating rounds after a warm-up. Models are loaded before; an
 audit's plan, database, result files and reports are in its time.
@@ -30,13 +30,12 @@ from core.audit import lifecycle
 from core.audit.lifecycle import Order, carry_out
 from core.audit.model import load_model
 from core.audit.store.audits import AuditStore
-from core.detectors.store import DEFAULT_MODEL, FALLBACK_MODEL, loadable_models
+from core.detectors.store import DEFAULT_MODEL, FALLBACK_MODEL
 from core.errors import VersoError
 
 BATCH = 32
 SIDE = 1024
 NAIVE = "naive ResNet-18"
-FAST = "verso-fast"
 
 Work = Callable[[], None]
 
@@ -131,15 +130,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     for option, default in (("images", 200), ("rounds", 5)):
         parser.add_argument(f"--{option}", type=int, default=default)
-    parser.add_argument("--fast", default=FAST if FAST in loadable_models() else FALLBACK_MODEL)
-    parser.add_argument("--thorough", default=DEFAULT_MODEL)
+    parser.add_argument("--fast", default=FALLBACK_MODEL)
     parser.add_argument("--peers", action="store_true")
     given = parser.parse_args()
     with ExitStack() as stack:
         scratch = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         drawn = scratch / "drawn"
         draw_files(drawn, given.images, SIDE)
-        models = [given.fast, given.thorough] if given.peers else [given.fast]
+        models = [given.fast, DEFAULT_MODEL] if given.peers else [given.fast]
         contenders = {NAIVE: partial(seconds, naive_loop(sorted(drawn.iterdir())))}
         contenders |= {model: partial(seconds, audit(drawn, model, scratch)) for model in models}
         if given.peers:

@@ -486,7 +486,7 @@ def bench(
     fast: Annotated[
         str | None,
         typer.Option(
-            help="The fast model. Default: verso-fast, if it is here.", parser=a_name, metavar="<str>"
+            help="The model that is to be fast. Default: verso-fast.", parser=a_name, metavar="<str>"
         ),
     ] = None,
     peers: Annotated[

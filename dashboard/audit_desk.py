@@ -4,6 +4,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -26,7 +27,7 @@ from core.audit.store.database import open_database
 from core.audit.store.pages import ResultPages
 from core.audit.store.records import Audit, State
 from core.detectors.card import Card
-from core.errors import AuditError, ModelError
+from core.errors import AuditError, ModelError, VersoError
 from dashboard.corpus_shelf import JPEG_QUALITY
 
 AUDIT: Final = "audit"
@@ -315,6 +316,13 @@ class _Hired:
 @st.cache_resource(show_spinner=False)
 def _hired() -> _Hired:
     return _Hired()
+
+
+@st.cache_resource(show_spinner=False)
+def go_on_after_a_restart() -> None:
+    """Let audits that waited when the server ended go on with the first page of the next one, whichever it is."""
+    with suppress(VersoError):  # the page of the audits says so
+        keep_working(standings())
 
 
 def keep_working(found: Sequence[Standing]) -> None:

@@ -9,13 +9,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image
 
 from core import images
 from core.cli import Method, main
 from core.detectors.card import read_card
-from core.detectors.precision import BF16_TOLERANCE, best_compute
+from core.detectors.precision import BF16_TOLERANCE, INT8_TOLERANCE
 from core.detectors.store import (
     DEFAULT_MODEL,
     FALLBACK_MODEL,
@@ -390,5 +389,6 @@ def test_the_shipped_models_repeat_their_predictions_on_real_images(shared_data,
     sample = kept[kept["split"] == "val"].iloc[::60]
     paths = [shared_data / "images" / sha[:2] / f"{sha}.jpg" for sha in sample["sha256"]]
     p_ai = detector.predict([images.open(path) for path in paths])
-    tolerance = TOLERANCE if best_compute().dtype == torch.float32 else BF16_TOLERANCE
+    # They were measured in bfloat16, and in 8 bits where there are such weights: other formats may differ so much.
+    tolerance = INT8_TOLERANCE if detector.card.in_int8 else BF16_TOLERANCE
     np.testing.assert_allclose(p_ai, sample["p_ai"], atol=tolerance)

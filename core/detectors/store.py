@@ -73,15 +73,6 @@ def _what_its_stages_miss(card: Card, folder: Path) -> str:
     return ""
 
 
-def loadable_models() -> list[str]:
-    """Return the names of the models that can judge on this computer, in alphabetical order.
-
-    Raises:
-        ModelError: if a card is damaged.
-    """
-    return [name for name in model_names() if is_loadable(load_card(name), find_model(name))]
-
-
 def default_model() -> str:
     """Return `DEFAULT_MODEL`, or `FALLBACK_MODEL` where there is that one and the former cannot judge on this computer."""
     folder = models_folder() / DEFAULT_MODEL

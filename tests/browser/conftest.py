@@ -25,9 +25,15 @@ in_a_browser = [
 ]
 
 
+def apart(folder: Path) -> dict[str, str]:
+    """Return the environment of this process, with audits and rulings kept in a folder of the test's own."""
+    own = {"VERSO_AUDITS": str(folder / "audits"), "VERSO_DATABASE_URL": f"sqlite:///{folder / 'audits.db'}"}
+    return os.environ | own
+
+
 @contextmanager
-def serve(environment=None, end=signal.SIGTERM):
-    """Run the dashboard, give its address, and stop it with `end`; `environment` is that of this process unless given."""
+def serve(environment, end=signal.SIGTERM):
+    """Run the dashboard, give its address, and stop it with `end`."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -54,9 +60,9 @@ def serve(environment=None, end=signal.SIGTERM):
 
 
 @pytest.fixture(scope="session")
-def address():
+def address(tmp_path_factory):
     """Where the dashboard answers."""
-    with serve() as url:
+    with serve(apart(tmp_path_factory.mktemp("served"))) as url:
         yield url
 
 

@@ -1,11 +1,10 @@
-import os
 import re
 
 import pytest
 from playwright.sync_api import expect
 
 from tests.archives import write_zip
-from tests.browser.conftest import WAIT, in_a_browser, serve, shoot
+from tests.browser.conftest import WAIT, apart, in_a_browser, serve, shoot
 from tests.browser.test_data import clipped_labels, expect_whole
 
 pytestmark = in_a_browser
@@ -15,14 +14,7 @@ pytestmark = in_a_browser
 def auditing(tmp_path_factory, tiny_model):
     """Where a dashboard with a tiny model and no audits answers."""
     home = tmp_path_factory.mktemp("audits")
-    with serve(
-        os.environ
-        | {
-            "VERSO_MODELS": str(tiny_model.parent),
-            "VERSO_AUDITS": str(home / "audits"),
-            "VERSO_DATABASE_URL": f"sqlite:///{home / 'audits.db'}",
-        }
-    ) as url:
+    with serve(apart(home) | {"VERSO_MODELS": str(tiny_model.parent)}) as url:
         yield url
 
 

@@ -1,4 +1,3 @@
-import os
 import re
 import shutil
 import zipfile
@@ -12,7 +11,7 @@ from playwright.sync_api import expect
 from core.detectors.store import DEFAULT_MODEL, models_folder
 from core.evaluation.predictions import read_predictions, write_predictions
 from dashboard.parts.figure_colours import INK, PAPER
-from tests.browser.conftest import WAIT, in_a_browser, serve, shoot
+from tests.browser.conftest import WAIT, apart, in_a_browser, serve, shoot
 from tests.browser.test_data import clipped_labels, expect_whole
 from tests.cards import as_if_measured
 
@@ -25,7 +24,7 @@ SHIFTS = (0.0, 1.5, -1.5)
 @pytest.fixture(scope="module")
 def compared(tmp_path_factory):
     """A dashboard with three models: the default one, and two that lean to either side of it."""
-    folder = tmp_path_factory.mktemp("models")
+    folder = tmp_path_factory.mktemp("compared") / "models"
     for seed, (name, shift) in enumerate(zip(MODELS, SHIFTS, strict=True)):
         shutil.copytree(models_folder() / DEFAULT_MODEL, folder / name)
         card = folder / name / "card.toml"
@@ -35,7 +34,7 @@ def compared(tmp_path_factory):
         margin = np.log(p_ai / (1 - p_ai)) + shift + seed * np.random.default_rng(seed).normal(size=len(said))
         write_predictions(said.assign(p_ai=1 / (1 + np.exp(-margin))), folder / name)
         as_if_measured(folder / name)
-    with serve({**os.environ, "VERSO_MODELS": str(folder)}) as address:
+    with serve(apart(folder.parent) | {"VERSO_MODELS": str(folder)}) as address:
         yield address
 
 

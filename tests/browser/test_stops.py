@@ -1,6 +1,5 @@
 """A zip that was dropped on Compare goes with the server, however that ends."""
 
-import os
 import signal
 from pathlib import Path
 
@@ -9,7 +8,7 @@ from PIL import Image
 from playwright.sync_api import expect
 
 from tests.archives import write_zip
-from tests.browser.conftest import WAIT, in_a_browser, serve
+from tests.browser.conftest import WAIT, apart, in_a_browser, serve
 
 pytestmark = [*in_a_browser, pytest.mark.parametrize("page", [("light", 1280)], indirect=True)]
 
@@ -18,11 +17,8 @@ pytestmark = [*in_a_browser, pytest.mark.parametrize("page", [("light", 1280)], 
 def environment(tmp_path, tiny_model):
     """A tiny model, no audits, and a temporary folder of the test's own."""
     (tmp_path / "temporary").mkdir()
-    return os.environ | {
-        "TMPDIR": str(tmp_path / "temporary"),
-        "VERSO_MODELS": str(tiny_model.parent),
-        "VERSO_DATABASE_URL": f"sqlite:///{tmp_path / 'audits.db'}",
-    }
+    own = {"TMPDIR": str(tmp_path / "temporary"), "VERSO_MODELS": str(tiny_model.parent)}
+    return apart(tmp_path) | own
 
 
 @pytest.fixture

@@ -29,7 +29,7 @@ PACKAGE_BYTES = 1_000_000_000
 PACKAGE_SECONDS = 3600.0
 PROMPTS_SHOWN = 5
 
-app = typer.Typer(name="fetch", no_args_is_help=True)
+app = typer.Typer(name="fetch", no_args_is_help=True, add_completion=False)
 
 Output = Annotated[
     Path,

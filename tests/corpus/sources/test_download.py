@@ -10,6 +10,7 @@ from core.corpus.sources.download import Downloader, Hosts, is_address, retry_af
 from core.errors import ItemRefusedError
 from tests.corpus.conftest import draw
 from tests.corpus.sources.server import Site, dripping, file, html, redirect, slow, status, truncated
+from tests.waiting import wait_until
 
 PICTURE = draw(1)
 
@@ -59,8 +60,7 @@ def test_retry_after_is_waited_for_by_every_request_to_the_host(site, downloader
     site.routes["/b.png"] = [file(PICTURE)]
     first = threading.Thread(target=downloader.image, args=(f"{site.url}/a.png",))
     first.start()
-    while not site.log:
-        time.sleep(0.01)
+    wait_until(lambda: site.log)
     time.sleep(0.1)
     downloader.image(f"{site.url}/b.png")
     first.join()
@@ -181,8 +181,7 @@ def test_stopping_ends_the_waits(site, quick):
     outcome = []
     thread = threading.Thread(target=lambda: outcome.append(refusal(downloader, f"{site.url}/a.png")))
     thread.start()
-    while not site.log:
-        time.sleep(0.01)
+    wait_until(lambda: site.log)
     downloader.stop()
     thread.join(5)
     assert not thread.is_alive()

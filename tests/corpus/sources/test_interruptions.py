@@ -18,6 +18,7 @@ from tests.corpus.sources.conftest import read_csv, stored
 from tests.corpus.sources.images_api import ImagesApi
 from tests.corpus.sources.server import file, slow
 from tests.corpus.sources.test_github import pinned, raw
+from tests.waiting import wait_until
 
 POLITE = ("--workers", 3, "--interval", 0, "--first-wait", 0.01, "--timeout", 5)
 PROC = Path("/proc")
@@ -158,8 +159,7 @@ def kill_everything(process):
 )
 def test_calls_lost_in_a_power_cut_are_left_alone_until_asked_and_keep_their_keys(tmp_path, api, order):
     process = order()
-    while len(api.calls) < 7:
-        time.sleep(0.01)
+    wait_until(lambda: len(api.calls) >= 7 or process.poll() is not None)
     kill_everything(process)
     time.sleep(0.6)
     reached = len(api.calls)

@@ -14,6 +14,7 @@ from core.corpus.sources.sender import Sender, Settings, serve
 from core.errors import SourceError
 from tests.corpus.sources.images_api import ImagesApi, error, picture_of
 from tests.corpus.sources.server import file, html, redirect, truncated
+from tests.waiting import wait_until
 
 KEY = "sk-test-0123456789abcdef"
 
@@ -292,8 +293,7 @@ def test_two_runs_in_one_folder_do_not_pay_for_each_other(api, generate):
     api.seconds = 1.0
     first = threading.Thread(target=generate, args=(2,))
     first.start()
-    while not api.calls:
-        time.sleep(0.02)
+    wait_until(lambda: api.calls)
     with pytest.raises(SourceError, match="Another run"):
         generate(2)
     first.join()
