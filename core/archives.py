@@ -20,6 +20,7 @@ from typing import IO, Final, Self, cast
 from core import images
 from core.errors import ArchiveError, CorruptImageError, ImageTooLargeError, UnreadableFileError
 from core.images import DEFAULT_LIMITS, Artwork, printable
+from core.limits import of_environment
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,9 @@ class ArchiveLimits:
     max_directory: int = 8_000_000
 
 
-DEFAULT_ARCHIVE_LIMITS: Final = ArchiveLimits()
+USUAL_ARCHIVE_LIMITS: Final = ArchiveLimits()
+DEFAULT_ARCHIVE_LIMITS: Final = of_environment(USUAL_ARCHIVE_LIMITS)
+"""Those of this computer, see `core.limits`."""
 
 _NESTED_NAME: Final = re.compile(r"\.(zip|jar|tar|tgz|gz|bz2|xz|zst|7z|rar|cab|iso)\Z", re.IGNORECASE)
 _NESTED_BYTES: Final = re.compile(

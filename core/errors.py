@@ -111,6 +111,10 @@ class EncoderError(VersoError):
     """The weights of the frozen encoder are missing, damaged or of another network, or cannot be fetched."""
 
 
+class SettingWarning(UserWarning):
+    """A variable of the environment holds what it cannot; the usual value holds instead."""
+
+
 class EncoderWarning(UserWarning):
     """The encoder is not the one a model was fitted on; its verdicts may be wrong."""
 

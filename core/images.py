@@ -43,6 +43,7 @@ from core.errors import (
     UnreadableFileError,
     UnsupportedImageError,
 )
+from core.limits import of_environment
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ class Limits:
 
     `max_bytes` bounds the file, `max_pixels` width x height as the header announces them (of TIFF and WebP,
     Pillow itself reads no more than 178 megapixels). `min_side` (pixels) bounds the shorter side: under it there
-    is nothing to judge, only to guess.
+    is nothing to judge, only to guess. All are whole numbers from 1.
     """
 
     max_bytes: int = 50_000_000
@@ -59,7 +60,9 @@ class Limits:
     min_side: int = 32
 
 
-DEFAULT_LIMITS: Final = Limits()
+USUAL_LIMITS: Final = Limits()
+DEFAULT_LIMITS: Final = of_environment(USUAL_LIMITS)
+"""Those of this computer, see `core.limits`."""
 MOST_RUN_LENGTH_PIXELS: Final = 16_000_000
 MOST_PIXELS_A_BYTE: Final = 128
 """Of a compressed BMP: a run of two bytes is 255 pixels at most. What is left out is filled up pixel by pixel."""

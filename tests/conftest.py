@@ -8,10 +8,12 @@ import pytest
 import torch
 from PIL import Image, ImageDraw
 
+from core import images
 from core.detectors import encoder as encoder_module
 from core.detectors.encoder import Encoder, network_of
 from core.detectors.encoder_weights import read_weights
 from core.detectors.precision import Compute
+from core.images import Artwork
 from tests.commands import run_cli
 from tests.encoders import Studio, build_studio, save_tiny_encoder
 from tests.models import Workshop, build_workshop
@@ -61,6 +63,13 @@ class Drawings:
 @pytest.fixture(scope="session")
 def drawings() -> Drawings:
     return Drawings()
+
+
+@pytest.fixture(scope="session")
+def artworks(drawings: Drawings) -> list[Artwork]:
+    """Eight paintings of several shapes."""
+    sizes = [(64, 48), (48, 64), (64, 64), (200, 90)] * 2
+    return [images.open(drawings.file(drawings.painting(size, i))) for i, size in enumerate(sizes)]
 
 
 @pytest.fixture(scope="session")

@@ -298,6 +298,20 @@ def test_explain_writes_an_overlay(tiny_model, pictures, tmp_path):
         assert overlay.size == (80, 60)
 
 
+def test_an_overlay_is_as_strong_as_its_opacity(tiny_model, pictures, tmp_path):
+    output = tmp_path / "overlay.png"
+    picture = np.asarray(images.open(pictures[0]).image, float)
+    strengths = []
+    for opacity in ("0", "0.3", "1"):
+        arguments = (pictures[0], "--output", str(output), "--model", str(tiny_model), "--opacity", opacity)
+        run_cli("explain", *arguments)
+        with Image.open(output) as overlay:
+            strengths.append(np.abs(np.asarray(overlay, float) - picture).mean())
+    none, weak, strong = strengths
+    assert none == 0
+    assert 0 < weak < strong / 2
+
+
 @pytest.mark.parametrize("way", ["itself", "a link", "a hard link"])
 def test_explain_does_not_write_over_the_picture_it_explains(way, tmp_path, drawings):
     picture, output = tmp_path / "work.png", tmp_path / "other.png"

@@ -30,6 +30,7 @@ ROOMS = (
     ("corpus",),
     ("archives", "video_formats", "cache_folder", "terminal", "usage", "pdf"),
     ("images", "verdict"),
+    ("limits",),
     (
         "atomic",
         "image_headers",

@@ -24,7 +24,7 @@ class Configuration:
 
     `card` is the sha256 of all the model's card says but its measured figures. `compute` names device and number
     formats: others give slightly other probabilities. `signers` is the sha256 of the analyst's list of trusted
-    signers, "" without one.
+    signers, "" without one; `limits` are those of files that are not the usual ones, in words, see `core.limits`.
     """
 
     model: str
@@ -35,9 +35,10 @@ class Configuration:
     compute: str
     method: int = METHOD
     signers: str = ""
+    limits: str = ""
 
     @classmethod
-    def of(cls, card: Card, compute: Compute, signers: str = "") -> Self:
+    def of(cls, card: Card, compute: Compute, signers: str = "", limits: str = "") -> Self:
         """Return the configuration of an audit with this model, run by `compute`."""
         return cls(
             model=card.name,
@@ -47,6 +48,7 @@ class Configuration:
             ai_above=card.band.ai_above,
             compute=str(compute),
             signers=signers,
+            limits=limits,
         )
 
     @classmethod

@@ -7,8 +7,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from core.archives import DEFAULT_ARCHIVE_LIMITS, USUAL_ARCHIVE_LIMITS
 from core.audit.configuration import Configuration
 from core.detectors.protocol import Detector
+from core.images import DEFAULT_LIMITS, USUAL_LIMITS
+from core.limits import told
 from core.provenance.trust import trusted_signers
 
 if TYPE_CHECKING:
@@ -29,7 +32,7 @@ def load_model(name: str | None) -> tuple[Detector, Configuration]:
     signers = trusted_signers().sha256
     compute = best_compute()
     detector = load_detector(name, compute)
-    return detector, Configuration.of(detector.card, compute, signers)
+    return detector, Configuration.of(detector.card, compute, signers, _limits())
 
 
 def whole_name(name: str) -> str:
@@ -48,3 +51,9 @@ def load_card(name: str) -> Card:
     from core.detectors import store
 
     return store.load_card(name)
+
+
+def _limits() -> str:
+    of_files = told(DEFAULT_LIMITS, USUAL_LIMITS)
+    of_archives = told(DEFAULT_ARCHIVE_LIMITS, USUAL_ARCHIVE_LIMITS)
+    return ", ".join(filter(None, (of_files, of_archives)))

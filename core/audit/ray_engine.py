@@ -26,6 +26,7 @@ import numpy as np
 import pyarrow as pa
 
 import core
+from core.archives import USUAL_ARCHIVE_LIMITS
 from core.audit.configuration import Configuration
 from core.audit.examination import examine
 from core.audit.inputs.listing import Source
@@ -38,12 +39,22 @@ from core.detectors.precision import one_core_a_pass
 from core.detectors.protocol import Detector
 from core.detectors.store import whole_name
 from core.errors import AuditError, VersoError
+from core.images import USUAL_LIMITS
+from core.limits import variables
 
 LIBRARIES: Final = "requirements-ray.txt"
 ADDRESS: Final = "RAY_ADDRESS"
 """Ray's own variable: the cluster to use. Without it one is started on this machine, and ended with the audit."""
-PASSED_ON: Final = ("VERSO_MODELS", "VERSO_ENCODER", "VERSO_CACHE", "VERSO_INIT", "VERSO_TRUST_ANCHORS")
-"""Variables that say where models and lists lie, which hold on every machine."""
+LIMITS: Final = (*variables(USUAL_LIMITS).values(), *variables(USUAL_ARCHIVE_LIMITS).values())
+PASSED_ON: Final = (
+    "VERSO_MODELS",
+    "VERSO_ENCODER",
+    "VERSO_CACHE",
+    "VERSO_INIT",
+    "VERSO_TRUST_ANCHORS",
+    *LIMITS,
+)
+"""Variables that say where models and lists lie, and what is let in: they hold on every machine."""
 QUIET: Final = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_BACKEND_LOG_LEVEL": "fatal"}
 KNOCK: Final = 10.0
 """Seconds a cluster has to answer."""

@@ -1,12 +1,13 @@
 """Review: drop artworks, see what the model finds in each."""
 
+from math import ceil
 from typing import Final
 from urllib.parse import parse_qsl
 
 import streamlit as st
 
 from core.errors import VersoError
-from core.images import FORMATS
+from core.images import DEFAULT_LIMITS, FORMATS
 from dashboard.audit_desk import AUDIT, ONE
 from dashboard.parts.desk_overview import desk_overview
 from dashboard.parts.error_sentence import error_sentence
@@ -92,6 +93,7 @@ uploads = st.file_uploader(
     "Drop one or several pictures",
     accept_multiple_files=True,
     key=f"uploads-{on_desk.drops}",
+    max_upload_size=ceil(DEFAULT_LIMITS.max_bytes / 1e6),
     help=f"Up to {CAPACITY} pictures lie on the desk. Formats: {', '.join(FORMATS)}.",
 )
 if uploads:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from core.audit import lifecycle
+from core.audit.store.audits import AuditStore
 from core.errors import AuditError
 from tests.commands import invoke
 
@@ -43,6 +44,15 @@ def test_exit_1_if_some_was_not_read(folder, tmp_path):
     assert result.exit_code == 1
     assert "1 exact duplicates, 2 without a verdict" in " ".join(result.stderr.split())
     assert len(paths(tmp_path / "out")) == 44
+
+
+@pytest.mark.usefixtures("stub")
+def test_an_audit_is_called_by_its_name(folder, tmp_path):
+    output = tmp_path / "out"
+    invoke("audit", str(folder / "00.jpg"), "--output", str(output), "--name", "Spring competition")
+    assert "<title>Report of the audit Spring competition (" in (output / "report.html").read_text("utf-8")
+    with AuditStore.open() as store:
+        assert [audit.name for audit in store.all()] == ["Spring competition"]
 
 
 @pytest.mark.parametrize(

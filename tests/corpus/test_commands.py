@@ -142,6 +142,17 @@ def test_what_is_held_out_lands_in_ood(write_images, computer):
     assert ((built["split"] == "ood") == (built["source"] == "folder:3")).all()
 
 
+def test_shares_may_miss_the_scheme_as_far_as_is_tolerated(write_images, computer):
+    halves = [*images(20, source="folder:one")[:10], *images(20, source="folder:other")[10:]]
+    listed = write_images([(data, columns | {"split": "train"}) for data, columns in halves])
+    output = computer / "built.csv"
+    build = ("build", unsplit(listed).path, "--output", output, "--split", "70-30")
+    assert "or allow a larger tolerance" in str(corpus(*build).exception)
+    assert not output.exists()
+    assert corpus(*build, "--tolerance", "0.2").exit_code == 0
+    assert sorted(manifest.read(output).frame["split"]) == ["test"] * 10 + ["train"] * 10
+
+
 def test_rows_without_a_split_cannot_be_built_without_a_scheme(write_images, computer):
     listed = unsplit(write_images(images(4, split="train")))
     result = corpus("build", listed.path, "--output", computer / "built.csv")

@@ -23,6 +23,8 @@ from dashboard.parts import ruling_panel
 from tests.audit.conftest import film, folder, stub  # noqa: F401  (fixtures)
 from tests.cards import lay, network_card
 
+WORK = audit_desk._Hired.work
+"""As it is, before the fixture takes it away."""
 APP = Path(__file__).resolve().parents[2] / "dashboard" / "app.py"
 
 
@@ -120,6 +122,36 @@ def test_a_ruling_takes_the_file_out_of_the_queue_and_is_in_the_results(finished
         ("inconclusive", "override", "Ada", "human-made")
     ]
     assert b"override,Ada" in audit_desk.fresh_bytes(desk.find(finished), "results.csv")
+
+
+def test_what_waited_goes_on_with_the_first_page_of_the_next_server(desk, folder, monkeypatch):  # noqa: ARG001, F811
+    hired = []
+    monkeypatch.setattr(audit_desk._Hired, "work", hired.append)
+    Queue.of_this_computer().ask((folder,), "net")
+    review = AppTest.from_file(str(APP), default_timeout=60).run()
+    assert not review.exception
+    assert len(hired) == 1
+    review.run()
+    assert len(hired) == 1
+
+
+def test_a_worker_that_died_is_followed_by_another_and_one_that_lives_by_none(desk, monkeypatch):  # noqa: ARG001
+    begun = []
+
+    class Process:
+        def __init__(self, *_, **__):
+            self.ended = None
+            begun.append(self)
+
+        def poll(self):
+            return self.ended
+
+    monkeypatch.setattr(audit_desk.subprocess, "Popen", Process)
+    hired = audit_desk._Hired()
+    for expected, dies in ((1, False), (1, True), (2, False), (2, False)):
+        WORK(hired)
+        assert len(begun) == expected
+        begun[-1].ended = 1 if dies else begun[-1].ended
 
 
 def test_the_name_of_who_rules_is_never_in_an_address(finished):

@@ -2,7 +2,6 @@ import numpy as np
 import pytest
 import torch
 
-from core import images
 from core.detectors.encoder import (
     CLIP_PREPROCESSING,
     REFERENCE_COSINE,
@@ -20,12 +19,6 @@ from tests.encoders import SIDE, SIZE
 
 FLOAT32 = Compute(torch.device("cpu"), torch.float32)
 TINY = Preprocessing(uniform_side=48, short_side=SIDE, window=SIDE, windows=3)
-
-
-@pytest.fixture
-def artworks(drawings):
-    sizes = [(64, 48), (48, 64), (64, 64), (200, 90)] * 2
-    return [images.open(drawings.file(drawings.painting(size, i))) for i, size in enumerate(sizes)]
 
 
 def test_the_network_is_read_from_its_weights(encoder):

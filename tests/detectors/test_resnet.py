@@ -5,7 +5,6 @@ import numpy as np
 import pytest
 import torch
 
-from core import images
 from core.detectors.card import read_card, write_card
 from core.detectors.judging import judge
 from core.detectors.precision import BF16_TOLERANCE, Compute, on_every_core, one_core_a_pass
@@ -17,12 +16,6 @@ from core.explain import grad_cam
 CPU = torch.device("cpu")
 FLOAT32 = Compute(CPU, torch.float32)
 BFLOAT16 = Compute(CPU, torch.bfloat16)
-
-
-@pytest.fixture(scope="module")
-def artworks(drawings):
-    sizes = [(64, 48), (48, 64), (64, 64), (200, 90)] * 2
-    return [images.open(drawings.file(drawings.painting(size, i))) for i, size in enumerate(sizes)]
 
 
 @pytest.fixture(scope="module")

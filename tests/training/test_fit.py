@@ -22,12 +22,6 @@ from tests.training.network import StoppedError
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 
-@pytest.fixture(autouse=True)
-def own_cache(tmp_path, monkeypatch):
-    """Keeps the features of the drawn pictures out of the user's cache."""
-    monkeypatch.setenv("VERSO_CACHE", str(tmp_path / "cache"))
-
-
 def train_command(workshop, output: Path, *extra: str) -> list[str]:
     return [
         "train",

@@ -5,7 +5,6 @@ import onnxruntime
 import pytest
 import torch
 
-from core import images
 from core.corpus import manifest
 from core.detectors.card import read_card, write_card
 from core.detectors.int8 import Int8Body, bordered
@@ -31,12 +30,6 @@ def rounded(workshop, tiny_model, tmp_path_factory):
 @pytest.fixture
 def copy(rounded, tmp_path):
     return shutil.copytree(rounded, tmp_path / "tiny")
-
-
-@pytest.fixture(scope="module")
-def artworks(drawings):
-    sizes = [(64, 48), (48, 64), (64, 64), (200, 90)] * 2
-    return [images.open(drawings.file(drawings.painting(size, i))) for i, size in enumerate(sizes)]
 
 
 @pytest.mark.skipif(not best_compute().int8, reason="this processor does not multiply bytes natively")

@@ -17,12 +17,6 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 HELD_OUT = "[held_out]\nparts = 3\nnetworks = {networks}\n\n[[stages]]"
 
 
-@pytest.fixture(autouse=True)
-def own_cache(tmp_path, monkeypatch):
-    """Keeps the features of the drawn pictures out of the user's cache."""
-    monkeypatch.setenv("VERSO_CACHE", str(tmp_path / "cache"))
-
-
 def recipe_file(workshop, folder: Path, networks: int = 2) -> Path:
     path = folder / "holds-out.toml"
     declared = workshop.recipe.read_text().replace("epochs = 2", "epochs = 1")

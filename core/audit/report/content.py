@@ -168,6 +168,7 @@ def _hashes(configuration: Configuration, card: Card | None, folder: Path) -> di
         "sha256 of the model's card, measured figures aside": configuration.card,
         "Arithmetic": arithmetic_of(configuration.compute),
         "sha256 of the list of trusted signers": configuration.signers or "no list was given",
+        "Limits of files and archives": configuration.limits or "the usual ones",
         "Verso": f"{about['project']['version']}, method {configuration.method}",
     }
     if card:
