@@ -298,15 +298,15 @@ def test_explain_writes_an_overlay(tiny_model, pictures, tmp_path):
         assert overlay.size == (80, 60)
 
 
-def test_an_overlay_is_as_strong_as_its_opacity(tiny_model, pictures, tmp_path):
-    output = tmp_path / "overlay.png"
-    picture = np.asarray(images.open(pictures[0]).image, float)
+def test_an_overlay_is_as_strong_as_its_opacity(tiny_model, drawings, tmp_path):
+    picture, output = tmp_path / "wider than the model looks.png", tmp_path / "overlay.png"
+    picture.write_bytes(drawings.file(drawings.painting((300, 60))))
+    model = ("--model", str(tiny_model), "--target", "human")
     strengths = []
     for opacity in ("0", "0.3", "1"):
-        arguments = (pictures[0], "--output", str(output), "--model", str(tiny_model), "--opacity", opacity)
-        run_cli("explain", *arguments)
-        with Image.open(output) as overlay:
-            strengths.append(np.abs(np.asarray(overlay, float) - picture).mean())
+        run_cli("explain", str(picture), "--output", str(output), *model, "--opacity", opacity)
+        with Image.open(picture) as before, Image.open(output) as overlay:
+            strengths.append(np.abs(np.asarray(overlay, float) - np.asarray(before, float)).mean())
     none, weak, strong = strengths
     assert none == 0
     assert 0 < weak < strong / 2
