@@ -15,7 +15,7 @@ import typer
 from core.audit.commands import audit, report
 from core.corpus.commands import app as corpus
 from core.detectors.commands import app as encoder
-from core.errors import OutputError, SelectionError, VersoError, WrongUsageError
+from core.errors import ClusterLostError, OutputError, SelectionError, VersoError, WrongUsageError
 from core.evaluation.commands import faithfulness, leaks
 from core.provenance.commands import evidence
 from core.terminal import progress_bar, say, write_json
@@ -515,6 +515,9 @@ def main() -> None:
         app()
     except VersoError as error:
         say(str(error), "Error:")
+        if isinstance(error, ClusterLostError):
+            sys.stdout.flush()
+            os._exit(1)  # without Ray's own end, which can wait for what is gone, or crash
         sys.exit(2 if isinstance(error, WrongUsageError) else 1)
     except OSError as error:
         if not _is_of_stdout():

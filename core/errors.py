@@ -131,6 +131,10 @@ class AuditError(VersoError):
     """An audit cannot start, go on or be changed as asked."""
 
 
+class ClusterLostError(AuditError):
+    """The cluster that judged does not answer any more, and its library in this process cannot end in order."""
+
+
 class DamagedRequestError(AuditError):
     """What was asked of an audit cannot be read any more."""
 

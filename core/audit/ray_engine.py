@@ -38,7 +38,7 @@ from core.audit.store.records import Audit, Finding, Planned
 from core.detectors.precision import one_core_a_pass
 from core.detectors.protocol import Detector
 from core.detectors.store import whole_name
-from core.errors import AuditError, VersoError
+from core.errors import AuditError, ClusterLostError, VersoError
 from core.images import USUAL_LIMITS
 from core.limits import variables
 
@@ -207,20 +207,18 @@ def _cluster(workers: int | None) -> Iterator[ModuleType]:
     except ray.exceptions.RayTaskError:  # a mistake in Verso, not a loss
         raise
     except ray.exceptions.RayError as error:
-        raise _failed(str(error).splitlines()[0]) from error
+        raise AuditError(_failed(str(error).splitlines()[0])) from error
     except KeyboardInterrupt:
         if not lost.is_set():
             raise
-        raise _failed("it does not answer any more") from None
+        raise ClusterLostError(_failed("it does not answer any more")) from None
     finally:
         if not lost.is_set():  # it would wait for an answer
             ray.shutdown()
 
 
-def _failed(how: str) -> AuditError:
-    return AuditError(
-        f"The Ray cluster failed ({how}): everything counted as done is kept; go on with --resume."
-    )
+def _failed(how: str) -> str:
+    return f"The Ray cluster failed ({how}): everything counted as done is kept; go on with --resume."
 
 
 @contextmanager
