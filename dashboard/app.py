@@ -7,7 +7,6 @@ import streamlit as st
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from dashboard.audit_desk import go_on_after_a_restart
 from dashboard.libraries import import_what_pages_need
 from dashboard.parts.figure_colours import style
 from dashboard.review_by_address import left_review
@@ -42,6 +41,8 @@ page = st.navigation(
     position="top",
 )
 import_what_pages_need()
+from dashboard.audit_desk import go_on_after_a_restart  # noqa: E402  (not before its libraries are there)
+
 go_on_after_a_restart()
 upload_folder()  # with the first page, so that what a killed server left behind goes now
 if page is not review:

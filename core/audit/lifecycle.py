@@ -172,9 +172,7 @@ def write_files(store: AuditStore, audit: Audit, folder: Path, sources: Sequence
     from core.audit.report.reports import write_reports  # noqa: PLC0415  (its libraries: only at the end)
 
     audit = store.find(audit.id) or audit
-    newest = store.results(
-        audit
-    ).newest_ruling()  # all files hold the same: those made from now on are in none
+    newest = store.results(audit).newest_ruling()  # what is ruled from now on stands in none of the files
     (folder / STATE).unlink(missing_ok=True)
     if audit.state is not State.FINISHED:
         store.set_look_alikes(audit.id, groups_of(*store.looks(audit.id)))
