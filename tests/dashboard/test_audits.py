@@ -126,7 +126,11 @@ def test_a_ruling_takes_the_file_out_of_the_queue_and_is_in_the_results(finished
 
 def test_what_waited_goes_on_with_the_first_page_of_the_next_server(desk, folder, monkeypatch):  # noqa: ARG001, F811
     hired = []
-    monkeypatch.setattr(audit_desk._Hired, "work", hired.append)
+
+    def work(each):
+        hired.append(each)
+
+    monkeypatch.setattr(audit_desk._Hired, "work", work)
     Queue.of_this_computer().ask((folder,), "net")
     review = AppTest.from_file(str(APP), default_timeout=60).run()
     assert not review.exception
