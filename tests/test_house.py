@@ -30,7 +30,7 @@ ROOMS = (
     ("corpus",),
     ("archives", "video_formats", "cache_folder", "terminal", "usage", "pdf"),
     ("images", "verdict"),
-    ("limits",),
+    ("limits", "locks"),
     (
         "atomic",
         "image_headers",

@@ -12,7 +12,6 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
 from core import atomic, images
@@ -36,6 +35,7 @@ from core.evaluation.robustness import (
     read_probabilities,
 )
 from core.evaluation.stage_robustness import MeasuredStages
+from core.locks import alone
 
 LOCK_FILE = ".robustness.lock"
 SAVE_EVERY = 2 * LARGE_BATCH
@@ -93,7 +93,7 @@ def measure_robustness(
     """
     hashes = _hashes(manifest)
     files.paths(hashes)
-    with _alone(folder), _judging(detector, files) as judge:
+    with alone(folder / LOCK_FILE, _by_another(folder)), _judging(detector, files) as judge:
         measured = forget_outdated(folder, manifest)
         columns = [
             _Column(condition, folder, fingerprint(detector.card, condition), hashes)
@@ -225,16 +225,7 @@ def _csv(columns: pd.DataFrame) -> bytes:
     return text.encode()
 
 
-@contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    lock = FileLock(folder / LOCK_FILE)
-    try:
-        lock.acquire(timeout=0)
-    except Timeout as error:
-        raise EvaluationError(
-            f"The robustness of {folder} is being measured by another process; wait until that is done."
-        ) from error
-    try:
-        yield
-    finally:
-        lock.release()
+def _by_another(folder: Path) -> EvaluationError:
+    return EvaluationError(
+        f"The robustness of {folder} is being measured by another process; wait until that is done."
+    )

@@ -7,15 +7,13 @@ new one is: then weights, history, works held out and card take their places tog
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
 from core import atomic
@@ -30,6 +28,7 @@ from core.detectors.resnet import WEIGHTS_FILE, load_resnet, save_head, save_wei
 from core.errors import TrainingError
 from core.evaluation.calibration import BandPolicy, choose_band, fit_platt
 from core.evaluation.predictions import margins
+from core.locks import alone
 from core.training.checkpoint import CHECKPOINT_FILE, Run, load_checkpoint
 from core.training.data import Example
 from core.training.fit import Fitted, Progress, Workplace, fit
@@ -95,7 +94,9 @@ def train(
         None if recipe.distillation is None else load_encoder(compute),
     )
     run = at.run_from(initial_network(init, recipe.seed)[2])
-    with _alone(output) as work:
+    work = output / WORK
+    work.mkdir(parents=True, exist_ok=True)
+    with alone(work / LOCK_FILE, _by_another(output)):
         for checkpoint in work.glob(f"*/{CHECKPOINT_FILE}"):
             load_checkpoint(checkpoint.parent, run)
         at.school = at.opened(seen, work / LESSONS)
@@ -114,22 +115,10 @@ def train(
     return card
 
 
-@contextmanager
-def _alone(output: Path) -> Iterator[Path]:
-    """Give the folder in which the networks of a model are made; nobody else works there meanwhile."""
-    work = output / WORK
-    work.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(work / LOCK_FILE)
-    try:
-        lock.acquire(timeout=0)
-    except Timeout as error:
-        raise TrainingError(
-            f"Another process trains in {output}; wait until it is done, or choose another --output."
-        ) from error
-    try:
-        yield work
-    finally:
-        lock.release()
+def _by_another(output: Path) -> TrainingError:
+    return TrainingError(
+        f"Another process trains in {output}; wait until it is done, or choose another --output."
+    )
 
 
 def _publish(made: Path, held_out: pd.DataFrame | None, card: Card, output: Path) -> None:

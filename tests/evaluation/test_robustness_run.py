@@ -4,6 +4,7 @@ import shutil
 import numpy as np
 import pandas as pd
 import pytest
+from filelock import FileLock
 
 from core import threads
 from core.corpus import manifest
@@ -157,7 +158,7 @@ def test_progress_counts_what_this_run_has_to_do(light_meter, corpus, files):
 
 def test_two_processes_do_not_measure_one_model_at_once(light_meter, corpus, files):
     with (
-        robustness_run.FileLock(light_meter / LOCK_FILE),
+        FileLock(light_meter / LOCK_FILE),
         pytest.raises(EvaluationError, match="another process"),
     ):
         measured(light_meter, corpus, files)
