@@ -37,7 +37,8 @@ class Difference:
 def declared(card: Card) -> dict[str, str]:
     """Return what the recipe of a model declares, as flat fields; empty if the recipe is not one of Verso's.
 
-    A user's own recipe does not travel with the model. One of Verso's is read as this version of Verso has it.
+    A user's own recipe does not travel with the model, and under the name of one of Verso's it would be taken for that one.
+    One of Verso's is read as this version of Verso has it.
 
     Raises:
         RecipeError: if the recipe breaks the schema.
