@@ -19,8 +19,8 @@ def components(hashes: Hashes, radius: int = NEAR) -> NDArray[np.int32]:
 
     Cut into `radius` + 1 pieces, two such hashes agree in at least one piece; only rows that share a piece are
     compared (Norouzi, Punjani and Fleet, Fast search in Hamming space with multi-index hashing, 2012). Of 40 000
-    hashes by chance this takes half a second, where trees (BK, ball) have to visit most of their nodes. Memory grows
-    with the number of rows and not with that of the pairs, of which pictures much alike have no end.
+    hashes by chance this takes three quarters of a second, where trees (BK, ball) have to visit most of their nodes.
+    Memory grows with the number of rows and not with that of the pairs, of which pictures much alike have no end.
 
     Args:
         hashes: uint64 `[N]`.
