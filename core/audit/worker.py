@@ -92,7 +92,8 @@ class Worker:
         except OSError as error:
             self._note(
                 request.id,
-                f"The server's disk stopped this audit ({error.strerror}): make room there, then resume it.",
+                f"The server's system stopped this audit ({error.strerror or error}): see to that, for example make room on its "
+                "disk, then resume it.",
             )
         except Exception as error:
             self._note(request.id, f"The audit stopped unexpectedly ({error!r}): resume it.")
