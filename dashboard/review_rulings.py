@@ -26,8 +26,10 @@ def kept_rulings() -> Rulings:
     return Rulings(open_database())
 
 
-def report_of(item: Reviewed, chosen: Chosen) -> bytes:
+def report_of(item: Reviewed, chosen: Chosen, share: float) -> bytes:
     """Make the report of a picture, with the chosen map and the rulings made until now, as a PDF.
+
+    It says what the verdict is worth where `share`, in (0, 1), of all works is generated.
 
     Raises:
         StoreError: the rulings cannot be read.
@@ -41,6 +43,7 @@ def report_of(item: Reviewed, chosen: Chosen) -> bytes:
         size=(item.artwork.width, item.artwork.height),
         verdict=item.verdict,
         card=item.card,
+        share=share,
         evidence=item.evidence,
         picture=item.preview,
         overlay=overlay(item.preview, saliency, OPACITY) if saliency else None,

@@ -12,12 +12,13 @@ from PIL import Image
 
 from core.audit.store.records import Choice
 from core.detectors.card import Card
+from core.evaluation.base_rate import worth
 from core.images import encode_jpeg
 from core.pdf import FAMILY, Paper
 from core.provenance.evidence import Evidence
 from core.review.rulings import Ruling
 from core.verdict import Verdict
-from core.wording import TITLES, meaning, not_looked_at, rate, to_three_decimals, written
+from core.wording import TITLES, meaning, not_looked_at, percent, rate, to_three_decimals, written
 
 NAMES: Final = 52
 """Width of the names of facts, in mm."""
@@ -43,8 +44,9 @@ OF_THE_MAP: Final = "The map shows which parts raised the score. It does not sho
 class Findings:
     """What was found about one artwork.
 
-    `facts` are those of its file, by their names; `size` is its width and height in pixels. `picture` is a preview. `overlay` is the same with what spoke for a
-    class laid over it, as `overlay_says` tells; None where the model has no map, which `overlay_says` then explains.
+    `facts` are those of its file, by their names; `size` is its width and height in pixels; `share` is that of generated works
+    among all, in (0, 1), at which to say what the verdict is worth. `picture` is a preview. `overlay` is the same with what
+    spoke for a class laid over it, as `overlay_says` tells; None where the model has no map, which `overlay_says` then explains.
     """
 
     name: str
@@ -52,6 +54,7 @@ class Findings:
     size: tuple[int, int]
     verdict: Verdict
     card: Card
+    share: float
     evidence: Sequence[Evidence]
     picture: Image.Image
     overlay: Image.Image | None
@@ -86,6 +89,10 @@ def write_report(findings: Findings, rulings: Sequence[Ruling], made: datetime) 
             ("Model", verdict.model),
             ("sha256 of its weights", card.weights.sha256),
             *_rates(card),
+            (
+                f"Where {percent(findings.share)} of all works are generated",
+                worth(verdict, card, findings.share),
+            ),
         ),
     )
     paper.say(meaning(verdict, card), 8)

@@ -17,6 +17,7 @@ from dashboard.parts.model_choice import model_choice
 from dashboard.parts.review_ruling import all_rulings, review_ruling
 from dashboard.parts.ruling_panel import analyst_name
 from dashboard.parts.saliency_view import saliency_view
+from dashboard.parts.share_choice import ASSUMED, share_choice
 from dashboard.parts.verdict_card import verdict_card
 from dashboard.resources import shared_detector
 from dashboard.review_by_address import BACK, IMAGE, lay_what_is_asked_for
@@ -31,8 +32,8 @@ WRAPPED: Final = """
 """
 
 
-def draw(item: Item) -> None:
-    """Draw one item of the desk."""
+def draw(item: Item, share: float) -> None:
+    """Draw one item of the desk, and what its verdict is worth where `share` of all works is generated."""
     heading = st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center")
     heading.subheader(escaped(item.name), anchor=False)
     if heading.button(
@@ -48,7 +49,7 @@ def draw(item: Item) -> None:
             with pictures:
                 chosen = saliency_view(item)
             with findings:
-                verdict_card(item.verdict, item.card, (item.artwork.width, item.artwork.height))
+                verdict_card(item.verdict, item.card, (item.artwork.width, item.artwork.height), share)
                 st.page_link(
                     "app_pages/models.py",
                     label=f"Card of the model {item.verdict.model}",
@@ -63,7 +64,7 @@ def draw(item: Item) -> None:
                     "It is a file of an audit: rule on it there, so that the ruling stands in its results."
                 )
             else:
-                review_ruling(item, chosen)
+                review_ruling(item, chosen, share)
 
 
 st.title("Review an artwork", anchor=False)
@@ -124,8 +125,11 @@ elif not on_desk.items:
         "fails."
     )
 
+generated = ASSUMED / 100
 if any(isinstance(each, Reviewed) for each in on_desk.items):
-    analyst_name()
+    with st.container(horizontal=True, gap="large"):
+        analyst_name()
+        generated = share_choice()
 if len(on_desk.items) > 1:
     desk_overview(on_desk)
 others = on_desk.judged_by_others(detector.card)
@@ -142,7 +146,7 @@ elif others and not on_desk.waiting:
         st.rerun()
 for each in on_desk.items:
     with st.container(border=True, key=f"item-{each.id}"):
-        draw(each)
+        draw(each, generated)
 
 all_rulings()
 

@@ -22,12 +22,13 @@ ALL: Final = "review-all-rulings"
 SHOWN: Final = ("name", "verdict", "p_ai", "model", "ruling", "ruled_by", "ruled_at", "note")
 
 
-def review_ruling(item: Reviewed, chosen: Chosen) -> None:
+def review_ruling(item: Reviewed, chosen: Chosen, share: float) -> None:
     """Draw the earlier rulings on a picture, the buttons for a new one, and the report to download.
 
     Args:
         item: the picture.
         chosen: the map that the report is to hold.
+        share: of generated works among all, in (0, 1), at which the report is to say what the verdict is worth.
     """
     st.markdown("##### Your ruling")
     try:
@@ -37,10 +38,10 @@ def review_ruling(item: Reviewed, chosen: Chosen) -> None:
         return
     for ruling in earlier:
         st.markdown(_told(ruling, item))
-    _buttons(item, chosen)
+    _buttons(item, chosen, share)
 
 
-def _buttons(item: Reviewed, chosen: Chosen) -> None:
+def _buttons(item: Reviewed, chosen: Chosen, share: float) -> None:
     note_key = f"review-note-{item.id}"
     line = st.container(horizontal=True, vertical_alignment="bottom", gap="small")
     line.text_input("Note", key=note_key, placeholder="why, if it is worth saying", width=420)
@@ -70,7 +71,7 @@ def _buttons(item: Reviewed, chosen: Chosen) -> None:
         )
     line.download_button(
         "Report (PDF)",
-        partial(report_of, item, chosen),
+        partial(report_of, item, chosen, share),
         f"verso-{item.id[:12]}.pdf",
         "application/pdf",
         key=f"report-{item.id}",

@@ -5,8 +5,9 @@ import html
 import streamlit as st
 
 from core.detectors.card import Card
+from core.evaluation.base_rate import worth
 from core.verdict import Label, Verdict
-from core.wording import TITLES, meaning, not_looked_at, written
+from core.wording import TITLES, meaning, not_looked_at, percent, written
 
 # Okabe and Ito's blue and vermilion: told apart by colour-blind readers, and readable on both themes.
 COLOURS = {Label.AI: "#d55e00", Label.HUMAN: "#0a78b8", Label.INCONCLUSIVE: "#8a8a86"}
@@ -32,13 +33,14 @@ STYLE = """
 """
 
 
-def verdict_card(verdict: Verdict, card: Card, size: tuple[int, int]) -> None:
-    """Draw the verdict, its probability on the scale with the inconclusive band, its meaning and its reach.
+def verdict_card(verdict: Verdict, card: Card, size: tuple[int, int], share: float) -> None:
+    """Draw the verdict, its probability on the scale with the inconclusive band, its meaning, its worth and its reach.
 
     Args:
         verdict: to show.
         card: of the model that judged.
         size: width and height of the picture in pixels.
+        share: of generated works among all, in (0, 1), at which to say what the verdict is worth.
     """
     band = verdict.thresholds
     shown = written(verdict)
@@ -61,5 +63,8 @@ def verdict_card(verdict: Verdict, card: Card, size: tuple[int, int]) -> None:
         </div>"""
     )
     st.markdown(meaning(verdict, card))
+    st.markdown(
+        f":material/balance: **Where {percent(share)} of all works are generated:** {worth(verdict, card, share)}"
+    )
     if unseen := not_looked_at(card, *size):
         st.markdown(f":material/crop_free: **Not looked at:** {unseen}.")

@@ -22,12 +22,14 @@ from core.detectors.card import Interval, Weights, read_card, write_card
 from core.detectors.classical import save_pipeline
 from core.detectors.encoder_weights import read_weights
 from core.detectors.preprocessing import Preprocessing
+from core.evaluation.base_rate import worth
 from core.review.maps import shows
 from core.review.rulings import Rulings
 from dashboard.parts.model_choice import KEY as MODEL
 from dashboard.parts.review_ruling import ALL
 from dashboard.parts.ruling_panel import NAME
 from dashboard.parts.saliency_view import Chosen
+from dashboard.parts.share_choice import PARAMETER as GENERATED
 from dashboard.review_desk import CAPACITY, KEY, Refused, Reviewed
 from dashboard.review_rulings import report_of
 from tests.cards import head_card, split_figures
@@ -107,6 +109,18 @@ def test_the_same_file_lies_on_the_desk_once(app, drawings):
     assert r"again\.png** has the same bytes as **one\.png" in text_of(app)
 
 
+def test_what_a_verdict_is_worth_follows_the_share_of_generated_works_expected(app, drawings):
+    drop(app, ("one.png", drawings.file(drawings.painting((80, 60), 1))))
+    verdict = app.session_state[KEY].items[0].verdict
+    assert "Where 50 % of all works are generated" in text_of(app)
+    assert worth(verdict, app.session_state[KEY].items[0].card, 0.5) in text_of(app)
+    app.select_slider(GENERATED).set_value(5).run()
+    said = worth(verdict, app.session_state[KEY].items[0].card, 0.05)
+    assert f"Where 5 % of all works are generated:** {said}" in text_of(app)
+    assert app.query_params[GENERATED] == ["5"]
+    assert app.session_state[KEY].items[0].verdict == verdict
+
+
 def labelled(app: AppTest, label: str):
     return next(button for button in app.button if button.label == label)
 
@@ -148,7 +162,7 @@ def test_the_report_holds_the_rulings_made_until_it_is_asked_for(app, drawings):
     drop(app, ("one.png", drawings.file(drawings.painting((80, 60), 1))))
     item = app.session_state[KEY].items[0]
     Rulings(open_database()).add(item.subject, Choice.UNSURE, name="Bob", note="odd light")
-    text = printed(report_of(item, Chosen("grad-cam", item.leaning)))
+    text = printed(report_of(item, Chosen("grad-cam", item.leaning), 0.5))
     assert "one.png" in text
     assert "odd light" in text
 
@@ -418,7 +432,7 @@ def test_occlusion_is_made_when_it_is_asked_for_whatever_the_model(drawings, mod
     made = app.session_state[KEY].items[0].hidden[item.leaning]
     app.slider[0].set_value(0.3).run()
     assert app.session_state[KEY].items[0].hidden == {item.leaning: made}
-    assert shows("occlusion", made) in printed(report_of(item, Chosen("occlusion", item.leaning)))
+    assert shows("occlusion", made) in printed(report_of(item, Chosen("occlusion", item.leaning), 0.5))
 
 
 @pytest.mark.usefixtures("shelf")

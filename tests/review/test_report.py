@@ -27,6 +27,7 @@ def findings(tiny_model, drawings):
             "size": (100, 100),
             "verdict": decide(0.914, Thresholds(0.3, 0.9), card.name),
             "card": card,
+            "share": 0.5,
             "evidence": (),
             "picture": drawings.painting((120, 80), 1),
             "overlay": drawings.painting((120, 80), 2),
@@ -78,6 +79,11 @@ def test_one_figure_is_written_in_one_way(findings):
     _, text = read(write_report(findings(card=card), [], MADE))
     assert "Works by people called ai 4.5 % (-0.5 % to 9.5 %)" in text
     assert "It also said so of 4.5 % of human works" in text
+
+
+def test_it_says_what_the_verdict_is_worth_at_the_share_of_generated_works_expected(findings):
+    _, text = read(write_report(findings(share=0.1), [], MADE))
+    assert "Where 10 % of all works are generated The probability that this one is generated is 54 %" in text
 
 
 def test_it_says_how_much_was_not_looked_at(findings):

@@ -18,13 +18,12 @@ from core.audit.store.audits import PAGE, AuditStore
 from core.audit.store.pages import Kind, ResultPages, Wanted
 from core.audit.store.records import Audit, Counts, Row, Ruled
 from core.errors import ModelError
+from core.evaluation.base_rate import EXPECT
 from core.verdict import Label
 
 if TYPE_CHECKING:
     from core.detectors.card import Card
 
-EXPECT: Final = "ood"
-"""The split whose rates to expect: works of generators and sources the model never saw."""
 METHOD: Final = (
     "The model calls some works by people ai, and misses some AI works. How often is known from works of generators and "
     f"sources it never saw (split '{EXPECT}' of its card). With that, one reckons back from the share called ai here to the "

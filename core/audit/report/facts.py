@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Final
 from core.audit.choices import reason, told
 from core.audit.inputs.address import Input
 from core.audit.queue import PICTURES, UPLOADS
-from core.audit.report.content import EXPECT, FOR_EXPERTS, LIMITS, METHOD, Content
+from core.audit.report.content import FOR_EXPERTS, LIMITS, METHOD, Content
 from core.audit.report.figures import Rates, share_of
 from core.audit.shots import RULE, Shots, disagree, tally
 from core.audit.store.records import Audit, ItemState, Row, Ruled
+from core.evaluation.base_rate import EXPECT
 from core.provenance.evidence import Says
 from core.wording import reach, to_three_decimals
 

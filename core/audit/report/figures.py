@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from core.evaluation.base_rate import called_right
 from core.evaluation.wilson import wilson
 
 if TYPE_CHECKING:
@@ -55,9 +56,6 @@ def share_of(count: int, judged: int) -> Share | None:
 
 def rates_of(split: str, figures: SplitFigures) -> Rates:
     """Return the error rates of one split of a card."""
-    groups = [group for group in figures.groups if group.label == "ai"]
-    images = sum(group.images for group in groups)
-    called = sum(group.images * (1 - group.wrong - group.inconclusive) for group in groups)
     known = figures.figures
     return Rates(
         split,
@@ -65,7 +63,7 @@ def rates_of(split: str, figures: SplitFigures) -> Rates:
         figures.ai,
         known.get("human_called_ai"),
         known.get("ai_called_human"),
-        called / images if images and images == figures.ai else None,
+        called_right(figures, "ai"),
     )
 
 
