@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from core.detectors.card import Card
     from core.detectors.precision import Compute
 
-METHOD = 10
+METHOD = 11
 """Version of how an audit examines: raised whenever the same files and model would give other results."""
 
 FIGURES = ("splits", "measured")

@@ -35,9 +35,8 @@ def components(hashes: Hashes, radius: int = NEAR) -> NDArray[np.int32]:
         pieces = (hashes >> low) & ((np.uint64(1) << (high - low)) - np.uint64(1))
         order = np.argsort(pieces, kind="stable")
         starts = np.flatnonzero(np.diff(pieces[order])) + 1
-        for rows in np.split(order, starts):
-            if len(rows) > 1:
-                links.append(rows[_compared(hashes[rows], radius)])
+        agreeing = (rows for rows in np.split(order, starts) if len(rows) > 1)
+        links.extend(rows[_compared(hashes[rows], radius)] for rows in agreeing)
     return connected(len(hashes), np.concatenate(links))
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Final, Literal
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Literal
 
-from core.detectors.card import Card, Interval, SplitFigures
 from core.verdict import Label, Verdict
 from core.wording import percent
+
+if TYPE_CHECKING:
+    from core.detectors.card import Card, SplitFigures
 
 EXPECT: Final = "ood"
 """The split whose rates to expect: works of generators and sources the model never saw."""
@@ -15,6 +18,15 @@ _WRONG: Final[dict[Label, tuple[str, Literal["human", "ai"]]]] = {
     Label.HUMAN: ("ai_called_human", "ai"),
 }
 """Of a verdict, the figure that says how often it is wrong, and the class of the works of which it is."""
+
+
+@dataclass(frozen=True)
+class Share:
+    """A share in [0, 1] and the range in which to expect it."""
+
+    value: float
+    low: float
+    high: float
 
 
 def called_right(figures: SplitFigures, label: Literal["human", "ai"]) -> float | None:
@@ -40,7 +52,7 @@ def at_share(p_ai: float, share: float) -> float:
     return ai / (ai + human)
 
 
-def wrong_among(label: Label, figures: SplitFigures, share: float) -> Interval | None:
+def wrong_among(label: Label, figures: SplitFigures, share: float) -> Share | None:
     """Return the share of wrong ones, in [0, 1], among the verdicts `label` where `share` of all works is generated.
 
     The range takes the 95 % interval of the rate at which the verdict is wrong; the rate at which it is right has none on
@@ -59,11 +71,12 @@ def wrong_among(label: Label, figures: SplitFigures, share: float) -> Interval |
     of_mistaken, of_right = (1 - share, share) if mistaken == "human" else (share, 1 - share)
     if rate is None or not right:
         return None
-    value, low, high = (
-        wrong * of_mistaken / (wrong * of_mistaken + right * of_right)
-        for wrong in (rate.value, rate.low, rate.high)
+    return Share(
+        *(
+            wrong * of_mistaken / (wrong * of_mistaken + right * of_right)
+            for wrong in (rate.value, rate.low, rate.high)
+        )
     )
-    return Interval(value=value, low=low, high=high)
 
 
 def worth(verdict: Verdict, card: Card, share: float) -> str:

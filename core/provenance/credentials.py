@@ -46,6 +46,12 @@ OFFLINE: Final = {"verify": {"remote_manifest_fetch": False, "ocsp_fetch": False
 REMOTE: Final = "Remote"
 """Beginning of what the library says where it would have to fetch a manifest."""
 WHERE: Final = "C2PA manifest"
+WHOLE: Final = ("The picture", "")
+CHANGE: Final = ("A part of the picture, or a change to it", " in a part or a change")
+EARLIER: Final = ("An earlier version or a part of the picture", " in an earlier version or a part")
+"""What a source type is told of, in words and in short."""
+OF_THE_WHOLE: Final = {"c2pa.created", "c2pa.opened"}
+"""Actions whose source type is that of the picture; others place something in it, or change it."""
 LISTED: Final = "signingCredential.trusted"
 UNLISTED: Final = "signingCredential.untrusted"
 _ONE_AT_A_TIME: Final = threading.Lock()
@@ -124,11 +130,13 @@ def _elsewhere() -> Evidence:
 def _told(store: dict[str, Any], *, checked: bool = False) -> list[Evidence]:
     """Say what a manifest store holds; `checked` is whether the library was given a list of trusted signers."""
     manifests, active = store["manifests"], store["active_manifest"]
-    trust = Trust.BROKEN if _broken(store) else Trust.INTACT
+    broken, listed = _broken(store), _listed(store)
 
     def found(label: str, said: str, name: str, says: Says = Says.NEUTRAL) -> Evidence:
         issuer = manifests[label].get("signature_info", {}).get("issuer") or "nobody named"
-        signer = None if trust is Trust.BROKEN else _signer(store, label) if checked else Signer.UNVERIFIED
+        trust = Trust.BROKEN if label in broken else Trust.INTACT
+        known = (Signer.LISTED if label in listed else Signer.UNKNOWN) if checked else Signer.UNVERIFIED
+        signer = None if label in broken else known
         return Evidence(
             Kind.CREDENTIALS,
             WHERE,
@@ -140,10 +148,18 @@ def _told(store: dict[str, Any], *, checked: bool = False) -> list[Evidence]:
         )
 
     told = []
-    for label, value in _source_types(manifests):
+    for label, value, whole in _source_types(manifests):
         says, name, meaning = source_type(value)
-        of = "The picture" if label == active else "An earlier version or a part of the picture"
-        told.append(found(label, f"{of}: {meaning}", name, says))
+        of, short = next(
+            about
+            for holds, about in (
+                (label != active, EARLIER),
+                (not whole, CHANGE),
+                (True, WHOLE),
+            )
+            if holds
+        )
+        told.append(found(label, f"{of}: {meaning}", f"{name}{short}", says))
     if distinct := list(dict.fromkeys(told))[:MOST_FINDINGS]:
         return sorted(distinct, key=lambda each: list(Says).index(each.says))
     return [found(active, "Nothing of how the picture was made", "no source type")]
@@ -156,23 +172,46 @@ def _word(name: str, trust: Trust, signer: Signer | None) -> str:
     )
 
 
-def _signer(store: dict[str, Any], label: str) -> Signer:
-    """Tell whether a listed signer signed a manifest: the one in force, or one that it builds on.
+def _listed(store: dict[str, Any]) -> set[str]:
+    """Return the labels of the manifests that listed signers vouch for: the one in force, and those it builds on.
 
-    Of the latter the library tells only what differs from what was recorded as the next manifest was signed. That
-    record counts if a listed signer wrote it and nothing differs.
+    That an earlier picture, or a part, belongs to this one is the word of who signed the later manifest alone: the earlier
+    file is not at hand. So each manifest counts only if the one that builds on it does.
     """
+    active = store["active_manifest"]
     results = store.get("validation_results", {})
-    listed = LISTED in _codes(results.get("activeManifest", {}).get("success", []))
-    if label != store["active_manifest"]:
-        succeeded, failed = (
-            _codes(status for status in _differing(results, end) if f"/{label}/" in status.get("url", ""))
-            for end in ("success", "failure")
-        )
-        listed = LISTED in succeeded or (
-            listed and UNLISTED not in failed and _recorded_as_listed(store, label)
-        )
-    return Signer.LISTED if listed else Signer.UNKNOWN
+    if LISTED not in _codes(results.get("activeManifest", {}).get("success", [])):
+        return set()
+    found, waiting = set(), [active]
+    while waiting:
+        label = waiting.pop()
+        found.add(label)
+        for ingredient in _ingredients(store, label):
+            earlier = ingredient.get("active_manifest")
+            if earlier not in found and _is_listed(results, ingredient):
+                waiting.append(earlier)
+    return found
+
+
+def _is_listed(results: dict[str, Any], ingredient: dict[str, Any]) -> bool:
+    """Whether a listed signer signed what a manifest builds on, by the list at hand.
+
+    The library tells only what differs from what was recorded as the later manifest was signed.
+    """
+    label = ingredient.get("active_manifest")
+    succeeded, failed = (
+        _codes(status for status in _differing(results, end) if f"/{label}/" in status.get("url", ""))
+        for end in ("success", "failure")
+    )
+    recorded = ingredient.get("validation_results", {}).get("activeManifest", {})
+    as_recorded = LISTED in _codes(recorded.get("success", [])) and UNLISTED not in failed
+    return LISTED in succeeded or as_recorded
+
+
+def _ingredients(store: dict[str, Any], label: str) -> list[dict[str, Any]]:
+    """Return what a manifest says it was made of."""
+    ingredients: list[dict[str, Any]] = store["manifests"].get(label, {}).get("ingredients", [])
+    return ingredients
 
 
 def _differing(results: dict[str, Any], end: str) -> Iterator[dict[str, Any]]:
@@ -180,32 +219,45 @@ def _differing(results: dict[str, Any], end: str) -> Iterator[dict[str, Any]]:
         yield from delta["validationDeltas"].get(end, [])
 
 
-def _recorded_as_listed(store: dict[str, Any], label: str) -> bool:
-    for ingredient in store["manifests"][store["active_manifest"]].get("ingredients", []):
-        recorded = ingredient.get("validation_results", {}).get("activeManifest", {})
-        if ingredient.get("active_manifest") == label and LISTED in _codes(recorded.get("success", [])):
-            return UNLISTED not in _codes(recorded.get("failure", []))
-    return False
-
-
 def _codes(statuses: Iterable[dict[str, Any]]) -> list[str]:
     return [status["code"] for status in statuses]
 
 
-def _broken(store: dict[str, Any]) -> bool:
-    """Whether anything failed besides what concerns who signed and when, in the manifest or in those it builds on."""
-    results = store.get("validation_results", {})
+def _broken(store: dict[str, Any]) -> set[str]:
+    """Return the labels of the manifests of which anything failed besides what concerns who signed and when.
+
+    That is every one if the file is not what was signed, and one that a later manifest builds on if it was recorded so
+    as that was signed: its file is not at hand any more to be checked again (C2PA 2.2, 18.14.10).
+    """
+    if _failed(store.get("validation_results", {})):
+        return set(store["manifests"])
+    return {
+        ingredient["active_manifest"]
+        for label in store["manifests"]
+        for ingredient in _ingredients(store, label)
+        if "active_manifest" in ingredient and _failed(ingredient.get("validation_results", {}))
+    }
+
+
+def _failed(results: dict[str, Any]) -> bool:
     parts = [results.get("activeManifest", {})]
     parts += [delta["validationDeltas"] for delta in results.get("ingredientDeltas", [])]
     codes = [code for part in parts for code in _codes(part.get("failure", []))]
     return any(not code.startswith(ABOUT_THE_SIGNER) for code in codes)
 
 
-def _source_types(manifests: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    """Yield the label of a manifest and a digital source type in it, for each of its actions that has one."""
+def _source_types(manifests: dict[str, Any]) -> Iterator[tuple[str, str, bool]]:
+    """Yield the label of a manifest, a digital source type in it, and whether that is told of the whole picture.
+
+    Each action may have one, of its own or by its template, and so may those it is related to (C2PA 2.2, 18.14).
+    """
     for label, manifest in manifests.items():
         for assertion in manifest.get("assertions", []):
-            if assertion["label"].startswith("c2pa.actions"):
-                for action in assertion["data"].get("actions", []):
-                    if isinstance(value := action.get("digitalSourceType"), str):
-                        yield label, value
+            if not assertion["label"].startswith("c2pa.actions"):
+                continue
+            templates = {each.get("action"): each for each in assertion["data"].get("templates", [])}
+            for action in assertion["data"].get("actions", []):
+                for each in (action, *action.get("related", [])):
+                    filled = templates.get("*", {}) | templates.get(each.get("action"), {}) | each
+                    if isinstance(value := filled.get("digitalSourceType"), str):
+                        yield label, value, filled.get("action") in OF_THE_WHOLE and "changes" not in filled

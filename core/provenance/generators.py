@@ -49,6 +49,9 @@ MOST_NODES: Final = 500
 QUOTED: Final = 120
 NOT_WANTED: Final = "Negative prompt:"
 SWARM: Final = "SwarmUI"
+INVOKE: Final = "InvokeAI"
+INVOKED: Final = re.compile(r"(txt2img|img2img|inpaint|outpaint)$")
+"""Ends of the modes in which InvokeAI generates."""
 COMMENT: Final = "EXIF UserComment"
 EXIF: Final = "EXIF text"
 PNG: Final = "PNG text"
@@ -68,6 +71,10 @@ PICKS: Final = re.compile(
 """Nodes that are called samplers and only pick from what they are given."""
 
 
+SPEAKS: Final = re.compile(r"llava|llm|vlm|caption", re.IGNORECASE)
+"""Parts of the names of nodes that are called samplers and give words: whoever describes a painting generates none."""
+
+
 def read_generators(metadata: Metadata, place: str = PNG) -> list[Evidence]:
     """Return which generator left its settings in a file, with the model and the beginning of the prompt.
 
@@ -85,8 +92,9 @@ def read_generators(metadata: Metadata, place: str = PNG) -> list[Evidence]:
     for where, texts in places.items():
         if parsed := _parsed(_short(texts)):
             return [Evidence(Kind.GENERATOR, where, _settings(parsed), parsed.generator.value, Says.AI)]
-        if said := _of_swarm(_short(texts)):
-            return [Evidence(Kind.GENERATOR, where, said, SWARM, Says.AI)]
+        for name, said in ((SWARM, _of_swarm(_short(texts))), (INVOKE, _of_invoke(_short(texts)))):
+            if said:
+                return [Evidence(Kind.GENERATOR, where, said, name, Says.AI)]
     unknown = [found for where, texts in places.items() for found in _not_parsed(texts, where)]
     workflow = _workflow(_short(held), place) or _workflow(_short(saved), EXIF)
     return workflow or _named(metadata.texts, place) or unknown
@@ -124,12 +132,29 @@ def _once(parameters: str) -> str:
 def _of_swarm(texts: Mapping[str, str]) -> str:
     """Return what SwarmUI's settings say, "" if these are none."""
     settings = _object(texts.get("parameters", "")).get("sui_image_params")
-    if not isinstance(settings, dict):
+    return (
+        _written_by(SWARM, settings.get("model"), settings.get("prompt"))
+        if isinstance(settings, dict)
+        else ""
+    )
+
+
+def _of_invoke(texts: Mapping[str, str]) -> str:
+    """Return what InvokeAI's settings say for models that the parser does not know, as FLUX; "" if these are none."""
+    settings = _object(texts.get("invokeai_metadata", ""))
+    if not INVOKED.search(str(settings.get("generation_mode"))):
         return ""
-    said = [f"Settings as {SWARM} writes them"]
-    if model := settings.get("model"):
+    model = settings.get("model")
+    return _written_by(
+        INVOKE, model.get("name") if isinstance(model, dict) else model, settings.get("positive_prompt")
+    )
+
+
+def _written_by(program: str, model: object, prompt: object) -> str:
+    said = [f"Settings as {program} writes them"]
+    if model:
         said.append(f"model {plain(str(model), QUOTED)}")
-    if prompt := settings.get("prompt"):
+    if prompt:
         said.append(f"prompt '{plain(str(prompt), QUOTED)}'")
     return "; ".join(said) + "."
 
@@ -162,11 +187,15 @@ def _workflow(texts: Mapping[str, str], place: str) -> list[Evidence]:
     if not nodes:
         return []
     where, word = f"{place} 'prompt'", "ComfyUI"
-    if any(GENERATES.search(name) and not PICKS.fullmatch(name) for name in nodes):
+    if any(map(_generates, nodes)):
         said = f"A workflow of {len(nodes):,} nodes as ComfyUI writes it; it generates."
         return [Evidence(Kind.GENERATOR, where, said, word, Says.AI)]
     said = f"A workflow of {len(nodes):,} nodes as ComfyUI writes it, none of which is known to generate."
     return [Evidence(Kind.GENERATOR, where, said, f"{word}, no generator known")]
+
+
+def _generates(node: str) -> bool:
+    return bool(GENERATES.search(node)) and not (PICKS.fullmatch(node) or SPEAKS.search(node))
 
 
 def _object(text: str) -> dict[str, Any]:

@@ -34,8 +34,15 @@ _PATTERNS: Final = {
     "Luma": "(luma ?(ai|labs)|luma dream machine)",
     "Hailuo": "hailuo ?(ai)?",
 }
+_BEFORE: Final = (
+    r"\W*((ai[- ]?)?(created|edited|generated|imagined|made|produced|rendered)\s+(by|in|on|using|via|with)\s+)?"
+    r"((adobe|google|meta|microsoft|openai|stability ai|the|x ?ai)\W+)*(https?://)?(www\.)?"
+)
+"""What may stand before a generator's name in the name of a program: how it made the picture, its firm, its address."""
+_AFTER: Final = r"(?![a-z])(?!\W{0,2}(detector|free|jpeg|killer))"
+"""What may not stand behind it: then it is another program's."""
 _NAMED: Final = {
-    name: re.compile(rf"(?<![a-z]){pattern}(?![a-z])", re.IGNORECASE) for name, pattern in _PATTERNS.items()
+    name: re.compile(rf"{_BEFORE}{pattern}{_AFTER}", re.IGNORECASE) for name, pattern in _PATTERNS.items()
 }
 _MORE_WORDS: Final = r"(\W+(v?[\d.]+|gen\W?\d+|ai|alpha|beta|dev|fast|image|images|large|lite|master|max|medium|pro|schnell|sora|studio|turbo|ultra|veo|video|xl)){0,3}"
 """What may follow a generator's name in a credit: its version and products, and no other word."""
@@ -53,9 +60,12 @@ _CREDITED: Final = {
 
 
 def generator_named(program: str) -> str:
-    """Return the generator that the name of a program is of, or ""."""
+    """Return the generator that the name of a program is of, or "".
+
+    A program that names a generator later on is another: it may be made against that one, or deny it.
+    """
     start = program[:1_000]
-    return next((name for name, pattern in _NAMED.items() if pattern.search(start)), "")
+    return next((name for name, pattern in _NAMED.items() if pattern.match(start)), "")
 
 
 def generator_credited(text: str) -> str:

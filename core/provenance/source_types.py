@@ -1,4 +1,4 @@
-"""The IPTC vocabulary of digital source types: https://cv.iptc.org/newscodes/digitalsourcetype/."""
+"""The IPTC vocabulary of digital source types, https://cv.iptc.org/newscodes/digitalsourcetype/, and C2PA's two of its own."""
 
 from __future__ import annotations
 
@@ -27,6 +27,8 @@ _MEANINGS: Final = {
     "screenCapture": (Says.NEUTRAL, "captured from a screen"),
     "virtualRecording": (Says.NEUTRAL, "recorded in a virtual world"),
     "softwareImage": (Says.NEUTRAL, "made by software"),
+    "empty": (Says.NEUTRAL, "begun as an empty canvas"),
+    "trainedAlgorithmicData": (Says.NEUTRAL, "data made by a trained algorithm"),
 }
 
 

@@ -25,6 +25,8 @@ TOOL: Final = ("{http://ns.adobe.com/xap/1.0/}CreatorTool",)
 CREDIT: Final = ("{http://ns.adobe.com/photoshop/1.0/}Credit",)
 BY_GOOGLE: Final = "with Google AI"
 """End of the credit lines that Google's generators write; other credits name people."""
+OF_OTHERS: Final = "{http://ns.adobe.com/xap/1.0/mm/}"
+"""The namespace of properties that hold the XMP of what a picture was made from, such as `xmpMM:Pantry` (XMP Part 2, 2.2)."""
 RESOURCE: Final = "{http://www.w3.org/1999/02/22-rdf-syntax-ns#}resource"
 
 
@@ -48,11 +50,21 @@ def read_xmp(metadata: Metadata) -> list[Evidence]:
 
 def _values(root: ElementTree.Element, names: tuple[str, ...]) -> Iterator[str]:
     """Yield what a property is set to, which XMP writes as an attribute, as text, or as the address of a resource."""
-    for element in root.iter():
+    for element in _of_the_picture(root):
         said = [element.attrib[name] for name in names if name in element.attrib]
         if element.tag in names:
             said += [element.attrib.get(RESOURCE) or "".join(element.itertext())]
         yield from (value.strip() for value in said if value.strip())
+
+
+def _of_the_picture(root: ElementTree.Element) -> Iterator[ElementTree.Element]:
+    """Yield an element and those in it, but for what tells of other pictures: the versions and parts this one was made from."""
+    waiting = [root]
+    while waiting:
+        element = waiting.pop()
+        if not element.tag.startswith(OF_OTHERS):
+            yield element
+            waiting.extend(reversed(element))
 
 
 def _of_type(value: str) -> Evidence:

@@ -91,4 +91,6 @@ def test_without_rates_the_sentence_tells_the_probability_alone():
     said = "The probability that this one is generated is 68 %."
     assert worth(decide(0.95, BAND, "svm"), head_card("svm"), 0.1) == said
     card = network_card("tiny", splits={"ood": RATES})
-    assert worth(decide(0.5, BAND, "tiny"), card, 0.2) == "The probability that this one is generated is 20 %."
+    assert (
+        worth(decide(0.5, BAND, "tiny"), card, 0.2) == "The probability that this one is generated is 20 %."
+    )

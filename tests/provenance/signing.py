@@ -36,11 +36,12 @@ class Studio:
         remote: str = "",
         extra: object = None,
         parent: bytes = b"",
+        parent_mime: str = "",
         trusting: str = "",
     ) -> bytes:
         """Return the file with a manifest of one action for each source type; at `remote`, only its address.
 
-        `parent` is the signed file it was made from; what is recorded of that is found with the list `trusting`.
+        `parent` is the signed file it was made from, of the same kind unless `parent_mime` says another; what is recorded of that is found with the list `trusting`.
         """
         did = "c2pa.edited" if parent else "c2pa.created"
         actions = [{"action": did, "digitalSourceType": TYPES + name} for name in source_types]
@@ -54,7 +55,7 @@ class Studio:
         builder, out = c2pa.Builder(about, context=c2pa.Context.from_dict(trust)), io.BytesIO()
         if parent:
             about = {"title": "parent", "relationship": "parentOf", "instance_id": "parent"}
-            builder.add_ingredient(about, mime, io.BytesIO(parent))
+            builder.add_ingredient(about, parent_mime or mime, io.BytesIO(parent))
         if remote:
             builder.set_no_embed()
             builder.set_remote_url(remote)

@@ -81,6 +81,43 @@ def test_credentials_that_say_nothing_of_the_making_are_neutral():
     assert (found.says, found.trust) == (Says.NEUTRAL, Trust.INTACT)
 
 
+def of_actions(*actions, **more):
+    made = {"label": "c2pa.actions.v2", "data": {"actions": list(actions), **more}}
+    return credentials._told({"active_manifest": "one", "manifests": {"one": {"assertions": [made]}}})
+
+
+@pytest.mark.parametrize(
+    "action",
+    [
+        {"action": "c2pa.edited", "digitalSourceType": "x/trainedAlgorithmicMedia"},
+        {"action": "c2pa.placed", "digitalSourceType": "x/trainedAlgorithmicMedia"},
+        {"action": "c2pa.created", "digitalSourceType": "x/trainedAlgorithmicMedia", "changes": [{}]},
+    ],
+)
+def test_a_generated_change_is_not_told_of_the_whole_picture(action):
+    (found,) = of_actions(action)
+    assert found.finding.startswith("A part of the picture, or a change to it: made by a generator")
+    assert found.word == "trainedAlgorithmicMedia in a part or a change, intact"
+    (whole,) = of_actions({"action": "c2pa.created", "digitalSourceType": "x/trainedAlgorithmicMedia"})
+    assert whole.finding.startswith("The picture: made by a generator")
+
+
+def test_a_source_type_may_stand_in_a_template_or_a_related_action():
+    template = {"action": "c2pa.edited", "digitalSourceType": "x/trainedAlgorithmicMedia"}
+    created = {"action": "c2pa.created", "digitalSourceType": "http://c2pa.org/digitalsourcetype/empty"}
+    found = of_actions(created, {"action": "c2pa.edited"}, templates=[template])
+    assert [(each.says, each.word) for each in found] == [
+        (Says.AI, "trainedAlgorithmicMedia in a part or a change, intact"),
+        (Says.NEUTRAL, "empty, intact"),
+    ]
+    of_all = {"action": "*", "digitalSourceType": "x/digitalCreation"}
+    assert [each.says for each in of_actions({"action": "c2pa.edited"}, templates=[of_all, template])] == [
+        Says.AI
+    ]
+    (found,) = of_actions({"action": "c2pa.opened", "related": [template]})
+    assert found.says is Says.AI
+
+
 def test_a_generated_part_is_told_as_a_part():
     made = {"actions": [{"action": "c2pa.created", "digitalSourceType": "x/trainedAlgorithmicMedia"}]}
     part = {"assertions": [{"label": "c2pa.actions", "data": made}]}

@@ -27,6 +27,13 @@ def test_a_camera_speaks_for_a_capture(told, kind):
     assert "Canon EOS R5" in found.finding
 
 
+def test_glasses_that_bear_the_name_of_a_generator_photograph(told):
+    (found,) = told({Base.Make: "Meta AI", Base.Model: "Ray-Ban Meta Smart Glasses 2"})
+    assert found.says is Says.HUMAN
+    (found,) = told({Base.Make: "Meta AI"})
+    assert found.says is Says.NEUTRAL
+
+
 @pytest.mark.parametrize(
     ("software", "says"),
     [

@@ -228,6 +228,8 @@ def test_settings_that_comfyui_saves_as_camera_are_no_camera(drawings, kind):
         ("VideoFrameSampler", Says.NEUTRAL),
         ("KlingLipSyncTextToVideoNode", Says.NEUTRAL),
         ("ImageResampler", Says.NEUTRAL),
+        ("LLavaSamplerSimple", Says.NEUTRAL),
+        ("LLMSampler", Says.NEUTRAL),
         ("ImageUpsampler", Says.NEUTRAL),
         ("ImageNoise", Says.NEUTRAL),
         ("LumaKey", Says.NEUTRAL),
@@ -239,6 +241,15 @@ def test_nodes_that_generate_are_told_from_those_that_edit(with_texts, node, say
     prompt = {"1": {"class_type": node, "inputs": {}}, "2": {"class_type": "SaveImage", "inputs": {}}}
     (found,) = told(with_texts({"prompt": prompt}))
     assert (found.says, found.word.startswith("ComfyUI")) == (says, True)
+
+
+def test_settings_of_invokeai_for_flux_are_read(with_texts):
+    settings = {"generation_mode": "flux_txt2img", "positive_prompt": "a heron", "model": {"name": "dev"}}
+    (found,) = told(with_texts({"invokeai_metadata": settings}))
+    assert (found.says, found.word) == (Says.AI, "InvokeAI")
+    assert found.finding == "Settings as InvokeAI writes them; model dev; prompt 'a heron'."
+    (found,) = told(with_texts({"invokeai_metadata": {"generation_mode": "upscale"}}))
+    assert found.says is Says.NEUTRAL
 
 
 def test_settings_of_swarmui_are_read(with_texts):

@@ -75,24 +75,61 @@ def test_a_damaged_file_is_damaged_whoever_signed_it(known, picture, listed):
 
 
 @pytest.mark.parametrize("recorded", [b"known", b"stranger", b"both", b""])
-def test_an_earlier_version_is_vouched_for_by_its_own_signer(known, stranger, picture, listed, recorded):
-    """Whatever whoever signed the later version took for trusted; an unknown signer's record of that counts for nothing."""
+def test_an_earlier_version_is_vouched_for_by_its_own_signer_and_by_the_later_one(
+    known, stranger, picture, listed, recorded
+):
+    """Whatever whoever signed the later version took for trusted."""
     roots = {b"known": known.root, b"stranger": stranger.root, b"both": known.root + stranger.root, b"": b""}
     made = stranger.sign(picture, "image/jpeg", "trainedAlgorithmicMedia")
     data = known.sign(made, "image/jpeg", "digitalCreation", parent=made, trusting=roots[recorded].decode())
     for pem, earlier, latest in (
         (known.root, Signer.UNKNOWN, Signer.LISTED),
-        (
-            stranger.root,
-            Signer.UNKNOWN if stranger.root in roots[recorded] else Signer.LISTED,
-            Signer.UNKNOWN,
-        ),
+        (stranger.root, Signer.UNKNOWN, Signer.UNKNOWN),
         (roots[b"both"], Signer.LISTED, Signer.LISTED),
     ):
         listed(pem)
         found = told(data)
         assert found[0].finding.startswith("An earlier version")
         assert (found[1].signer, found[0].signer) == (latest, earlier), (recorded, pem == known.root)
+
+
+def test_nobody_is_framed_with_the_signature_of_another_picture(known, stranger, picture, drawings, listed):
+    """That a generated picture was the earlier version of this one is the word of a stranger, whoever signed that picture."""
+    generated = known.sign(drawings.file(drawings.painting(), "PNG"), "image/png", "trainedAlgorithmicMedia")
+    listed(known.root)
+    framed = stranger.sign(picture, "image/jpeg", "humanEdits", parent=generated, parent_mime="image/png")
+    of_the_other, own = told(framed)
+    assert of_the_other.signer is own.signer is Signer.UNKNOWN
+    assert (
+        of_the_other.word == "trainedAlgorithmicMedia in an earlier version or a part, intact, signer unknown"
+    )
+
+
+def test_a_version_between_that_a_stranger_signed_vouches_for_nothing_before_it(
+    known, stranger, picture, listed
+):
+    first = known.sign(picture, "image/jpeg", "trainedAlgorithmicMedia")
+    between = stranger.sign(first, "image/jpeg", parent=first)
+    last = known.sign(between, "image/jpeg", parent=between)
+    listed(known.root)
+    (found,) = told(last)
+    assert (found.trust, found.signer) == (Trust.INTACT, Signer.UNKNOWN)
+    listed(known.root + stranger.root)
+    assert told(last)[0].signer is Signer.LISTED
+
+
+def test_what_was_broken_when_it_was_signed_again_stays_broken(known, stranger, picture, listed):
+    """Who signs a picture again that holds the manifest of another one writes down that it does not fit."""
+    signed = known.sign(picture, "image/jpeg", "digitalCapture")
+    grafted = signed[:-2] + b"\0" + signed[-2:]
+    assert told(grafted)[0].trust is Trust.BROKEN
+    again = stranger.sign(grafted, "image/jpeg", "digitalCreation", parent=grafted)
+    listed(known.root + stranger.root)
+    found = {each.word.split(",")[0]: (each.trust, each.signer) for each in told(again)}
+    assert found == {
+        "digitalCapture in an earlier version or a part": (Trust.BROKEN, None),
+        "digitalCreation in a part or a change": (Trust.INTACT, Signer.LISTED),
+    }
 
 
 def test_an_expired_certificate_without_a_time_stamp_is_an_unknown_signer(picture, listed):

@@ -44,6 +44,14 @@ def test_the_digital_source_type_is_read_however_it_is_written(told, xmp):
     assert (found.word, found.says, found.trust) == ("trainedAlgorithmicMedia", Says.AI, Trust.CLAIM)
 
 
+def test_what_a_placed_part_says_of_itself_is_not_told_of_the_picture(told):
+    part = f'<rdf:li xmp:CreatorTool="Midjourney" Iptc4xmpExt:DigitalSourceType="{TYPE}trainedAlgorithmicMedia"/>'
+    pantry = f'<p:Pantry xmlns:p="http://ns.adobe.com/xap/1.0/mm/"><rdf:Bag>{part}</rdf:Bag></p:Pantry>'
+    own = f'Iptc4xmpExt:DigitalSourceType="{TYPE}digitalCreation"'
+    assert [each.says for each in told(packet(own, pantry))] == [Says.HUMAN]
+    assert Says.AI in [each.says for each in told(packet(own, part))]
+
+
 @pytest.mark.parametrize("kind", ["PNG", "WEBP", "TIFF", "AVIF"])
 def test_xmp_is_found_in_every_format_that_has_it(drawings, kind):
     xmp = packet(f'Iptc4xmpExt:DigitalSourceType="{TYPE}digitalCapture"')
@@ -65,6 +73,13 @@ def test_xmp_is_found_in_every_format_that_has_it(drawings, kind):
         ('xmp:CreatorTool="Adobe Photoshop 25.0"', [Says.NEUTRAL]),
         ('photoshop:Credit="Made with Google AI"', [Says.AI]),
         ('photoshop:Credit="Firefly Photography"', []),
+        ('photoshop:Credit="Edited with Google AI"', [Says.AI]),
+        ('xmp:CreatorTool="https://www.midjourney.com"', [Says.AI]),
+        ('xmp:CreatorTool="Microsoft Bing Image Creator"', [Says.AI]),
+        ('xmp:CreatorTool="Not made with Midjourney"', [Says.NEUTRAL]),
+        ('xmp:CreatorTool="Glaze 2.0 (against Stable Diffusion)"', [Says.NEUTRAL]),
+        ('xmp:CreatorTool="Midjourney-free brush pack 2"', [Says.NEUTRAL]),
+        ('xmp:CreatorTool="Grok JPEG 2000 12.0"', [Says.NEUTRAL]),
     ],
 )
 def test_programs_that_name_themselves(told, attribute, says):
