@@ -52,7 +52,7 @@ FEATURES: Mapping[str, str] = {
 """What classical models judge, in plain words."""
 
 Heat = NDArray[np.float32]
-Passes = list[Tensor]
+Passes = dict[int, Tensor]
 """The margins of each pass of an occlusion, as far as it came."""
 
 
@@ -192,8 +192,8 @@ def occlusion(
         artwork: what to explain.
         target: `human` or `ai`: the class to speak for.
         progress: told (copies judged, copies in all).
-        known: the margins of each pass of a call with the same arguments that was interrupted; grows, so that another
-            call goes on from there.
+        known: the margins of each pass, by its number, of calls with the same arguments that were interrupted or still run;
+            grows, so that another call goes on from there.
 
     Raises:
         ValueError: if `target` is no class of the detector.
@@ -205,17 +205,18 @@ def occlusion(
     uniform = detector.card.preprocessing.uniform(artwork.image)
     side = min(uniform.size) // HIDDEN
     total = 1 + prod(ceil((length - side) / (side // 2)) + 1 for length in uniform.size)
-    margins_of = [] if known is None else known
+    margins_of: Passes = {} if known is None else known
     done = passes = 0
 
     def score(batch: Tensor) -> Tensor:
         nonlocal done, passes
-        if passes == len(margins_of):
-            margins_of.append(judged(batch))
+        if passes not in margins_of:
+            margins_of[passes] = judged(batch)
+        margins = sign * margins_of[passes]
         passes += 1
         done += len(batch)
         progress(done, total)
-        return sign * margins_of[passes - 1]
+        return margins
 
     def judged(batch: Tensor) -> Tensor:
         shown = batch.round().to(torch.uint8).permute(0, 2, 3, 1).numpy()

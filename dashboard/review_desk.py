@@ -122,18 +122,22 @@ class Desk:
         self.drops += 1
 
     def examine_next(self, model: str, detector: Detector) -> None:
-        """Judge the first file that waits and lay it on top; the same file is not laid twice."""
-        name, data = self.waiting[0]
+        """Judge the first file that waits and lay it on top; the same file is not laid twice.
+
+        A click starts the page anew while this runs: then two threads examine the same file, and it still counts once.
+        """
+        upload = next(iter(self.waiting), None)
+        if upload is None:
+            return
+        name, data = upload
         try:
             item = _examined(model, detector, data, name)
-        except Exception:
-            del self.waiting[0]  # or it would keep all others from being examined
-            raise
+        finally:  # if it failed, it would keep all others from being examined
+            self.waiting = [other for other in self.waiting if other is not upload]
         self.same += [
             (item.name, other.name) for other in self.items if other.id == item.id and other.name != item.name
         ]
         self.items = [item, *(other for other in self.items if other.id != item.id)]
-        del self.waiting[0]
 
     def judged_by_others(self, card: Card) -> list[Reviewed]:
         """Return the items that another model than that of `card`, or other weights of it, judged, and that it could judge from their copies."""
@@ -145,8 +149,14 @@ class Desk:
 
     def judge_next_again(self, model: str, detector: Detector) -> None:
         """Judge the first of the items that are `stale` with another model, in its place."""
-        stale = self.stale.pop(0)
-        self.items = [_judged_again(model, detector, item) if item is stale else item for item in self.items]
+        stale = next(iter(self.stale), None)
+        if stale is None:
+            return
+        try:
+            judged = _judged_again(model, detector, stale)
+        finally:
+            self.stale = [other for other in self.stale if other is not stale]
+        self.items = [judged if item is stale else item for item in self.items]
 
     def remove(self, item: Item) -> None:
         """Take an item off the desk."""
@@ -274,9 +284,9 @@ def occluded(
             raise ExplanationError(
                 f"{item.card.name} was trained anew since it judged this picture: have it judged again, then ask for the map."
             )
-        known = item.begun.setdefault(target, [])
+        known = item.begun.setdefault(target, {})
         item.hidden[target] = occlusion(detector, item.artwork, target, progress, known=known)
-        del item.begun[target]
+        item.begun.pop(target, None)
     return item.hidden[target]
 
 

@@ -1,3 +1,4 @@
+import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -219,7 +220,7 @@ def test_an_interrupted_occlusion_goes_on_where_it_was(drawings):
         if done > total / 2:
             raise KeyboardInterrupt
 
-    artwork, detector, known = red_in_the_corner(drawings, (96, 64)), Interrupted(), []
+    artwork, detector, known = red_in_the_corner(drawings, (96, 64)), Interrupted(), {}
     with pytest.raises(KeyboardInterrupt):
         occlusion(detector, artwork, "ai", stop, known=known)
     begun = detector.passes
@@ -228,6 +229,24 @@ def test_an_interrupted_occlusion_goes_on_where_it_was(drawings):
     whole = Interrupted()
     assert np.array_equal(found.heat, occlusion(whole, artwork, "ai").heat)
     assert detector.passes == whole.passes
+
+
+def test_an_occlusion_that_two_make_at_once_is_the_same(drawings):
+    """A click on the page starts it anew while the first still runs, with what both found so far."""
+    together = threading.Barrier(2)
+
+    class Shared(Redness):
+        def raw_margins(self, artworks):
+            together.wait(timeout=30)
+            return super().raw_margins(artworks)
+
+    artwork, known = red_in_the_corner(drawings, (96, 64)), {}
+    with ThreadPoolExecutor(2) as pool:
+        calls = [pool.submit(occlusion, Shared(), artwork, "ai", known=known) for _ in range(2)]
+        found = [call.result() for call in calls]
+    alone = occlusion(Redness(), artwork, "ai")
+    for each in found:
+        assert np.array_equal(each.heat, alone.heat)
 
 
 def test_occlusion_marks_nothing_outside_what_the_model_keeps_of_a_panorama(drawings):

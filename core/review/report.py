@@ -90,7 +90,7 @@ def write_report(findings: Findings, rulings: Sequence[Ruling], made: datetime) 
             ("sha256 of its weights", card.weights.sha256),
             *_rates(card),
             (
-                f"Where {percent(findings.share)} of all works are generated",
+                f"If {percent(findings.share)} of works are generated",
                 worth(verdict, card, findings.share),
             ),
         ),

@@ -81,9 +81,8 @@ def _buttons(item: Reviewed, chosen: Chosen, share: float) -> None:
     )
     if not named:
         st.caption("Enter your name above the pictures to rule.")
-    failed, why = st.session_state.pop(FAILED, ("", ""))
-    if failed == item.id:
-        error_sentence(why)
+    if st.session_state.get(FAILED, ("", ""))[0] == item.id:
+        error_sentence(st.session_state.pop(FAILED)[1])
 
 
 def _told(ruling: Ruling, item: Reviewed) -> str:

@@ -1,6 +1,8 @@
 import io
 import re
 import shutil
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -22,9 +24,11 @@ from core.detectors.card import Interval, Weights, read_card, write_card
 from core.detectors.classical import save_pipeline
 from core.detectors.encoder_weights import read_weights
 from core.detectors.preprocessing import Preprocessing
+from core.errors import StoreError
 from core.evaluation.base_rate import worth
 from core.review.maps import shows
 from core.review.rulings import Rulings
+from dashboard import review_desk
 from dashboard.parts.model_choice import KEY as MODEL
 from dashboard.parts.review_ruling import ALL
 from dashboard.parts.ruling_panel import NAME
@@ -117,8 +121,39 @@ def test_what_a_verdict_is_worth_follows_the_share_of_generated_works_expected(a
     app.select_slider(GENERATED).set_value(5).run()
     said = worth(verdict, app.session_state[KEY].items[0].card, 0.05)
     assert f"Where 5 % of all works are generated:** {said}" in text_of(app)
-    assert app.query_params[GENERATED] == ["5"]
     assert app.session_state[KEY].items[0].verdict == verdict
+
+
+def test_no_upload_is_lost_where_a_click_starts_the_page_anew(tiny_model, drawings, monkeypatch):
+    """Streamlit lets the run before go on for a while: both examine the file that waits first."""
+    together, judge = threading.Barrier(2), review_desk.judge
+
+    def judged(*given):
+        together.wait(timeout=30)
+        return judge(*given)
+
+    detector = store.load_detector(str(tiny_model))
+    laid = review_desk.Desk()
+    laid.receive((f"{seed}.png", drawings.file(drawings.painting((80, 60), seed))) for seed in (1, 2, 3))
+    monkeypatch.setattr(review_desk, "judge", judged)
+    with ThreadPoolExecutor(2) as pool:
+        for run in [pool.submit(laid.examine_next, "tiny", detector) for _ in range(2)]:
+            run.result()
+    assert [item.name for item in laid.items] == ["1.png"]
+    assert [name for name, _ in laid.waiting] == ["2.png", "3.png"]
+
+
+def test_a_ruling_that_cannot_be_kept_is_told_beside_its_picture(app, drawings, monkeypatch):
+    drop(app, *((f"{seed}.png", drawings.file(drawings.painting((80, 60), seed))) for seed in (1, 2)))
+
+    def fails(*_, **__):
+        raise StoreError("The database is full.")
+
+    monkeypatch.setattr(Rulings, "add", fails)
+    app.text_input(NAME).set_value("Ann").run()
+    for item in app.session_state[KEY].items:
+        next(each for each in app.button if each.key == f"review-U-{item.id}").click().run()
+        assert [error.value for error in app.error] == [r"The database is full\."]
 
 
 def labelled(app: AppTest, label: str):
@@ -445,9 +480,9 @@ def test_the_report_on_the_page_holds_the_map_that_was_chosen(drawings, monkeypa
     app.segmented_control(f"method-{item.id}").set_value("occlusion").run()
     app.segmented_control(f"target-{item.id}").set_value("human").run()
     assert not app.exception
-    report, (shown, chosen) = prepared[-1][0], prepared[-1][1:]
-    assert (shown.id, chosen) == (item.id, Chosen("occlusion", "human"))
-    assert "spoke more for human" in printed(report(shown, chosen))
+    report, (shown, chosen, share) = prepared[-1][0], prepared[-1][1:]
+    assert (shown.id, chosen, share) == (item.id, Chosen("occlusion", "human"), 0.5)
+    assert "spoke more for human" in printed(report(shown, chosen, share))
 
 
 @pytest.mark.usefixtures("shelf")

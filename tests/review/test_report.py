@@ -8,6 +8,7 @@ from pypdf import PdfReader
 
 from core.audit.store.records import Choice
 from core.detectors.store import load_detector
+from core.evaluation.base_rate import worth
 from core.provenance.evidence import Evidence, Kind, Says
 from core.review.report import Findings, write_report
 from core.review.rulings import Ruling
@@ -83,7 +84,8 @@ def test_one_figure_is_written_in_one_way(findings):
 
 def test_it_says_what_the_verdict_is_worth_at_the_share_of_generated_works_expected(findings):
     _, text = read(write_report(findings(share=0.1), [], MADE))
-    assert "Where 10 % of all works are generated The probability that this one is generated is 54 %" in text
+    assert f"If 10 % of works are generated {worth(findings().verdict, findings().card, 0.1)}" in text
+    assert "the probability that this one is generated is 54 %" in text.casefold()
 
 
 def test_it_says_how_much_was_not_looked_at(findings):
