@@ -28,13 +28,15 @@ METHOD: Final = (
     "The model calls some works by people ai, and misses some AI works. How often is known from works of generators and "
     f"sources it never saw (split '{EXPECT}' of its card). With that, one reckons back from the share called ai here to the "
     "share that is AI, and from there to how many of those called ai are works by people. This assumes that the works here "
-    "are as hard for the model as those were; the range allows for chance in both counts, and the true uncertainty is larger."
+    "are as hard for the model as those were. The range allows for chance in all counts, and its high end for a model that "
+    "finds every AI work here; the true uncertainty is larger."
 )
 FOR_EXPERTS: Final = (
     "For experts: estimated share of AI = (share called ai - rate of human works called ai) / (rate of AI works called ai - "
     "rate of human works called ai), held to 0 to 1 (the estimator of Rogan and Gladen, 1978). Expected false accusations = "
     "images judged × (1 - estimated share of AI) × rate of human works called ai, at most the number called ai. The range "
-    "takes the 95% intervals of that rate and of the share called ai here."
+    "takes the 95% intervals of that rate and of the share called ai here, at its high end 1 for the rate of AI works called ai, and "
+    "of what these give the 2.5% and 97.5% points of a Poisson count."
 )
 DEVICES: Final = {"cpu": "the computer's processor", "cuda": "a graphics card", "mps": "a graphics chip"}
 NUMBERS: Final = {

@@ -234,7 +234,7 @@ def _accusations(content: Content) -> Section:
         (
             (
                 "Works by people among those called ai",
-                f"{found.accused:.1f} ({found.low:.1f} to {found.high:.1f})",
+                f"{found.accused:.1f} ({found.low:.0f} to {found.high:.0f})",
             ),
             ("Estimated share of AI works among the images judged", _percent(found.ai_share)),
         ),

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from scipy.stats import poisson
+
 from core.evaluation.base_rate import called_right
 from core.evaluation.wilson import wilson
 
@@ -79,13 +81,23 @@ def ai_share(called_ai: float, human_called_ai: float, ai_called_ai: float) -> f
 def expected_false_accusations(judged: int, called_ai: int, rates: Rates) -> Expected | None:
     """Estimate how many works by people are among those called ai; never more than were called ai.
 
-    The range takes the 95% intervals of the card's rate of human works called ai and of the share called ai here.
+    The range takes the 95% intervals of the card's rate of human works called ai and of the share called ai here; at its high
+    end every ai work is taken to be called so, which the works here may be easier for than those of the card. To both ends
+    chance adds as to a Poisson count: where one is expected, there may be none.
     """
     rate, found, share = rates.human_called_ai, rates.ai_called_ai, share_of(called_ai, judged)
     if rate is None or found is None or share is None or found <= rate.high:
         return None
-    accused = [
-        min(float(called_ai), judged * (1 - ai_share(called, wrongly, found)) * wrongly)
-        for called, wrongly in ((share.share, rate.value), (share.high, rate.low), (share.low, rate.high))
-    ]
-    return Expected(ai_share(share.share, rate.value, found), *accused)
+    accused, fewest, most = (
+        judged * (1 - ai_share(called, wrongly, rightly)) * wrongly
+        for called, wrongly, rightly in (
+            (share.share, rate.value, found),
+            (share.high, rate.low, found),
+            (share.low, rate.high, 1.0),
+        )
+    )
+    low, high = float(poisson.ppf(0.025, fewest)), float(poisson.ppf(0.975, most))
+    return Expected(
+        ai_share(share.share, rate.value, found),
+        *(min(float(called_ai), number) for number in (accused, low, high)),
+    )
