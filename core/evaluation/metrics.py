@@ -61,8 +61,8 @@ class Figure:
 
     `better` is "higher" or "lower"; `needs` the labels without which it is not defined; `follows_rule` says
     whether it depends on the rule at all. `compute` raises `EvaluationError` where nothing defines the
-    figure; `draw` returns NaN for such draws, `[rounds]`. `images` counts the images that it is a share of, and
-    is None where it is no share.
+    figure; `draw` returns NaN for such draws, `[rounds]`. `images` counts the images that it is a share of, of a mean over
+    both classes those of the smaller, and is None where it is neither.
     """
 
     name: str
@@ -99,10 +99,19 @@ def _scored(
     compute: Callable[[Truth, Scores], float],
     draw: Callable[[Draws, Truth, Scores], Values],
     needs: frozenset[str] = BOTH,
+    *,
+    images: Callable[[Truth], int] | None = None,
 ) -> Figure:
-    """A figure of the probabilities, whatever the rule."""
+    """A figure of the probabilities, whatever the rule; `images` counts those of which it is a share."""
     return Figure(
-        name, title, better, needs, False, lambda t, p, _: compute(t, p), lambda d, t, p, _: draw(d, t, p)
+        name,
+        title,
+        better,
+        needs,
+        False,
+        lambda t, p, _: compute(t, p),
+        lambda d, t, p, _: draw(d, t, p),
+        None if images is None else lambda t, *_: images(t),
     )
 
 
@@ -182,6 +191,15 @@ def _decided_balanced(counts: Values) -> Values:
     return balanced
 
 
+def _ai_works(truth: Truth) -> int:
+    return int(truth.sum())
+
+
+def _fewer_works(truth: Truth) -> int:
+    """Count the works of the class that has fewer."""
+    return int(min(truth.sum(), (~truth).sum()))
+
+
 def _everything(counts: Values) -> Values:
     everything: Values = counts.sum(axis=(-2, -1))
     return everything
@@ -192,14 +210,25 @@ def _named(*figures: Figure) -> Mapping[str, Figure]:
 
 
 FIGURES = _named(
-    _scored("auc", "ROC AUC", "higher", lambda t, p: float(roc_auc_score(t, p)), auc_draws),
-    _counted("balanced_accuracy", "balanced accuracy at 0.5", "higher", _balanced, BOTH, at=EVEN_ODDS),
+    _scored(
+        "auc", "ROC AUC", "higher", lambda t, p: float(roc_auc_score(t, p)), auc_draws, images=_fewer_works
+    ),
+    _counted(
+        "balanced_accuracy",
+        "balanced accuracy at 0.5",
+        "higher",
+        _balanced,
+        BOTH,
+        at=EVEN_ODDS,
+        whole=lambda counts: counts.sum(axis=-1).min(axis=-1),
+    ),
     _scored(
         "tpr_at_1_fpr",
         "TPR at 1 % FPR",
         "higher",
         lambda t, p: tpr_at_fpr(t, p, 0.01),
         lambda d, t, p: tpr_at_fpr_draws(d, t, p, 0.01),
+        images=_ai_works,
     ),
     _scored(
         "tpr_at_5_fpr",
@@ -207,6 +236,7 @@ FIGURES = _named(
         "higher",
         lambda t, p: tpr_at_fpr(t, p, 0.05),
         lambda d, t, p: tpr_at_fpr_draws(d, t, p, 0.05),
+        images=_ai_works,
     ),
     _share(
         "human_called_ai",
@@ -222,7 +252,12 @@ FIGURES = _named(
     _share("coverage", "share decided", "higher", _decided, _everything),
     _share("decided_accuracy", "accuracy where decided", "higher", _right, _decided),
     _counted(
-        "decided_balanced_accuracy", "balanced accuracy where decided", "higher", _decided_balanced, BOTH
+        "decided_balanced_accuracy",
+        "balanced accuracy where decided",
+        "higher",
+        _decided_balanced,
+        BOTH,
+        whole=lambda counts: counts[..., :UNDECIDED].sum(axis=-1).min(axis=-1),
     ),
     _scored(
         "ece",
@@ -280,14 +315,14 @@ def _present(truth: Truth) -> dict[str, bool]:
 def interval(value: float, drawn: Values, images: int | None = None) -> Interval:
     """Put the 95 % percentile interval of draws `[rounds]` around a value; NaN draws do not count.
 
-    Where the value is the share of so many images, and none of them or all, every draw repeats it, and says nothing
-    of what could be met among more images: there the interval is Wilson's, which takes images for independent.
+    Where the value is the share of so many images, and none of them or all, draws repeat it, and say nothing of what
+    could be met among more images: there the interval is as wide as Wilson's, which takes images for independent, at least.
     """
-    if images and value in {0.0, 1.0}:
-        low, high = wilson(round(value * images), images)
-        return Interval(value=value, low=low, high=high)
     counted = drawn[~np.isnan(drawn)]
     low, high = np.quantile(counted, EDGES) if len(counted) else (value, value)
+    if images and value in {0.0, 1.0}:
+        least, most = wilson(round(value * images), images)
+        low, high = min(low, least), max(high, most)
     return Interval(value=value, low=float(low), high=float(high))
 
 

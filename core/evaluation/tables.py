@@ -13,7 +13,7 @@ from core.evaluation.undefined import NotDefined
 from core.evaluation.wilson import wilson
 
 SPLIT_TITLES = {
-    "val": "val: chose epoch, calibration and thresholds, so it flatters",
+    "val": "val: helped to choose the models, so it flatters",
     "test": "test: unseen images from the sources the model learned from",
     "ood": "ood: generators and human sources the model never saw",
 }

@@ -66,11 +66,14 @@ def _measured(folder: Path, changed: int, size: int) -> str:  # noqa: ARG001  (a
 
 
 def _better(gains: Mapping[str, Measured]) -> str:
-    """Say which of the two is better by one measure at least, and worse by none."""
+    """Say which of the two is better by one measure at least, and worse by none; or that each is better by one."""
     images = next(iter(gains.values())).images
     won = {kind: gain for kind, gain in gains.items() if gain.low > 0}
     lost = {kind: gain for kind, gain in gains.items() if gain.high < 0}
-    if bool(won) == bool(lost):
+    if won and lost:
+        ahead = f"Occlusion with parts {DONE[next(iter(won))]}, Grad-CAM with parts {DONE[next(iter(lost))]}"
+        return f"Measured on {images} images, each shows better in one way what the model judges by: {ahead}."
+    if not (won or lost):
         return f"Measured on {images} images, the two maps cannot be told apart. Grad-CAM is the quick look."
     by = "; ".join(
         f"parts {DONE[kind]}: {abs(gain.value):.3f}, {low:.3f} to {high:.3f}"

@@ -350,7 +350,7 @@ def _card(cards: Sequence[Card], stages: Stages, choice: Choice, weights: Weight
         thresholds=Band(
             human_below=thorough.thresholds.human_below,
             ai_above=thorough.thresholds.ai_above,
-            policy=f"those of {thorough.name}. It is asked about as few works as possible such that at most "
+            policy=f"those of {thorough.name}. Step by step it is asked about as few works as possible such that at most "
             f"{MAX_DIFFERENT:.0%} of each kind get another verdict than its, and no work by a person is called ai unless "
             f"{thorough.name} does: {_told(choice.effects)}",
         ),

@@ -46,7 +46,8 @@ OWN = "own:"
 
 CAVEAT = (
     "Each of your images was judged by a head fitted without it; images much alike (one artist, one series) still make "
-    "the figures on them look better than on new ones. The corpus shows what it cost elsewhere."
+    "the figures on them look better than on new ones. So does that the new model's probability and thresholds were chosen on "
+    "them too; its ROC AUC owes nothing to that. The corpus shows what it cost elsewhere."
 )
 
 Progress = Callable[[int, int], None]

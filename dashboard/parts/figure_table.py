@@ -76,7 +76,7 @@ def figure_table(rows: Sequence[FigureRow]) -> None:
         value.why for row in rows for value in row.by_model.values() if isinstance(value, NotDefined)
     )
     st.caption(
-        "In small type 95 % intervals: bootstrap over sources, Wilson's where a share is 0 or 1. **Bold**: better than every other model here by the paired "
+        "In small type 95 % intervals: bootstrap over sources, where a share is 0 or 1 at least as wide as Wilson's. **Bold**: better than every other model here by the paired "
         "bootstrap test of that figure, corrected for the number of pairs (Holm, p < 0.05); the sentences above ask about ranking and right verdicts alone."
         + (f" *Not defined here*: {escaped(' '.join(reasons))}" if reasons else "")
     )

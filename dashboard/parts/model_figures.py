@@ -50,7 +50,7 @@ def model_figures(card: Card, name: str) -> None:
         st.markdown(lead(card))
         st.table(_headline(card), hide_index=True, border="horizontal")
         st.caption(
-            f"{_splits(card)} In brackets 95 % intervals: bootstrap over sources, Wilson's where a share is 0 or 1. Remake the "
+            f"{_splits(card)} In brackets 95 % intervals: bootstrap over sources, where a share is 0 or 1 at least as wide as Wilson's. Remake the "
             f"figures with `python -m core evaluate {name}`."
         )
         _by_split(card)

@@ -151,6 +151,20 @@ def test_a_share_of_none_or_all_is_not_certain():
     assert right.low == pytest.approx(80 / (80 + 1.96**2), abs=1e-4)
 
 
+def test_a_few_separable_works_make_no_figure_certain():
+    frame = pd.DataFrame(
+        {
+            "label": ["human"] * 30 + ["ai"] * 20,
+            "source": list(map(str, range(50))),
+            "p_ai": [0.1] * 30 + [0.9] * 20,
+        }
+    )
+    found = figures_with_intervals(frame, Thresholds(0.2, 0.8), rounds=50)
+    of_twenty = pytest.approx(20 / (20 + 1.96**2), abs=1e-4)  # Wilson's score interval of 20 of 20
+    for name in ("auc", "balanced_accuracy", "tpr_at_1_fpr", "tpr_at_5_fpr", "decided_balanced_accuracy"):
+        assert (found[name].value, found[name].low, found[name].high) == (1, of_twenty, 1), name
+
+
 FEW_VALUES = np.repeat([0.2, 0.4, 0.9], [40, 30, 30])
 MIXED = np.tile([False, True, False, True, True], 20)
 
