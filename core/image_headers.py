@@ -70,6 +70,11 @@ LONGEST_TEXT: Final = 1_000_001
 MOST_CUT_TEXTS: Final = 8
 _WEBP_HEADER: Final = 30
 _TIFF_BYTES_TYPES: Final = {1, 2, 6, 7}
+_TIFF_NUMBERS: Final = {1: "B", 3: "H", 4: "I", 6: "b", 8: "h", 9: "i", 13: "I", 16: "Q", 17: "q"}
+"""Forms (of `struct`) of the types of whole numbers (TIFF 6.0, section 2; BigTIFF)."""
+_WIDTH, _LENGTH = 256, 257
+_STRIPS, _STRIP_ROWS, _STRIP_BYTES = 273, 278, 279
+_TILE_WIDTH, _TILE_LENGTH, _TILES, _TILE_BYTES = 322, 323, 324, 325
 
 
 def recognise(data: bytes) -> str | None:
@@ -113,6 +118,29 @@ def count_parts(data: bytes, kind: str) -> int:
     counters = {"JPEG": _count_jpeg_segments, "PNG": _png_chunks, "TIFF": _tiff_longest_table}
     counter = counters.get(kind)
     return counter(data) if counter else 0
+
+
+def tiff_work(data: bytes) -> tuple[int, int]:
+    """What the first picture of a TIFF is decoded from: pixels of its tiles or strips in all, and bytes of them in all.
+
+    Tiles may be larger than the picture, and many may share their bytes. Of a tag that stands there twice the larger
+    number counts, for readers differ in which they take.
+    """
+    numbers: dict[int, int] = {}
+    lengths: dict[int, int] = {}
+    read_from = 0
+    for tag, kind, length, place in _tiff_entries(data):
+        if tag in {_STRIP_BYTES, _TILE_BYTES} and tag not in lengths:
+            read_from += sum(min(size, len(data)) for size in _tiff_numbers(data, kind, length, place))
+        elif length == 1:
+            numbers[tag] = max(numbers.get(tag, 0), *_tiff_numbers(data, kind, 1, place), 0)
+        lengths[tag] = max(lengths.get(tag, 0), min(length, len(data)))
+    width, height = numbers.get(_WIDTH, 0), numbers.get(_LENGTH, 0)
+    rows = min(numbers.get(_STRIP_ROWS, 0) or height, height)
+    strips = max(-(-height // (rows or 1)), lengths.get(_STRIPS, 0)) * rows * width
+    across, down = numbers.get(_TILE_WIDTH, 0), numbers.get(_TILE_LENGTH, 0)
+    grid = -(-width // (across or 1)) * -(-height // (down or 1))
+    return max(strips, max(grid, lengths.get(_TILES, 0)) * across * down), read_from
 
 
 def without_pixels(data: bytes, kind: str) -> bytes:
@@ -224,18 +252,41 @@ def _png_chunks(data: bytes) -> int:
 
 
 def _tiff_longest_table(data: bytes) -> int:
-    first, where, entries, entry = tiff_forms(data)
+    first, where, entries, _ = tiff_forms(data)
     longest = count = 0
     try:
         (at,) = struct.unpack_from(where, data, first)
         (count,) = struct.unpack_from(entries, data, at)
-        at += struct.calcsize(entries)
-        for index in range(min(count, MAX_PARTS["TIFF"] + 1)):
-            _, kind, length = struct.unpack_from(entry, data, at + index * struct.calcsize(entry))
-            if kind not in _TIFF_BYTES_TYPES and length <= len(
-                data
-            ):  # a longer one is broken, Pillow skips it
-                longest = max(longest, length)
-    except (struct.error, OverflowError):  # the directory is cut off: its decoder will say so
-        return longest
+    except (struct.error, OverflowError):
+        return 0
+    for _, kind, length, _ in _tiff_entries(data):
+        if kind not in _TIFF_BYTES_TYPES and length <= len(data):  # a longer one is broken, Pillow skips it
+            longest = max(longest, length)
     return max(longest, int(count))
+
+
+def _tiff_entries(data: bytes) -> Iterator[tuple[int, int, int, int]]:
+    """The entries of the first directory of a TIFF, up to where it is cut off: tag, type, length, where the value stands."""
+    first, where, entries, entry = tiff_forms(data)
+    try:
+        (at,) = struct.unpack_from(where, data, first)
+        (count,) = struct.unpack_from(entries, data, at)
+        at += struct.calcsize(entries)
+        for _ in range(min(count, MAX_PARTS["TIFF"] + 1)):
+            tag, kind, length = struct.unpack_from(entry, data, at)
+            at += struct.calcsize(entry)
+            yield tag, kind, length, at - struct.calcsize(where)
+    except (struct.error, OverflowError):  # its decoder will say so
+        return
+
+
+def _tiff_numbers(data: bytes, kind: int, length: int, place: int) -> tuple[int, ...]:
+    """The whole numbers of an entry, which stand in its last field or, if they are too many, where that points to."""
+    _, where, _, _ = tiff_forms(data)
+    form = f"{where[0]}{min(length, MAX_PARTS['TIFF'])}{_TIFF_NUMBERS.get(kind, 'x')}"
+    try:
+        if struct.calcsize(form) > struct.calcsize(where):
+            (place,) = struct.unpack_from(where, data, place)
+        return struct.unpack_from(form, data, place)
+    except (struct.error, OverflowError):
+        return ()

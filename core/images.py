@@ -66,6 +66,10 @@ DEFAULT_LIMITS: Final = of_environment(USUAL_LIMITS)
 MOST_RUN_LENGTH_PIXELS: Final = 16_000_000
 MOST_PIXELS_A_BYTE: Final = 128
 """Of a compressed BMP: a run of two bytes is 255 pixels at most. What is left out is filled up pixel by pixel."""
+MOST_WORK: Final = 8
+"""Times the pixels of a TIFF's picture that its tiles may have, and times its bytes that they may be read from."""
+LITTLE_WORK: Final = 64_000_000
+"""Pixels, or bytes, that a TIFF's tiles may have however small it is."""
 COLOURS: Final = {"CMYK": "CMYK", "LAB": "CIELAB", "YCbCr": "YCbCr"}
 """Modes of Pillow whose colours are no RGB as they lie in the file."""
 
@@ -428,6 +432,8 @@ def _opened(data: bytes, name: str, limits: Limits) -> Iterator[tuple[ImageFile.
         if image_headers.is_run_length_bmp(data) and file.width * file.height > most:
             msg = f"{_called(name)} is a compressed BMP that takes too long to read, or was made to: save it anew as PNG."
             raise CorruptImageError(msg)
+        if kind == "TIFF":
+            _check_tiles(data, file.width * file.height, name)
         yield file, kind
 
 
@@ -465,6 +471,20 @@ def _check_size(size: tuple[int, int], name: str, limits: Limits) -> None:
             f"{limits.min_side} pixels, so use a larger copy."
         )
         raise ImageTooSmallError(msg)
+
+
+def _check_tiles(data: bytes, pixels: int, name: str) -> None:
+    """Refuse a TIFF whose tiles or strips take far more work than a picture of so many pixels needs."""
+    work = image_headers.tiff_work(data)
+    if any(
+        found > max(MOST_WORK * needed, LITTLE_WORK)
+        for found, needed in zip(work, (pixels, len(data)), strict=True)
+    ):
+        msg = (
+            f"{_called(name)} is a TIFF file whose tiles hold far more than its picture, damaged or made to stall its "
+            "reader: save it anew as PNG or JPEG."
+        )
+        raise CorruptImageError(msg)
 
 
 @contextmanager

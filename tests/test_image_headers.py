@@ -15,6 +15,30 @@ def png_chunks(name: bytes, body: bytes, count: int) -> bytes:
     return (struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))) * count
 
 
+def tiff(side: int, tags: dict[int, list[int]], body: bytes, packing: int = 8, again: bytes = b"") -> bytes:
+    """A grey TIFF of `side` x `side` pixels, by default packed with Deflate, made by hand (TIFF 6.0).
+
+    Places in `tags` count from the start of `body`. `again` is an entry more, in front of all others.
+    """
+    tags = {256: [side], 257: [side], 258: [8], 259: [packing], 262: [1], 277: [1]} | tags
+    end = 8 + 2 + 12 * len(tags) + len(again) + 4
+    body_at = end + sum(4 * len(numbers) for numbers in tags.values() if len(numbers) > 1)
+    entries, tables = again, b""
+    for tag, numbers in sorted(tags.items()):
+        given = [number + body_at for number in numbers] if tag in {273, 324} else numbers
+        place = [end + len(tables)] if len(given) > 1 else given
+        entries += struct.pack("<HHII", tag, 4, len(given), *place)
+        tables += struct.pack(f"<{len(given)}I", *given) if len(given) > 1 else b""
+    return b"II*\0" + struct.pack("<IH", 8, len(entries) // 12) + entries + bytes(4) + tables + body
+
+
+def in_tiles(side: int, tile: tuple[int, int], count: int, body: bytes, **options) -> bytes:
+    """A TIFF whose tiles all lie at the same bytes."""
+    width, length = tile
+    tags = {322: [width], 323: [length], 324: [0] * count, 325: [len(body)] * count}
+    return tiff(side, tags, body, **options)
+
+
 class TestStallingFiles:
     """Few bytes that would keep a decoder busy for hours are refused before it sees them."""
 
@@ -69,6 +93,54 @@ class TestStallingFiles:
             start = mark + struct.pack(f"{order}HIH", 42, 8, 1)
             entry = struct.pack(f"{order}HHII", 273, 4, strips, 8)
         self.refused(start + entry + bytes(8) + bytes(4 * strips))
+
+
+class TestTiles:
+    """The tiles of a TIFF may be larger than its picture, and may all lie at the same few bytes."""
+
+    def refused(self, data: bytes) -> None:
+        with pytest.raises(
+            CorruptImageError, match=r"tiles hold far more than its picture.*save it anew as PNG"
+        ):
+            images.open(data)
+
+    @pytest.mark.parametrize("side", [256, 512, 1024, 4096])
+    def test_a_small_picture_in_one_ordinary_tile_is_read(self, side):
+        body = zlib.compress(b"\x4d" * side**2)
+        assert images.open(in_tiles(64, (side, side), 1, body)).image.getpixel((63, 63)) == (77, 77, 77)
+
+    def test_a_ribbon_in_wide_tiles_is_read(self):
+        body = zlib.compress(bytes(512**2))
+        data = in_tiles(64, (512, 512), 40, body).replace(
+            struct.pack("<HHII", 257, 4, 1, 64), struct.pack("<HHII", 257, 4, 1, 40 * 512)
+        )
+        assert images.open(data).image.size == (64, 40 * 512)
+
+    def test_a_picture_in_equal_tiles_is_read(self):
+        body = zlib.compress(bytes(64**2))
+        assert images.open(in_tiles(4096, (64, 64), 64**2, body)).image.size == (4096, 4096)
+
+    def test_a_tile_much_larger_than_the_picture(self):
+        self.refused(in_tiles(64, (16_384, 16_384), 1, b""))
+
+    def test_a_large_tile_behind_a_small_one_of_the_same_tag(self):
+        again = struct.pack("<HHII", 323, 4, 1, 16_384)
+        self.refused(in_tiles(64, (16_384, 64), 1, b"", again=again))
+
+    def test_wide_tiles_under_a_narrow_picture(self):
+        self.refused(in_tiles(4096, (100_000, 16), 256, b""))
+
+    def test_more_tiles_than_cover_the_picture(self):
+        self.refused(in_tiles(4096, (4095, 4095), 100, b"", packing=1))
+
+    def test_tiles_that_are_read_from_the_same_bytes_again_and_again(self):
+        nothing = zlib.compress(bytes(16 * 16))[:2] + b"\0\0\0\xff\xff" * 40_000
+        self.refused(in_tiles(512, (16, 16), 1024, nothing))
+
+    def test_strips_that_are_read_from_the_same_bytes_again_and_again(self):
+        nothing = b"\x78\x9c" + b"\0\0\0\xff\xff" * 40_000
+        tags = {273: [0] * 512, 278: [1], 279: [len(nothing)] * 512}
+        self.refused(tiff(512, tags, nothing))
 
 
 class TestLegitimateFiles:
@@ -130,6 +202,7 @@ def test_nothing_is_raised_over_noise(start, noise):
     kind = image_headers.recognise(data)
     assert image_headers.describe_stranger(data)
     image_headers.webp_size(data)
+    assert min(image_headers.tiff_work(data)) >= 0
     for counted in image_headers.MAX_PARTS:
         assert image_headers.count_parts(data, counted) >= 0
     assert kind is None or kind in {"JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "AVIF"}
