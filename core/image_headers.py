@@ -47,7 +47,7 @@ REMEDIES: Final = {
 """What to do with strangers that are not saved as pictures."""
 
 # A real picture stays far below; a file above can keep a decoder busy for hours, or fill the memory.
-MAX_PARTS: Final = {"JPEG": 1_000, "PNG": 1_000, "TIFF": 200_000}
+MAX_PARTS: Final = {"JPEG": 1_000, "PNG": 1_000, "TIFF": 200_000, "GIF": 1_000}
 
 _JPEG_MARKER: Final = re.compile(rb"\xff([^\x00\x01\xd0-\xd8\xff])", re.DOTALL)
 _JPEG_END: Final = b"\xd9"
@@ -58,6 +58,11 @@ _PNG_HEADER: Final = 33  # signature and IHDR
 _PNG_DEPTH: Final = 24
 _PNG_PIXELS: Final = {b"IDAT", b"fdAT", b"fcTL"}
 _PIXELS_A_PART: Final = 200
+_GIF_HEADER: Final = 13
+_GIF_PICTURE: Final = 9
+_GIF_PICTURES: Final = 2  # it takes the second to tell that a GIF moves
+_GIF_COMMENT: Final = b"\xfe"
+_GIF_LOOP: Final = b"\xff\x0bNETSCAPE2.0"
 _PNG_TEXTS: Final = {b"tEXt", b"zTXt", b"iTXt", b"eXIf", b"comf"}
 """Chunks of text and EXIF, and the one in which ComfyUI saves the settings of an animation."""
 _PNG_COMPRESSED: Final = {
@@ -109,13 +114,19 @@ def is_run_length_bmp(data: bytes) -> bool:
 
 
 def count_parts(data: bytes, kind: str) -> int:
-    """How many parts a decoder handles one by one, in a JPEG, PNG or TIFF; of others 0.
+    """How many parts a decoder handles one by one, in a JPEG, PNG, TIFF or GIF; of others 0.
 
     JPEG: segments and scans up to the end of the picture (ITU-T T.81, B.1). PNG: chunks that are neither
     pixels nor animation frames, and one for every 200 that are. TIFF: the longest table of numbers in the first
-    directory (strips, tiles).
+    directory (strips, tiles). GIF: extensions before the second picture, and one for every 200 blocks of data in them
+    and in the first picture.
     """
-    counters = {"JPEG": _count_jpeg_segments, "PNG": _png_chunks, "TIFF": _tiff_longest_table}
+    counters = {
+        "JPEG": _count_jpeg_segments,
+        "PNG": _png_chunks,
+        "TIFF": _tiff_longest_table,
+        "GIF": _count_gif_extensions,
+    }
     counter = counters.get(kind)
     return counter(data) if counter else 0
 
@@ -249,6 +260,46 @@ def _png_chunks(data: bytes) -> int:
         if count >= (MAX_PARTS["PNG"] + 1) * _PIXELS_A_PART:
             break
     return count // _PIXELS_A_PART
+
+
+def _count_gif_extensions(data: bytes) -> int:
+    return sum(islice(_gif_steps(data), (MAX_PARTS["GIF"] + 1) * _PIXELS_A_PART)) // _PIXELS_A_PART
+
+
+def _gif_steps(data: bytes) -> Iterator[int]:
+    """What each step through a GIF counts up to its second picture, in blocks of data (GIF89a, 15 to 26).
+
+    The steps are those of Pillow, which takes the first block of an extension for no end of it, however short it is.
+    """
+    at, pictures = _GIF_HEADER + _gif_colours(data, _GIF_HEADER - 3), 0
+    while pictures < _GIF_PICTURES and (sign := data[at : at + 1]) not in {b"", b";"}:
+        at += 1
+        if sign == b",":
+            at += _GIF_PICTURE + _gif_colours(data, at + _GIF_PICTURE - 1) + 1
+            pictures += 1
+        elif sign == b"!":
+            yield _PIXELS_A_PART
+            label = data[at : at + 1]
+            sure = 2 if data.startswith(_GIF_LOOP, at) and not pictures else int(label != _GIF_COMMENT)
+            at += 1
+            for _ in range(sure):
+                at += 1 + _byte(data, at)
+        else:
+            yield 1
+            continue
+        while size := _byte(data, at):
+            yield 1
+            at += 1 + size
+        at += 1
+
+
+def _gif_colours(data: bytes, flags: int) -> int:
+    """How many bytes a GIF's table of colours has, by the flags that stand before it."""
+    return 3 << (_byte(data, flags) & 7) + 1 if _byte(data, flags) & 0x80 else 0
+
+
+def _byte(data: bytes, at: int) -> int:
+    return int.from_bytes(data[at : at + 1])
 
 
 def _tiff_longest_table(data: bytes) -> int:

@@ -15,6 +15,11 @@ def png_chunks(name: bytes, body: bytes, count: int) -> bytes:
     return (struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))) * count
 
 
+def gif_start(data: bytes) -> int:
+    """Where the blocks of a GIF begin, after its table of colours."""
+    return 13 + (3 << (data[10] & 7) + 1)
+
+
 def tiff(side: int, tags: dict[int, list[int]], body: bytes, packing: int = 8, again: bytes = b"") -> bytes:
     """A grey TIFF of `side` x `side` pixels, by default packed with Deflate, made by hand (TIFF 6.0).
 
@@ -93,6 +98,29 @@ class TestStallingFiles:
             start = mark + struct.pack(f"{order}HIH", 42, 8, 1)
             entry = struct.pack(f"{order}HHII", 273, 4, strips, 8)
         self.refused(start + entry + bytes(8) + bytes(4 * strips))
+
+    @pytest.mark.parametrize(
+        "extension",
+        [b"!\xfe\1a\0", b"!\xfe\0", b"!\xff\0\0", b"!\xf9\4\0\0\0\0\0", b"!\xff\x0bNETSCAPE2.0\0\0"],
+    )
+    def test_a_gif_of_thousands_of_extensions(self, drawings, extension):
+        data = drawings.file(drawings.painting(), "GIF")
+        at = gif_start(data)
+        assert images.open(data[:at] + extension * 900 + data[at:]).image == images.open(data).image
+        self.refused(data[:at] + extension * 2000 + data[at:])
+        self.refused(data[:-1] + extension * 2000 + data[-1:])
+
+    @pytest.mark.parametrize("start", [b"!\xfe", b"!\xff\x0bNETSCAPE2.0\0", b"!\xf9\0", b""])
+    def test_a_gif_of_countless_blocks(self, drawings, start):
+        data = drawings.file(drawings.painting(), "GIF")
+        at = gif_start(data)
+        self.refused(data[:at] + start + b"\1a" * 250_000 + b"\0" + data[at:])
+
+    def test_a_gif_with_much_in_its_extensions_is_read(self, drawings):
+        data = drawings.file(drawings.painting(), "GIF")
+        at = gif_start(data)
+        much = b"!\xff\x0bC2PA_GIF\1\0\0" + (b"\xff" + bytes(255)) * 20_000 + b"\0"
+        assert images.open(data[:at] + much + data[at:]).image == images.open(data).image
 
 
 class TestTiles:
@@ -191,6 +219,7 @@ START = st.sampled_from(
         b"II+\0\x08\0\0\0",
         b"MM\0+\0\x08\0\0",
         b"RIFFabcdWEBPVP8X",
+        b"GIF89a",
         b"",
     ]
 )
