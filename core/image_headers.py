@@ -70,9 +70,12 @@ _PNG_COMPRESSED: Final = {
     b"iTXt": re.compile(rb"([^\x00]{1,79}\x00)\x01\x00([^\x00]*\x00[^\x00]*\x00)"),
 }
 """How the chunks of compressed texts begin (PNG, third edition, 11.3.3)."""
+_PNG_FOLDED: Final = {b"iCCP", *_PNG_COMPRESSED}
 LONGEST_TEXT: Final = 1_000_001
 """Bytes that are left of a compressed text: more than any reader of texts takes."""
 MOST_CUT_TEXTS: Final = 8
+LONGEST_PROFILE: Final = 1 << 20
+"""Bytes that a PNG's colour profile must stay below: Pillow refuses the picture of a longer one."""
 _WEBP_HEADER: Final = 30
 _TIFF_BYTES_TYPES: Final = {1, 2, 6, 7}
 _TIFF_NUMBERS: Final = {1: "B", 3: "H", 4: "I", 6: "b", 8: "h", 9: "i", 13: "I", 16: "Q", 17: "q"}
@@ -197,15 +200,18 @@ def _before_the_scans(data: bytes) -> bytes:
 
 
 def with_short_texts(data: bytes) -> bytes:
-    """A PNG whose compressed texts are cut off where they unfold to `LONGEST_TEXT` bytes, which its decoder would refuse.
+    """A PNG without that for which its decoder would refuse it: texts and profiles that unfold to very much.
 
-    Of texts that are cut, those beyond the first `MOST_CUT_TEXTS` are left out.
+    A compressed text is cut off where it unfolds to `LONGEST_TEXT` bytes; of texts that are cut, those beyond the first
+    `MOST_CUT_TEXTS` are left out, as is a profile of `LONGEST_PROFILE` bytes.
     """
     parts, kept, cut = [], 0, 0
     for name, at, end in _chunks_of_png(data):
-        if name not in _PNG_COMPRESSED:
-            continue
-        if short := _cut_text(name, data[at + 8 : end - 4]):
+        body = data[at + 8 : end - 4] if name in _PNG_FOLDED else b""
+        if name == b"iCCP" and _is_long_profile(body):
+            parts += [data[kept:at]]
+            kept = end
+        elif name in _PNG_COMPRESSED and (short := _cut_text(name, body)):
             cut += 1
             parts += [data[kept:at], short if cut <= MOST_CUT_TEXTS else b""]
             kept = end
@@ -226,15 +232,25 @@ def _chunks_of_png(data: bytes) -> Iterator[tuple[bytes, int, int]]:
         at = end
 
 
+def _is_long_profile(body: bytes) -> bool:
+    _, _, folded = body.partition(b"\0")
+    return len(_unfolded(folded[1:], LONGEST_PROFILE)) == LONGEST_PROFILE
+
+
+def _unfolded(folded: bytes, most: int) -> bytes:
+    """The first `most` bytes of what was compressed; none if it is damaged, as its reader will say."""
+    try:
+        return zlib.decompressobj().decompress(folded, most)
+    except zlib.error:
+        return b""
+
+
 def _cut_text(name: bytes, body: bytes) -> bytes:
     """The chunk that holds the beginning of a compressed text, not compressed; none if all of it is short."""
     head = _PNG_COMPRESSED[name].match(body)
     if not head:
         return b""
-    try:
-        text = zlib.decompressobj().decompress(body[head.end() :], LONGEST_TEXT)
-    except zlib.error:  # its reader will say so
-        return b""
+    text = _unfolded(body[head.end() :], LONGEST_TEXT)
     if len(text) < LONGEST_TEXT:
         return b""
     if name == b"zTXt":

@@ -365,6 +365,23 @@ class TestColourProfiles:
         picture = drawings.painting()
         assert images.open(drawings.file(picture, "PNG", icc_profile=profile)).image == picture
 
+    @pytest.mark.parametrize("kind", ["PNG", "JPEG", "TIFF", "WEBP"])
+    @pytest.mark.parametrize("length", [900_000, 1_048_575, 1_048_576, 3_000_000])
+    def test_a_long_profile_hurts_no_picture(self, kind, length):
+        profile = swapped_profile() + bytes(length - len(swapped_profile()))
+        data = saved(Image.new("RGB", (40, 40), (55, 55, 55)), kind, icc_profile=profile, **LOSSLESS[kind])
+        assert one(images.open(data).image) == pytest.approx((55, 55, 55), abs=3)
+
+    def test_a_profile_that_unfolds_without_end_is_passed_over(self, drawings):
+        picture = drawings.painting()
+        bomb = drawings.file(picture, "PNG", icc_profile=bytes(100_000_000))
+        tracemalloc.start()
+        opened = images.open(bomb).image
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert opened == picture
+        assert peak < 20_000_000
+
     def test_a_profile_for_other_channels_is_passed_over(self, drawings):
         picture = drawings.painting()
         profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")).tobytes()
