@@ -42,11 +42,6 @@ DEFAULT_ARCHIVE_LIMITS: Final = of_environment(USUAL_ARCHIVE_LIMITS)
 """Those of this computer, see `core.limits`."""
 
 _NESTED_NAME: Final = re.compile(r"\.(zip|jar|tar|tgz|gz|bz2|xz|zst|7z|rar|cab|iso)\Z", re.IGNORECASE)
-_NESTED_BYTES: Final = re.compile(
-    rb"PK(?:\x03\x04|\x05\x06)|7z\xbc\xaf'\x1c|Rar!\x1a\x07|\x1f\x8b|BZh[1-9]|\xfd7zXZ\0|\(\xb5/\xfd|.{257}ustar",
-    re.DOTALL,
-)
-_NESTED_START: Final = 262
 _ENCRYPTED: Final = 0x1
 _METHODS: Final = {
     zipfile.ZIP_STORED,
@@ -103,11 +98,12 @@ class Archive:
     """The members of a zip archive, in its own order, folders included; a context manager that closes it.
 
     The table of contents is checked against the limits before any member is read; a member can never give more
-    bytes than it announces there. Safe to share between threads.
+    bytes than it announces there. An archive in it is a file like others and is never unpacked. Safe to share between
+    threads.
 
     Raises:
-        ArchiveError: it is no zip archive, is over a limit, or holds a link, an absolute or parent path, two files of
-            one name or another archive.
+        ArchiveError: it is no zip archive, is over a limit, or holds a link, an absolute or parent path, or two files
+            of one name.
     """
 
     def __init__(self, path: Path, limits: ArchiveLimits = DEFAULT_ARCHIVE_LIMITS) -> None:
@@ -141,6 +137,10 @@ class Archive:
             return f"{self._called(member)} is encrypted in its archive: pack it anew without a password."
         if member.compress_type not in _METHODS:
             return f"{self._called(member)} is packed by a method other than Deflate: pack the archive anew."
+        if _NESTED_NAME.search(member.filename):
+            return (
+                f"{self._called(member)} is an archive in an archive, which is not opened: unpack it first."
+            )
         return ""
 
     @contextmanager
@@ -148,16 +148,11 @@ class Archive:
         """Open a member for reading once from start to end; its checksum is checked at the end.
 
         Raises:
-            ArchiveError: the member is itself an archive.
-            UnreadableFileError: it is encrypted, or packed in a way that is not read here.
+            UnreadableFileError: it is an archive by its name, encrypted, or packed in a way that is not read here.
             CorruptImageError: it is damaged.
         """
         if refusal := self.refusal(member):
             raise UnreadableFileError(refusal)
-        with self._clear_errors(member), self._file.open(member) as start:
-            nested = _NESTED_BYTES.match(start.read(_NESTED_START))
-        if nested:
-            raise self._nested(member)
         with self._clear_errors(member):
             opened = self._file.open(member)
         with opened:
@@ -257,8 +252,6 @@ class Archive:
             raise ArchiveError(
                 f"{self._name} holds {what} ('{name}'): pack it anew with files and folders only."
             )
-        if _NESTED_NAME.search(name):
-            raise self._nested(member)
 
     def _check_names(self) -> None:
         """Refuse two files of one name: unpacking keeps one of them, and programs differ in which."""
@@ -269,8 +262,3 @@ class Archive:
                     f"{self._name} holds {count} files of the name '{printable(str(name))}': pack it anew with each "
                     "name once."
                 )
-
-    def _nested(self, member: zipfile.ZipInfo) -> ArchiveError:
-        return ArchiveError(
-            f"{self._name} holds another archive ('{printable(member.filename)}'): unpack that one first."
-        )

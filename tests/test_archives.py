@@ -100,16 +100,22 @@ def test_parent_paths_are_refused(pack, name):
 
 
 @pytest.mark.parametrize("name", ["inner.zip", "a/inner.TAR.gz", "inner.7z"])
-def test_nested_archives_are_refused_by_name(pack, name):
-    with pytest.raises(ArchiveError, match="holds another archive"):
-        Archive(pack((name, b"x")))
+def test_an_archive_in_an_archive_is_refused_and_the_others_are_read(pack, picture, name):
+    archive = Archive(pack((name, b"x"), ("one.png", picture)))
+    inner, one = archive.members
+    assert archive.refusal(inner) == (
+        f"'works.zip/{name}' is an archive in an archive, which is not opened: unpack it first."
+    )
+    with pytest.raises(UnreadableFileError, match="unpack it first"):
+        archive.read(inner)
+    assert archive.artwork(one).name == "one.png"
 
 
-@pytest.mark.parametrize("start", [b"PK\x03\x04", b"\x1f\x8b", b"7z\xbc\xaf'\x1c", bytes(257) + b"ustar"])
-def test_nested_archives_are_refused_by_their_bytes(pack, start):
-    archive = Archive(pack(("innocent.png", start + b"rest")))
-    with pytest.raises(ArchiveError, match=r"holds another archive \('innocent.png'\)"):
-        archive.read(archive.members[0])
+def test_an_archive_in_the_clothes_of_a_picture_is_not_unpacked(pack, picture, tmp_path):
+    inner = write_zip(tmp_path / "inner.zip", ("one.png", picture)).read_bytes()
+    archive = Archive(pack(("innocent.png", inner)))
+    with pytest.raises(UnsupportedImageError, match=r"'innocent.png' is a zip archive.*unpack it"):
+        archive.artwork(archive.members[0])
 
 
 @pytest.mark.filterwarnings("ignore:Duplicate name")

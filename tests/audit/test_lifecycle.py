@@ -150,6 +150,16 @@ def test_the_same_text_under_other_names_is_told_of_each_by_its_own(audit, store
     assert (outcome.unreadable, outcome.counts.no_picture, outcome.counts.duplicates) == (3, 2, 0)
 
 
+def test_documents_and_archives_in_an_archive_stop_no_audit(audit, store, drawings, tmp_path):
+    essay = write_zip(tmp_path / "essay.docx", ("word/document.xml", b"<x/>")).read_bytes()
+    work = drawings.file(drawings.painting())
+    packed = write_zip(tmp_path / "works.zip", ("a.png", work), ("essay.docx", essay), ("more.zip", essay))
+    rows = store.rows(audit(packed).audit_id)
+    assert [row.state for row in rows] == ["judged", "no picture", "refused"]
+    assert "'essay.docx' is a zip archive or office document" in rows[1].error
+    assert "'works.zip/more.zip' is an archive in an archive" in rows[2].error
+
+
 def test_parquet_says_the_same_as_csv(audit, folder, tmp_path):
     audit(folder)
     rows = parquet.read_table(tmp_path / "out" / "results.parquet").to_pylist()

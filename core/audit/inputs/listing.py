@@ -90,7 +90,6 @@ def identify(source: Source, entry: Entry) -> Identity | None:
     """Hash an entry, or return None where opening it will tell what is wrong: refused, unreadable, too large.
 
     Raises:
-        ArchiveError: an archive lies inside an archive.
         AuditError: its place does not answer.
     """
     if entry.refused:

@@ -6,7 +6,7 @@ import pytest
 
 from core.audit.inputs.archives import ArchivedFiles
 from core.audit.inputs.listing import identify
-from core.errors import ArchiveError, CorruptImageError
+from core.errors import CorruptImageError
 from tests.archives import damage, encrypt, write_zip
 
 
@@ -41,11 +41,12 @@ def test_a_member_is_opened_as_a_picture(place, picture):
     assert identify(files, entry).sha256 == artwork.sha256
 
 
-def test_an_archive_in_the_archive_stops_the_listing(place):
-    files = ArchivedFiles(write_zip(place, ("innocent.png", b"PK\x03\x04rest")))
-    (entry,) = files.entries()
-    with pytest.raises(ArchiveError, match="holds another archive"):
-        identify(files, entry)
+def test_an_archive_in_the_archive_is_refused_in_the_listing(place, picture):
+    files = ArchivedFiles(write_zip(place, ("more.zip", b"PK\x03\x04rest"), ("one.png", picture)))
+    more, one = files.entries()
+    assert "more.zip' is an archive in an archive" in more.refused
+    assert identify(files, more) is None
+    assert not one.refused
 
 
 def test_a_damaged_member_is_not_hashed_and_says_what_is_wrong(place, picture):
