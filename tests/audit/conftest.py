@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -110,14 +111,24 @@ needs_full_disk = pytest.mark.skipif(
 COLOURS = ((200, 20, 20), (20, 200, 20), (20, 20, 220))
 
 
-def film(path: Path, colours=COLOURS, frames: int = 10, size=(96, 64), options=None) -> Path:
-    """A video of 10 frames a second with a cut wherever the colour changes."""
+def film(
+    path: Path, colours=COLOURS, frames: int = 10, size=(96, 64), options=None, *, late: int = 0, sound=None
+) -> Path:
+    """A video of 10 frames a second with a cut wherever the colour changes.
+
+    Its clock says `late` (seconds) when it starts; `sound`, if any, starts when the clock says that, and is silence.
+    """
     with av.open(path, "w", options=options or {}) as container:
         stream = container.add_stream("mpeg4", rate=10)
         stream.width, stream.height, stream.pix_fmt = *size, "yuv420p"
-        for colour in colours:
-            still = np.full((size[1], size[0], 3), colour, np.uint8)
-            for _ in range(frames):
-                container.mux(stream.encode(av.VideoFrame.from_ndarray(still, format="rgb24")))
+        if sound is not None:
+            audio = container.add_stream("aac", rate=48_000)
+            silence = av.AudioFrame.from_ndarray(np.zeros((2, 1024), np.float32), "fltp", "stereo")
+            silence.sample_rate, silence.pts = 48_000, sound * 48_000
+            container.mux([*audio.encode(silence), *audio.encode()])
+        for number, colour in enumerate(np.repeat(np.array(colours, np.uint8), frames, axis=0)):
+            frame = av.VideoFrame.from_ndarray(np.full((size[1], size[0], 3), colour, np.uint8), "rgb24")
+            frame.pts, frame.time_base = late * 10 + number, Fraction(1, 10)
+            container.mux(stream.encode(frame))
         container.mux(stream.encode())
     return path

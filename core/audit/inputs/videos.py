@@ -42,7 +42,7 @@ Histogram = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Shot:
-    """Frames between two cuts: `first` to `last` (numbers, both included), `start` to `end` (seconds).
+    """Frames between two cuts: `first` to `last` (numbers, both included), `start` to `end` (seconds, as players count).
 
     `end` is when the next shot starts or, of the last one, when its last frame has been shown.
     """
@@ -92,9 +92,9 @@ def survey(file: IO[bytes], video_format: str, name: str) -> Video:
     previous: Histogram | None = None
     begun: tuple[int, float] | None = None
     number, time, end, size = -1, 0.0, 0.0, (0, 0)
-    for number, frame in _frames(file, video_format, name):
+    for number, told, frame in _frames(file, video_format, name):
         size = (frame.height, frame.width) if frame.rotation % 180 else (frame.width, frame.height)
-        time = max(time, float(frame.time or 0.0))
+        time = max(time, told)
         end = max(end, time + _seconds(frame))
         begun = begun or (number, time)
         histogram = colour_histogram(frame)
@@ -117,7 +117,7 @@ def sampled(file: IO[bytes], video_format: str, name: str, video: Video) -> Iter
         ImageError: the video is damaged, or its frames are not pictures Verso judges.
     """
     wanted = {frame: number for number, shot in enumerate(video.shots) for frame in shot.sample()}
-    for number, frame in _frames(file, video_format, name):
+    for number, _, frame in _frames(file, video_format, name):
         if number in wanted:
             picture = Image.fromarray(frame.to_ndarray(format="rgb24"))
             if frame.rotation:
@@ -138,7 +138,8 @@ def _seconds(frame: VideoFrame) -> float:
     return float(max(frame.duration, 0) * frame.time_base) if frame.duration and frame.time_base else 0.0
 
 
-def _frames(file: IO[bytes], video_format: str, name: str) -> Iterator[tuple[int, VideoFrame]]:
+def _frames(file: IO[bytes], video_format: str, name: str) -> Iterator[tuple[int, float, VideoFrame]]:
+    """Yield the frames with their number and when they are shown: seconds from the start, 0 where that is not known."""
     file.seek(0)
     try:
         with av.open(file, mode="r", format=DEMUXERS[video_format], metadata_errors="replace") as container:
@@ -150,7 +151,9 @@ def _frames(file: IO[bytes], video_format: str, name: str) -> Iterator[tuple[int
         ) from error
 
 
-def _decoded(container: InputContainer, video_format: str, name: str) -> Iterator[tuple[int, VideoFrame]]:
+def _decoded(
+    container: InputContainer, video_format: str, name: str
+) -> Iterator[tuple[int, float, VideoFrame]]:
     if not container.streams.video:
         raise UnreadableVideoError(
             f"'{name}' ({video_format}) has no pictures that can be read: it is sound only or damaged, so check that it plays."
@@ -163,18 +166,31 @@ def _decoded(container: InputContainer, video_format: str, name: str) -> Iterato
         )
     _check_size(stream.width, stream.height, name)
     stream.thread_type = "AUTO"
+    start = _start(container, video_format)
     shown = 0.0
     for number, frame in enumerate(container.decode(stream)):
         if number >= MAX_FRAMES:
             raise UnreadableVideoError(f"'{name}' has more than {MAX_FRAMES:,} frames: cut it into parts.")
         _check_size(frame.width, frame.height, name)  # a stream may change its mind
-        shown = max(shown, float(frame.time or 0.0) + _seconds(frame))
-        yield number, frame
+        time = float(frame.time or 0.0)
+        shown = max(shown, time + _seconds(frame))
+        yield number, max(time - start, 0.0), frame
     _check_whole(container, shown, name)
 
 
+def _start(container: InputContainer, video_format: str) -> float:
+    """Return the time from which players count, in seconds: that of the first picture or sound.
+
+    An MP4 tells itself when its pictures begin (ISO/IEC 14496-12, 8.6.6) and shows none until then.
+    """
+    return (container.start_time or 0) / av.time_base if video_format != "MP4" else 0.0
+
+
 def _check_whole(container: InputContainer, shown: float, name: str) -> None:
-    """Refuse a video that breaks off long before the end it announces; one that announces none is taken as it is."""
+    """Refuse a video that breaks off long before the end it announces; one that announces none is taken as it is.
+
+    Where its pictures start late, some announce how long they last, and some when they end: the shorter counts.
+    """
     stream = container.streams.video[0]
     if stream.duration and stream.time_base:
         announced = float(stream.duration * stream.time_base)
@@ -182,6 +198,9 @@ def _check_whole(container: InputContainer, shown: float, name: str) -> None:
         announced = container.duration / av.time_base
     else:
         return
+    start = float((stream.start_time or 0) * (stream.time_base or 0))
+    shown = max(shown - start, 0.0)
+    announced -= start if 0 < start < announced else 0.0
     if shown < WHOLE * announced:
         raise UnreadableVideoError(
             f"'{name}' breaks off after {shown:.1f} of {announced:.1f} seconds: it is cut off or damaged, so get the whole "

@@ -156,3 +156,39 @@ def test_a_video_that_breaks_off_is_refused_with_what_is_there_of_it(tmp_path, s
         pytest.raises(UnreadableVideoError, match=r"breaks off after \d.* of 12.0 s"),
     ):
         survey(file, video_format, "cut")
+
+
+@pytest.mark.parametrize("suffix", ["ts", "mkv", "asf"])
+@pytest.mark.parametrize("late", [3600, 5])
+def test_shots_are_counted_from_the_start_of_a_recording_whatever_its_clock_says(tmp_path, suffix, late):
+    path = film(tmp_path / f"a.{suffix}", late=late)
+    found = video_formats.recognise(path.read_bytes()[: video_formats.SIGNATURE_BYTES])
+    video = survey(opened(path), found, path.name)
+    assert [shot.start for shot in video.shots] == pytest.approx([0, 1, 2])
+    assert [shot.end for shot in video.shots] == pytest.approx([1, 2, 3])
+
+
+def test_pictures_that_follow_the_sound_late_are_counted_from_where_the_sound_starts(tmp_path):
+    path = film(tmp_path / "a.ts", late=3602, sound=3600)
+    assert survey(opened(path), "MPEG-TS", "a.ts").shots[0].start == pytest.approx(2, abs=0.1)
+
+
+@pytest.mark.parametrize("sound", [None, 0])
+def test_an_mp4_that_shows_nothing_at_first_is_counted_from_there(tmp_path, sound):
+    path = film(tmp_path / "a.mp4", late=2, sound=sound)
+    assert [shot.start for shot in survey(opened(path), "MP4", "a.mp4").shots] == pytest.approx([2, 3, 4])
+
+
+def test_what_stands_before_the_start_is_counted_too(tmp_path):
+    path = film(tmp_path / "a.mkv", late=-1, options={"avoid_negative_ts": "disabled"})
+    assert [shot.start for shot in survey(opened(path), "MATROSKA", "a").shots] == pytest.approx([0, 1, 2])
+
+
+@pytest.mark.parametrize("suffix", ["mkv", "mp4"])
+def test_a_recording_that_starts_late_and_breaks_off_is_refused(tmp_path, suffix):
+    whole = film(tmp_path / f"a.{suffix}", COLOURS * 4, options={"movflags": "faststart"}, late=60)
+    data = whole.read_bytes()
+    video_format = video_formats.recognise(data)
+    assert survey(io.BytesIO(data), video_format, "whole").shots
+    with pytest.raises(UnreadableVideoError, match=r"breaks off after \d.* of 12.0 s"):
+        survey(io.BytesIO(data[: len(data) * 3 // 5]), video_format, "cut")
