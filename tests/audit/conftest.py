@@ -8,6 +8,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+from av.stream import Disposition
 from sqlalchemy import URL
 
 from core.audit import lifecycle
@@ -131,4 +132,30 @@ def film(
             frame.pts, frame.time_base = late * 10 + number, Fraction(1, 10)
             container.mux(stream.encode(frame))
         container.mux(stream.encode())
+    return path
+
+
+def song(path: Path, film=None) -> Path:
+    """A second of silence with a cover and, if `film` is a colour, a second of film in it."""
+    with av.open(path, "w") as container:
+        cover = container.add_stream("mjpeg", rate=1)
+        cover.width, cover.height, cover.pix_fmt, cover.disposition = (
+            96,
+            64,
+            "yuvj420p",
+            Disposition.attached_pic,
+        )
+        audio = container.add_stream("aac", rate=48_000)
+        silence = av.AudioFrame.from_ndarray(np.zeros((2, 48_000), np.float32), "fltp", "stereo")
+        silence.sample_rate = 48_000
+        streams = [(cover, np.full((64, 96, 3), 99, np.uint8), 1)]
+        if film is not None:
+            video = container.add_stream("mpeg4", rate=10)
+            video.width, video.height, video.pix_fmt = 96, 64, "yuv420p"
+            streams.append((video, np.full((64, 96, 3), film, np.uint8), 10))
+        container.mux([*audio.encode(silence), *audio.encode()])
+        for stream, still, frames in streams:
+            for _ in range(frames):
+                container.mux(stream.encode(av.VideoFrame.from_ndarray(still, "rgb24")))
+            container.mux(stream.encode())
     return path

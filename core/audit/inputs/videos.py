@@ -13,6 +13,7 @@ from typing import IO, TYPE_CHECKING, Final, cast
 import av
 import numpy as np
 from av.error import FFmpegError
+from av.stream import Disposition
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from av.codec.context import CodecContext
     from av.container import InputContainer
     from av.video.frame import VideoFrame
+    from av.video.stream import VideoStream
 
 CUT = 0.4
 """A shot ends where this share of the pixels changes its colour bin from one frame to the next."""
@@ -154,11 +156,11 @@ def _frames(file: IO[bytes], video_format: str, name: str) -> Iterator[tuple[int
 def _decoded(
     container: InputContainer, video_format: str, name: str
 ) -> Iterator[tuple[int, float, VideoFrame]]:
-    if not container.streams.video:
+    stream = _pictures(container)
+    if stream is None:
         raise UnreadableVideoError(
             f"'{name}' ({video_format}) has no pictures that can be read: it is sound only or damaged, so check that it plays."
         )
-    stream = container.streams.video[0]
     if cast("CodecContext | None", stream.codec_context) is None:  # PyAV's types leave that out
         raise UnreadableVideoError(
             f"'{name}' ({video_format}) is coded in a way that cannot be told, or is damaged: convert it to MP4 (H.264) and "
@@ -175,7 +177,13 @@ def _decoded(
         time = float(frame.time or 0.0)
         shown = max(shown, time + _seconds(frame))
         yield number, max(time - start, 0.0), frame
-    _check_whole(container, shown, name)
+    _check_whole(container, stream, shown, name)
+
+
+def _pictures(container: InputContainer) -> VideoStream | None:
+    """Return the first stream that is a video; the cover of a song or film is none."""
+    films = (each for each in container.streams.video if Disposition.attached_pic not in each.disposition)
+    return next(films, None)
 
 
 def _start(container: InputContainer, video_format: str) -> float:
@@ -186,12 +194,11 @@ def _start(container: InputContainer, video_format: str) -> float:
     return (container.start_time or 0) / av.time_base if video_format != "MP4" else 0.0
 
 
-def _check_whole(container: InputContainer, shown: float, name: str) -> None:
+def _check_whole(container: InputContainer, stream: VideoStream, shown: float, name: str) -> None:
     """Refuse a video that breaks off long before the end it announces; one that announces none is taken as it is.
 
     Where its pictures start late, some announce how long they last, and some when they end: the shorter counts.
     """
-    stream = container.streams.video[0]
     if stream.duration and stream.time_base:
         announced = float(stream.duration * stream.time_base)
     elif container.duration and len(container.streams) == 1:  # else that of the sound, which may go on

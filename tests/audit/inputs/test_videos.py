@@ -11,7 +11,7 @@ from core.audit.inputs import videos
 from core.audit.inputs.videos import FRAMES_PER_SHOT, Shot, Video, sampled, survey
 from core.errors import ImageTooSmallError, UnreadableVideoError
 from core.images import Limits
-from tests.audit.conftest import COLOURS, film
+from tests.audit.conftest import COLOURS, film, song
 
 
 def opened(path):
@@ -192,3 +192,14 @@ def test_a_recording_that_starts_late_and_breaks_off_is_refused(tmp_path, suffix
     assert survey(io.BytesIO(data), video_format, "whole").shots
     with pytest.raises(UnreadableVideoError, match=r"breaks off after \d.* of 12.0 s"):
         survey(io.BytesIO(data[: len(data) * 3 // 5]), video_format, "cut")
+
+
+def test_a_song_with_a_cover_is_sound_only(tmp_path):
+    with pytest.raises(UnreadableVideoError, match=r"'a.m4a' \(MP4\) has no pictures.*sound only"):
+        survey(opened(song(tmp_path / "a.mp4")), "MP4", "a.m4a")
+
+
+def test_a_cover_is_no_part_of_a_film(tmp_path):
+    path = song(tmp_path / "a.mp4", film=COLOURS[0])
+    (shot,) = survey(opened(path), "MP4", "a.mp4").shots
+    assert shot.frames == 10
