@@ -6,7 +6,7 @@ Pure functions over hostile bytes: at worst they answer wrongly, they never rais
 import re
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import Final
 
@@ -20,21 +20,31 @@ _SIGNATURES: Final[dict[str, re.Pattern[bytes]]] = {
     "AVIF": re.compile(rb".{4}ftyp(?:.{4}){0,30}?avi[fs]", re.DOTALL),  # a brand of ISO/IEC 14496-12, 4.3
 }
 
-# Files that people often try, so that a refusal can name them.
-_STRANGERS: Final[dict[str, re.Pattern[bytes]]] = {
-    "a HEIC picture": re.compile(rb".{4}ftyp(?:he[iv]|mif1|msf1)", re.DOTALL),
-    "a video": re.compile(
-        rb".{4}(?:ftyp.{4}|moov|mdat)|\x1aE\xdf\xa3|RIFF.{4}AVI |\0\0\x01\xba|FLV\x01|0&\xb2u\x8ef\xcf\x11",
-        re.DOTALL,
+VIDEOS: Final[dict[str, re.Pattern[bytes]]] = {
+    "MP4": re.compile(  # the size of what is a word as well has a first byte that no text has: "The free ..." is one
+        rb".{4}(?:ftyp.{4}|moov|mdat)|[\0-\x08].{3}(?:wide|free|skip)", re.DOTALL
     ),
-    "a JPEG XL picture": re.compile(rb"\xff\x0a|\0\0\0\x0cJXL "),
-    "a JPEG 2000 picture": re.compile(rb"\0\0\0\x0cjP  "),
-    "a Photoshop document": re.compile(rb"8BPS"),
-    "a PDF document": re.compile(rb"%PDF"),
-    "a zip archive or office document": re.compile(rb"PK\x03\x04"),
-    "text": re.compile(
-        rb"[^\x00-\x08\x0e-\x1f\xc0\xc1\xf5-\xff]{1,64}\Z"
-    ),  # printable, and no byte that UTF-8 forbids
+    "MATROSKA": re.compile(rb"\x1aE\xdf\xa3"),
+    "AVI": re.compile(rb"RIFF.{4}AVI ", re.DOTALL),
+    "MPEG-PS": re.compile(rb"\0\0\x01\xba"),
+    "MPEG-TS": re.compile(rb"G.{187}G.{187}G", re.DOTALL),
+    "OGG": re.compile(rb"OggS"),
+    "FLV": re.compile(rb"FLV\x01"),
+    "ASF": re.compile(rb"0&\xb2u\x8ef\xcf\x11"),
+}
+"""How videos begin, unless they are pictures or HEIC: see `core.video_formats`."""
+
+_LETTER: Final = rb"[^\x00-\x08\x0e-\x1f\xc0\xc1\xf5-\xff]"  # printable, and no byte that UTF-8 forbids
+# Files that people often try, so that a refusal can name them.
+_STRANGERS: Final[dict[str, Sequence[re.Pattern[bytes]]]] = {
+    "a HEIC picture": [re.compile(rb".{4}ftyp(?:he[iv]|mif1|msf1)", re.DOTALL)],
+    "a video": [*VIDEOS.values()],
+    "a JPEG XL picture": [re.compile(rb"\xff\x0a|\0\0\0\x0cJXL ")],
+    "a JPEG 2000 picture": [re.compile(rb"\0\0\0\x0cjP  ")],
+    "a Photoshop document": [re.compile(rb"8BPS")],
+    "a PDF document": [re.compile(rb"%PDF")],
+    "a zip archive or office document": [re.compile(rb"PK\x03\x04")],
+    "text": [re.compile(_LETTER + rb"{64}|" + _LETTER + rb"{1,63}\Z")],
 }
 
 NO_PICTURES: Final = frozenset({"a PDF document", "a zip archive or office document", "text"})
@@ -92,8 +102,10 @@ def recognise(data: bytes) -> str | None:
 
 def describe_stranger(data: bytes) -> str:
     """What an unrecognised file seems to be, to complete "it is ..."."""
-    start = data[:64]
-    return next((name for name, sign in _STRANGERS.items() if sign.match(start)), "of an unknown kind")
+    return next(
+        (name for name, signs in _STRANGERS.items() if any(sign.match(data) for sign in signs)),
+        "of an unknown kind",
+    )
 
 
 def webp_size(data: bytes) -> tuple[int, int] | None:

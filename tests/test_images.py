@@ -505,6 +505,8 @@ class TestRefusals:
             (b"P6 40 40 255\n" + bytes(4800), "of an unknown kind"),
             (bytes(range(256)), "of an unknown kind"),
             (b"\xff", "of an unknown kind"),
+            (b"some letters, then " + bytes(60), "of an unknown kind"),
+            (b"x" * 64 + bytes(60), "text"),
         ],
     )
     def test_another_kind_of_file(self, data, found):
@@ -512,7 +514,15 @@ class TestRefusals:
             images.open(data, name="work.png")
 
     @pytest.mark.parametrize(
-        "start", [b"\0\0\0\x18ftypmp42\0\0\0\0mp42isom", b"RIFF\0\0\0\0AVI ", b"\0\0\x01\xba"]
+        "start",
+        [
+            b"\0\0\0\x18ftypmp42\0\0\0\0mp42isom",
+            b"\0\0\0\x08wide\0\0\0\0",
+            b"RIFF\0\0\0\0AVI ",
+            b"\0\0\x01\xba",
+            b"OggS\0\2",
+            (b"G" + bytes(187)) * 3,
+        ],
     )
     def test_a_video_is_sent_to_an_audit(self, start):
         with pytest.raises(UnsupportedImageError, match=r"is a video.*input of an audit"):
