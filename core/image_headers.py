@@ -73,6 +73,8 @@ _GIF_PICTURE: Final = 9
 _GIF_PICTURES: Final = 2  # it takes the second to tell that a GIF moves
 _GIF_COMMENT: Final = b"\xfe"
 _GIF_LOOP: Final = b"\xff\x0bNETSCAPE2.0"
+_GIF_XMP: Final = b"!\xff\x0bXMP DataXMP"
+_GIF_XMP_END: Final = b"\1" + bytes(range(255, -1, -1)) + b"\0"
 _PNG_TEXTS: Final = {b"tEXt", b"zTXt", b"iTXt", b"eXIf", b"comf"}
 """Chunks of text and EXIF, and the one in which ComfyUI saves the settings of an animation."""
 _PNG_COMPRESSED: Final = {
@@ -121,6 +123,11 @@ def webp_size(data: bytes) -> tuple[int, int] | None:
     if chunk == b"VP8 ":
         return int.from_bytes(body[6:8], "little") & 0x3FFF, int.from_bytes(body[8:10], "little") & 0x3FFF
     return None
+
+
+def gif_xmp(data: bytes) -> bytes:
+    """The XMP packet of a GIF, b"" if none: it stands there in one piece up to a trailer (XMP Specification Part 3, 1.1.2)."""
+    return data.partition(_GIF_XMP)[2].partition(_GIF_XMP_END)[0]
 
 
 def is_run_length_bmp(data: bytes) -> bool:

@@ -213,7 +213,7 @@ def metadata(data: bytes, *, limits: Limits = DEFAULT_LIMITS) -> Metadata:
         texts = {
             key: text for key, text in file.info.items() if isinstance(key, str) and isinstance(text, str)
         }
-        xmp = file.info.get("xmp", b"")
+        xmp = image_headers.gif_xmp(data) if kind == "GIF" else file.info.get("xmp", b"")
         if raw := _raw_profile(texts.get(f"{_RAW_PROFILE}exif", "")):
             file.info.setdefault("exif", raw)  # Pillow would decode the picture before it reads this
         return Metadata(

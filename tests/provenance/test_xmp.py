@@ -66,6 +66,28 @@ def test_xmp_is_found_in_every_format_that_has_it(drawings, kind):
     assert found.says is Says.HUMAN
 
 
+def in_a_gif(drawings, xmp, at):
+    """A moving GIF with an extension of XMP (XMP Specification Part 3, 1.1.2) before or behind its pictures."""
+    frames = [drawings.painting(seed=seed) for seed in (1, 2)]
+    data = drawings.file(frames[0], "GIF", save_all=True, append_images=frames[1:])
+    end = {"before": 13 + (3 << (data[10] & 7) + 1), "behind": len(data) - 1}[at]
+    extension = b"!\xff\x0bXMP DataXMP" + xmp + b"\1" + bytes(range(255, -1, -1)) + b"\0"
+    return data[:end] + extension + data[end:]
+
+
+@pytest.mark.parametrize("at", ["before", "behind"])
+def test_xmp_is_found_in_a_gif(drawings, at):
+    xmp = packet(f'Iptc4xmpExt:DigitalSourceType="{TYPE}trainedAlgorithmicMedia"')
+    (found,) = evidence_of(images.open(in_a_gif(drawings, xmp, at)))
+    assert (found.word, found.says) == ("trainedAlgorithmicMedia", Says.AI)
+
+
+@pytest.mark.parametrize("xmp", [b"<x:xmpmeta", packet(inside=" " * 1_000_001)])
+def test_damaged_or_endless_xmp_of_a_gif_is_one_finding(drawings, xmp):
+    (found,) = evidence_of(images.open(in_a_gif(drawings, xmp, "behind")))
+    assert found.trust is Trust.UNREADABLE
+
+
 @pytest.mark.parametrize(
     ("attribute", "says"),
     [
