@@ -76,24 +76,8 @@ def write_results(store: AuditStore, audit: Audit, folder: Path, newest: int | N
 
 def cells_of(audit: Audit, row: Row) -> Cells:
     """Return one row of the results under its columns."""
-    known: Cells = {
-        "path": row.path,
-        "sha256": row.sha256 or None,
-        "width": row.width,
-        "height": row.height,
-        "format": row.format,
-        "verdict": row.verdict,
-        "p_ai": row.p_ai,
-        "model": row.model or audit.configuration.model,
-        "evidence": row.evidence,
-        "duplicate_of": row.duplicate_of,
-        "error": row.error,
-        "ruling": row.ruling,
-        "ruled_by": row.ruled_by,
-        "ruled_at": row.ruled_at,
-        "note": row.note,
-    }
-    return {name: known.get(name) for name in COLUMNS}
+    cells: Cells = {name: getattr(row, name) for name in COLUMNS}
+    return cells | {"sha256": row.sha256 or None, "model": row.model or audit.configuration.model}
 
 
 def _look_alikes(store: AuditStore, audit: Audit) -> Iterator[Cells]:

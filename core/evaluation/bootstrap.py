@@ -126,11 +126,6 @@ def tpr_at_fpr_draws(draws: Draws, truth: Truth, p_ai: Scores, fpr: float) -> Va
     return share
 
 
-def calibration_error_draws(draws: Draws, truth: Truth, p_ai: Scores, bins: int) -> Values:
-    """Compute the expected calibration error of each draw over bins of equal mass, see `calibration_errors`."""
-    return calibration_errors(draws.counts, draws.group, truth, p_ai, bins)
-
-
 def calibration_errors(
     counts: Values, group: NDArray[np.intp], truth: Truth, p_ai: Scores, bins: int
 ) -> Values:

@@ -6,6 +6,7 @@ A model or class on which something is not defined has no rows.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -135,19 +136,6 @@ def false_positives_by_medium(joined: Joined, rules: Rules) -> pd.DataFrame:
     return _called_ai(joined, rules, "human", "medium")
 
 
-def robustness(
-    models: Sequence[str], selection: Selection, corpus: Path | Manifest, rules: Rules
-) -> pd.DataFrame:
-    """Return figures after each condition that all models were measured under: model, condition, figure, value.
-
-    The condition `CLEAN` comes first; whatever condition `selection` names is passed over. Figures are those
-    of `FIGURES` and `AT_THRESHOLDS`, as far as they are defined.
-
-    Raises what `core.evaluation.selection.load` raises.
-    """
-    return robustness_of(after_each(models, selection, corpus), rules)
-
-
 def after_each(models: Sequence[str], selection: Selection, corpus: Path | Manifest) -> dict[str, Joined]:
     """Read what models said of the selected images after each condition that some were measured under.
 
@@ -158,15 +146,18 @@ def after_each(models: Sequence[str], selection: Selection, corpus: Path | Manif
     """
     every = told_apart(models)
     under = {called: choices([model], corpus, selection.split).conditions for called, model in every.items()}
-    after = {CLEAN: load_called(every, _after(selection, ""), corpus)}
+    after = {CLEAN: load_called(every, replace(selection, condition=""), corpus)}
     for condition in CONDITIONS:
         if measured := {called: model for called, model in every.items() if condition in under[called]}:
-            after[condition] = load_called(measured, _after(selection, condition), corpus)
+            after[condition] = load_called(measured, replace(selection, condition=condition), corpus)
     return after
 
 
 def robustness_of(after: Mapping[str, Joined], rules: Rules) -> pd.DataFrame:
-    """Return the figures of `robustness` from what models said after each condition."""
+    """Return figures from what models said after each condition, see `after_each`: model, condition, figure, value.
+
+    Figures are those of `FIGURES` and `AT_THRESHOLDS`, as far as they are defined.
+    """
     rows = []
     for condition, joined in after.items():
         for model in joined.models:
@@ -176,10 +167,6 @@ def robustness_of(after: Mapping[str, Joined], rules: Rules) -> pd.DataFrame:
                 if not isinstance(value, NotDefined):
                     rows.append((model, condition, figure.name, value))
     return _frame(rows, ("model", "condition", "figure", "value"))
-
-
-def _after(selection: Selection, condition: str) -> Selection:
-    return Selection(selection.split, selection.family, selection.medium, selection.source, condition)
 
 
 def _called_ai(joined: Joined, rules: Rules, label: str, column: str) -> pd.DataFrame:

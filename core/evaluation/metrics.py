@@ -23,7 +23,6 @@ from core.evaluation.bootstrap import (
     Truth,
     Values,
     auc_draws,
-    calibration_error_draws,
     calibration_errors,
     tpr_at_fpr_draws,
 )
@@ -264,7 +263,7 @@ FIGURES = _named(
         "calibration error",
         "lower",
         expected_calibration_error,
-        lambda d, t, p: calibration_error_draws(d, t, p, ECE_BINS),
+        lambda d, t, p: calibration_errors(d.counts, d.group, t, p, ECE_BINS),
         ANY,
     ),
     _scored(

@@ -63,7 +63,7 @@ def making(card: Card) -> Fields:
     return fields | {(RECIPE, path): text for path, text in declared(card).items()}
 
 
-def differences(first: Card, second: Card, *, only_different: bool = True) -> list[Difference]:
+def side_by_side(first: Card, second: Card) -> list[Difference]:
     """Return the fields of two models, also of different kinds, side by side.
 
     Numbers are told apart to `DIGITS` digits.
@@ -71,7 +71,6 @@ def differences(first: Card, second: Card, *, only_different: bool = True) -> li
     Args:
         first: a model's card.
         second: another's.
-        only_different: leave out the fields of which both say the same.
 
     Raises:
         RecipeError: if the recipe of one breaks the schema.
@@ -79,8 +78,7 @@ def differences(first: Card, second: Card, *, only_different: bool = True) -> li
     one, other = making(first), making(second)
     parts = list(dict.fromkeys(part for part, _ in (*one, *other) if part != RECIPE))
     keys = sorted(dict.fromkeys((*one, *other)), key=lambda key: [*parts, RECIPE].index(key[0]))
-    found = [Difference(*key, one.get(key), other.get(key)) for key in keys]
-    return [each for each in found if not only_different or each.first != each.second]
+    return [Difference(*key, one.get(key), other.get(key)) for key in keys]
 
 
 def flat(table: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, str]]:

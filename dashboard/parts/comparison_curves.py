@@ -93,7 +93,6 @@ def _curve(curve: pd.DataFrame, points: pd.DataFrame, x: str, y: str, titles: tu
     figure = go.Figure()
     styles = lines(list(dict.fromkeys(curve["model"])))
     across = {"fpr": "fpr", "recall": "tpr"}[x]
-    up = {"tpr": "tpr", "precision": "precision"}[y]
     for model, style in styles.items():
         of_model = curve[curve["model"] == model]
         figure.add_scatter(
@@ -106,10 +105,10 @@ def _curve(curve: pd.DataFrame, points: pd.DataFrame, x: str, y: str, titles: tu
             line={**style, "shape": "linear"},
             hovertemplate=f"{x} %{{x:.3f}}, {y} %{{y:.3f}}<br>at %{{customdata:.3f}}<extra>%{{fullData.name}}</extra>",
         )
-        marks = points[(points["model"] == model) & points[up].notna()]
+        marks = points[(points["model"] == model) & points[y].notna()]
         figure.add_scatter(
             x=marks[across],
-            y=marks[up],
+            y=marks[y],
             customdata=[
                 [EDGES[edge], at] for edge, at in zip(marks["edge"], marks["threshold"], strict=True)
             ],
@@ -130,9 +129,7 @@ def _curve(curve: pd.DataFrame, points: pd.DataFrame, x: str, y: str, titles: tu
             type="line", x0=0, y0=0, x1=1, y1=1, line={"dash": "dot", "color": GREY, "width": 1.5}
         )
     figure.update_xaxes(title_text=titles[0], range=[-0.01, 1.01])
-    figure.update_yaxes(
-        title_text=titles[1], range=[-0.01 if x == "fpr" else None, 1.02] if x == "fpr" else None
-    )
+    figure.update_yaxes(title_text=titles[1], range=[-0.01, 1.02] if x == "fpr" else None)
     figure.update_layout(height=_height(len(styles)))
     return figure
 

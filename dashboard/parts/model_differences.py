@@ -9,7 +9,7 @@ import streamlit as st
 
 from core.detectors.library import Entry
 from core.errors import RecipeError
-from core.training.recipe_difference import Difference, differences
+from core.training.recipe_difference import Difference, side_by_side
 from dashboard.parts.error_sentence import error_sentence
 from dashboard.parts.escaping import escaped
 from dashboard.parts.figure_download import as_csv
@@ -61,7 +61,7 @@ def model_differences(entry: Entry, entries: Sequence[Entry]) -> None:
         )
         return
     try:
-        every = differences(entry.card, other.card, only_different=False)
+        every = side_by_side(entry.card, other.card)
     except RecipeError as error:
         error_sentence(error)
         return

@@ -8,7 +8,7 @@ from streamlit.testing.v1 import AppTest
 
 from core.detectors.card import Group, Interval, Perturbed
 from core.evaluation.metrics import FIGURES
-from core.training.recipe_difference import differences
+from core.training.recipe_difference import side_by_side
 from dashboard.parts.model_figures import MEANINGS
 from dashboard.parts.model_list import CLICKED, KEY, MOST_ROWS
 from dashboard.parts.model_use import in_python, judging, on_the_command_line
@@ -213,7 +213,8 @@ def test_the_difference_of_two_models_is_reproduced_by_the_address():
     assert app.selectbox[0].options == ["net-b", "svm"]
     table = app.table[0].value
     assert list(table.columns) == ["part", "field", r"net\-a", "svm"]
-    assert len(table) == len(differences(network_card("net-a"), head_card("svm")))
+    every = side_by_side(network_card("net-a"), head_card("svm"))
+    assert len(table) == sum(each.first != each.second for each in every)
     assert "*no such field*" in set(table["svm"])
     app.toggle[0].set_value(False).run()
     assert len(app.table[0].value) > len(table)

@@ -1,8 +1,12 @@
 import pytest
 
 from core.detectors.preprocessing import Preprocessing
-from core.training.recipe_difference import Difference, declared, differences, flat
+from core.training.recipe_difference import Difference, declared, flat, side_by_side
 from tests.cards import head_card, network_card
+
+
+def differences(first, second):
+    return [each for each in side_by_side(first, second) if each.first != each.second]
 
 
 def told(first, second):
@@ -18,7 +22,7 @@ def test_what_a_model_is_called_or_worth_is_no_difference_of_its_making():
     assert differences(network_card("one"), other) == []
 
 
-def test_only_the_fields_that_differ_are_told_unless_all_are_asked_for():
+def test_fields_that_differ_stand_beside_those_that_do_not():
     first = network_card("one")
     second = network_card(
         "other", seed=21, preprocessing=Preprocessing(short_side=256, window=224, windows=3)
@@ -27,9 +31,7 @@ def test_only_the_fields_that_differ_are_told_unless_all_are_asked_for():
         Difference("model", "seed", "20", "21"),
         Difference("preprocessing", "short_side", "224", "256"),
     ]
-    every = differences(first, second, only_different=False)
-    assert Difference("preprocessing", "window", "224", "224") in every
-    assert [each for each in every if each.first != each.second] == differences(first, second)
+    assert Difference("preprocessing", "window", "224", "224") in side_by_side(first, second)
 
 
 def test_models_of_different_kinds_are_told_apart_where_one_has_no_such_field():

@@ -16,6 +16,7 @@ from core.audit.report.thumbnails import thumbnails_of
 from core.audit.report.workbook import write_workbook
 from core.audit.results import cells_of
 from core.audit.store.audits import AuditStore
+from core.audit.store.pages import Wanted
 from core.audit.store.records import Audit, Row
 from core.errors import OutputError
 from core.verdict import Label
@@ -57,7 +58,7 @@ def write_reports(
         with atomic.whole(folder / XLSX_FILE) as path:
             rows = (cells_of(audit, row) for row in store.all_rows(audit.id, newest))
             write_workbook(path, title, audit.created, parts, rows)
-        total = sum(1 for _ in store.all_rows(audit.id, newest))
+        total = store.results(audit, newest).count(Wanted())
         with atomic.whole(folder / PDF_FILE) as path:
             shown = islice(_gravest_first(store, audit, newest), MOST_ROWS)
             write_document(
