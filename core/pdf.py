@@ -64,6 +64,8 @@ class Paper(FPDF):
 
     def shown(self, text: str) -> str:
         """Return a text with what no typeface here has, or what would rearrange the page, as escapes."""
+        if text.isascii() and text.isprintable():
+            return text
         for letter in text:
             if ord(letter) not in self._glyphs and letter.isprintable():
                 self._borrow(letter)
@@ -166,7 +168,7 @@ class Paper(FPDF):
 
     def _is_plain(self, text: str) -> bool:
         """Tell whether one typeface draws a text letter by letter."""
-        return self._lent.isdisjoint(map(ord, text)) and not _has_joined(text)
+        return text.isascii() or (self._lent.isdisjoint(map(ord, text)) and not _has_joined(text))
 
     def _lines(self, text: str, width: float) -> list[str]:
         plain = self._is_plain(text)
@@ -202,4 +204,4 @@ def _wrap(text: str) -> WrapMode:
 
 
 def _has_joined(text: str) -> bool:
-    return any(ord(letter) in JOINED for letter in text)
+    return not text.isascii() and any(ord(letter) in JOINED for letter in text)

@@ -35,8 +35,8 @@ FOR_EXPERTS: Final = (
     "For experts: estimated share of AI = (share called ai - rate of human works called ai) / (rate of AI works called ai - "
     "rate of human works called ai), held to 0 to 1 (the estimator of Rogan and Gladen, 1978). Expected false accusations = "
     "images judged × (1 - estimated share of AI) × rate of human works called ai, at most the number called ai. The range "
-    "takes the 95% intervals of that rate and of the share called ai here, at its high end 1 for the rate of AI works called ai, and "
-    "of what these give the 2.5% and 97.5% points of a Poisson count."
+    "takes the 95 % intervals of that rate and of the share called ai here, at its high end 1 for the rate of AI works called ai, and "
+    "of what these give the 2.5 % and 97.5 % points of a Poisson count."
 )
 DEVICES: Final = {"cpu": "the computer's processor", "cuda": "a graphics card", "mps": "a graphics chip"}
 NUMBERS: Final = {

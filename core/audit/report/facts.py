@@ -15,7 +15,7 @@ from core.audit.shots import RULE, Shots, disagree, tally
 from core.audit.store.records import Audit, ItemState, Row, Ruled
 from core.evaluation.base_rate import EXPECT
 from core.provenance.evidence import Says
-from core.wording import reach, to_three_decimals
+from core.wording import rate, reach, to_three_decimals
 
 if TYPE_CHECKING:
     from core.detectors.card import Interval
@@ -92,7 +92,7 @@ def sections(content: Content) -> tuple[Section, ...]:
                 *(
                     (
                         label,
-                        f"{one.count} ({_percent(one.share)}, {_percent(one.low)} to {_percent(one.high)})",
+                        f"{one.count} ({rate(one.share)}, {rate(one.low)} to {rate(one.high)})",
                     )
                     for label, one in content.shares.items()
                     if one
@@ -113,7 +113,7 @@ def sections(content: Content) -> tuple[Section, ...]:
                 ),
             ),
             (
-                "In brackets: the share of the images judged, then the range that chance allows for (95% Wilson interval).",
+                "In brackets: the share of the images judged, then the range that chance allows for (95 % Wilson interval).",
                 *((RULE,) if content.shots else ()),
                 *((PARTIAL,) if counts.waiting else ()),
             ),
@@ -137,7 +137,7 @@ def sections(content: Content) -> tuple[Section, ...]:
                 for one in content.rates
             ),
             (
-                "With 95% intervals, from the model's card. Expect the rates of "
+                "With 95 % intervals, from the model's card. Expect the rates of "
                 f"'{EXPECT}': works of generators and sources the model never saw. {_how_thresholds_were_chosen(content)}"
                 if content.rates
                 else "There are no error rates of this model at hand.",
@@ -236,7 +236,7 @@ def _accusations(content: Content) -> Section:
                 "Works by people among those called ai",
                 f"{found.accused:.1f} ({found.low:.0f} to {found.high:.0f})",
             ),
-            ("Estimated share of AI works among the images judged", _percent(found.ai_share)),
+            ("Estimated share of AI works among the images judged", rate(found.ai_share)),
         ),
         (METHOD, *((WITHOUT_VIDEOS,) if content.videos else ()), FOR_EXPERTS),
     )
@@ -246,10 +246,6 @@ def _moment(moment: str) -> str:
     return moment.replace("T", " ").replace("+00:00", " UTC")
 
 
-def _percent(share: float) -> str:
-    return f"{share:.1%}"
-
-
 def _both(rates: Rates) -> str:
     return (
         f"human called ai {_interval(rates.human_called_ai, rates.human)}; "
@@ -257,10 +253,10 @@ def _both(rates: Rates) -> str:
     )
 
 
-def _interval(rate: Interval | None, works: int) -> str:
+def _interval(found: Interval | None, works: int) -> str:
     """Write a rate; where no work of those measured was wrong, resampling them says nothing: a Wilson interval does."""
-    if rate is None:
+    if found is None:
         return "not stated"
-    if rate.value == 0 and (none := share_of(0, works)):
-        return f"{_percent(0)} ({_percent(none.low)} to {_percent(none.high)}, Wilson)"
-    return f"{_percent(rate.value)} ({_percent(rate.low)} to {_percent(rate.high)})"
+    if found.value == 0 and (none := share_of(0, works)):
+        return f"{rate(0)} ({rate(none.low)} to {rate(none.high)}, Wilson)"
+    return f"{rate(found.value)} ({rate(found.low)} to {rate(found.high)})"

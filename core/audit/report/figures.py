@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Share:
-    """A count with its share of the judged files and the 95% Wilson interval of that share, in [0, 1]."""
+    """A count with its share of the judged files and the 95 % Wilson interval of that share, in [0, 1]."""
 
     count: int
     share: float
@@ -81,7 +81,7 @@ def ai_share(called_ai: float, human_called_ai: float, ai_called_ai: float) -> f
 def expected_false_accusations(judged: int, called_ai: int, rates: Rates) -> Expected | None:
     """Estimate how many works by people are among those called ai; never more than were called ai.
 
-    The range takes the 95% intervals of the card's rate of human works called ai and of the share called ai here; at its high
+    The range takes the 95 % intervals of the card's rate of human works called ai and of the share called ai here; at its high
     end every ai work is taken to be called so, which the works here may be easier for than those of the card. To both ends
     chance adds as to a Poisson count: where one is expected, there may be none.
     """

@@ -260,9 +260,9 @@ def test_the_card_gives_error_rates_and_the_false_accusations_to_expect(
     # human works called ai 0.1, AI works called ai 1 - 0.1 - 0.1 = 0.8
     share = min(1, max(0, (verdicts.count("ai") / len(verdicts) - 0.1) / 0.7))
     accused = min(verdicts.count("ai"), len(verdicts) * (1 - share) * 0.1)
-    assert said_of(page, "Estimated share of AI works among the images judged") == f"{share:.1%}"
+    assert said_of(page, "Estimated share of AI works among the images judged") == f"{100 * share:.1f} %"
     assert said_of(page, "Works by people among those called ai").startswith(f"{accused:.1f} (")
-    rates = "human called ai 10.0% (5.0% to 15.0%); AI called human 10.0% (5.0% to 15.0%)"
+    rates = "human called ai 10.0 % (5.0 % to 15.0 %); AI called human 10.0 % (5.0 % to 15.0 %)"
     unseen = "Works of generators and sources it never saw (split ood): 40 human, 60 AI works"
     assert said_of(page, unseen) == rates
     printed = text_of(tmp_path / "out" / "report.pdf").replace("\n", " ")
@@ -542,5 +542,5 @@ def test_rulings_that_differ_are_all_told(audit, store, graded, tmp_path):
 
 
 def test_no_error_among_the_works_measured_is_no_rate_of_zero():
-    assert facts._interval(Interval(value=0, low=0, high=0), 380) == "0.0% (0.0% to 1.0%, Wilson)"
-    assert facts._interval(Interval(value=0.02, low=0.01, high=0.03), 380) == "2.0% (1.0% to 3.0%)"
+    assert facts._interval(Interval(value=0, low=0, high=0), 380) == "0.0 % (0.0 % to 1.0 %, Wilson)"
+    assert facts._interval(Interval(value=0.02, low=0.01, high=0.03), 380) == "2.0 % (1.0 % to 3.0 %)"
