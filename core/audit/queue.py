@@ -79,11 +79,21 @@ class Moment:
 
 
 class Queue:
-    """The requests below one folder, safe to share between threads and processes."""
+    """The requests below one folder, safe to share between threads and processes.
+
+    Raises:
+        OutputError: the folder cannot be made.
+    """
 
     def __init__(self, home: Path) -> None:
         self.home = home
-        home.mkdir(parents=True, exist_ok=True)
+        try:
+            home.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise OutputError(
+                f"{home} cannot be used for audits ({error.strerror or error}): make it writable, or set {VARIABLE} to "
+                "another folder."
+            ) from error
 
     @classmethod
     def of_this_computer(cls) -> Queue:

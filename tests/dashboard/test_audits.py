@@ -96,6 +96,24 @@ def test_a_folder_elsewhere_is_refused_with_a_sentence(desk, tmp_path):  # noqa:
     assert Queue.of_this_computer().all() == []
 
 
+@pytest.mark.parametrize("page", ["review.py", "about.py"])
+def test_without_a_folder_for_audits_the_other_pages_draw(desk, tmp_path, monkeypatch, page):  # noqa: ARG001
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("VERSO_AUDITS", str(tmp_path / "file"))
+    app = AppTest.from_file(str(APP), default_timeout=60).run().switch_page(f"app_pages/{page}").run()
+    assert not app.exception
+    assert "cannot be used for audits" not in text_of(app)
+    assert app.title
+
+
+def test_without_a_folder_for_audits_their_page_says_what_to_do(desk, tmp_path, monkeypatch):  # noqa: ARG001
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("VERSO_AUDITS", str(tmp_path / "file"))
+    assert "file cannot be used for audits (File exists): make it writable, or set VERSO_AUDITS" in text_of(
+        opened()
+    )
+
+
 def test_uploads_are_on_the_disk_and_stay_after_a_reload(desk, drawings):  # noqa: ARG001
     app = opened()
     data = drawings.file(drawings.painting())
