@@ -1,7 +1,5 @@
 """What all sessions of the server share."""
 
-import gc
-
 import streamlit as st
 
 from core.detectors import store
@@ -44,6 +42,4 @@ def model_as_of(name: str) -> tuple[tuple[str, int], ...]:
 
 @st.cache_resource(max_entries=8, show_spinner=False)
 def _loaded(name: str, as_of: tuple[tuple[str, int], ...]) -> Detector:  # noqa: ARG001  (loaded again when it changes)
-    detector = store.load_detector(name)
-    gc.freeze()  # Streamlit collects garbage after every run: without the libraries' objects that is 0.3 s less
-    return detector
+    return store.load_detector(name)
