@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from itertools import combinations
+from typing import Final
 
 import numpy as np
 import pandas as pd
@@ -35,6 +38,7 @@ from core.evaluation.wording import sentence
 PARTED_BY = {"human": "medium", "ai": "family"}
 KEPT = 16
 """So many thresholds' figures and tests are kept: coming back to a threshold costs nothing."""
+_AT_ONE: Final = threading.Lock()
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,7 +99,7 @@ class Comparison:
 
     def _rows(self, ordered: tuple[Rule, ...]) -> tuple[FigureRow, ...]:
         rules = dict(zip(self.joined.models, ordered, strict=True))
-        with threadpool_limits(1):  # many small products: more threads only wait for each other
+        with _one_thread():
             rows = []
             for figure in (*FIGURES.values(), *AT_THRESHOLDS.values()):
                 if figure.follows_rule:
@@ -109,7 +113,7 @@ class Comparison:
             [self._right(model, rule) for model, rule in zip(self.joined.models, ordered, strict=True)]
         )
         first, second = np.triu_indices(len(right), 1)
-        with threadpool_limits(1):
+        with _one_thread():
             differences = self._auc_differences
             of_all = only_first_right(right)
             of_parts = [only_first_right(right[:, rows]) for _, _, rows in self._parts]
@@ -186,6 +190,17 @@ class Comparison:
             model: each if isinstance(each, NotDefined) else each.interval for model, each in measured.items()
         }
         return FigureRow(figure.name, figure.title, figure.better, values, _best(measured, figure.better))
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Compute with one thread while the block runs: many small products, for which more would only wait for each other.
+
+    The limit is the whole process's: of two blocks that overlap, the later can take the limit of the earlier for what was
+    there before, and leave it behind.
+    """
+    with _AT_ONE, threadpool_limits(1):
+        yield
 
 
 def _best(measured: dict[str, _Measured | NotDefined], better: str) -> str | None:

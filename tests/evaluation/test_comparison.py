@@ -1,8 +1,11 @@
 import json
+import threading
+from contextlib import contextmanager, suppress
 
 import numpy as np
 import pytest
 
+from core.evaluation import comparison as comparing
 from core.evaluation.comparison import Comparison, figure_frame, pair_frame, part_frame
 from core.evaluation.comparison_report import as_csv, as_json, as_markdown
 from core.evaluation.confusion import cell_images
@@ -19,6 +22,27 @@ RULES = {"m0": Cut(0.5), "m1": Cut(0.5)}
 @pytest.fixture(scope="module")
 def unequal():
     return Comparison(two_models(), rounds=300)
+
+
+def test_two_sessions_that_compare_at_once_do_not_both_limit_the_threads_of_the_process(monkeypatch):
+    inside, met = threading.Barrier(2), []
+
+    @contextmanager
+    def limits(_):
+        with suppress(threading.BrokenBarrierError):
+            inside.wait(0.3)
+            met.append(True)
+        yield
+
+    monkeypatch.setattr(comparing, "threadpool_limits", limits)
+    sessions = [
+        threading.Thread(target=Comparison(two_models(60), rounds=20).pairs, args=[RULES]) for _ in range(2)
+    ]
+    for session in sessions:
+        session.start()
+    for session in sessions:
+        session.join()
+    assert not met
 
 
 def test_the_better_model_is_named_with_its_interval_and_where(unequal):
