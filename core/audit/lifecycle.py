@@ -10,7 +10,7 @@ import json
 import os
 import uuid
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,6 +33,7 @@ from core.audit.store.records import Audit, Counts, State
 from core.detectors.protocol import Detector
 from core.errors import AuditError, OutputError, StoreError, VersoError
 from core.images import printable
+from core.locks import alone
 
 NOTE = own_files.NOTE
 LOCK = ".audit.lock"
@@ -273,22 +274,18 @@ def _workers(order: Order) -> int:
 
 @contextmanager
 def _alone(output: Path) -> Iterator[None]:
-    lock = FileLock(output / LOCK, timeout=0)
-    try:
-        output.mkdir(parents=True, exist_ok=True)
-        lock.acquire()
-    except Timeout as error:
-        raise AuditError(
-            f"The audit in {output} is being run by another process: wait for it, or choose another --output."
-        ) from error
-    except OSError as error:
-        raise OutputError(
-            f"{output} cannot be used as a folder for results ({error.strerror or error}): choose another --output."
-        ) from error
-    try:
+    by_another = AuditError(
+        f"The audit in {output} is being run by another process: wait for it, or choose another --output."
+    )
+    with ExitStack() as held:
+        try:
+            output.mkdir(parents=True, exist_ok=True)
+            held.enter_context(alone(output / LOCK, by_another))
+        except OSError as error:
+            raise OutputError(
+                f"{output} cannot be used as a folder for results ({error.strerror or error}): choose another --output."
+            ) from error
         yield
-    finally:
-        lock.release()
 
 
 def _found(order: Order, store: AuditStore) -> tuple[str, Audit | None]:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Generic
 
 import pandas as pd
-from filelock import FileLock, Timeout
+from filelock import FileLock
 from pydantic import ValidationError
 
 from core import atomic
@@ -25,6 +25,7 @@ from core.corpus.cache import ImageCache
 from core.corpus.sources.base import ItemT, Piece, Source
 from core.corpus.sources.journal import Entry, Journal
 from core.errors import ImageError, ItemRefusedError, SourceError
+from core.locks import alone
 
 Row = dict[str, Any]
 Progress = Callable[["Tally"], None]
@@ -189,16 +190,15 @@ def expect_idle(folder: Path) -> None:
 
 @contextmanager
 def _alone_in(folder: Path) -> Iterator[None]:
+    by_another = SourceError(
+        f"Another run is bringing images into {folder}: wait for it, or choose another folder."
+    )
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with FileLock(folder / "collect.lock", timeout=0):
-            yield
-    except Timeout as error:
-        raise SourceError(
-            f"Another run is bringing images into {folder}: wait for it, or choose another folder."
-        ) from error
     except (FileExistsError, NotADirectoryError) as error:
         raise SourceError(f"{folder} is a file: expected a folder to bring images into.") from error
+    with alone(folder / "collect.lock", by_another):
+        yield
 
 
 def _claim(journal: Journal, name: str, folder: Path) -> None:

@@ -114,6 +114,15 @@ def test_two_runs_do_not_share_a_folder(tmp_path):
             expect_idle(tmp_path)
 
 
+def test_what_a_source_fails_at_is_not_blamed_on_the_folder(tmp_path, monkeypatch):
+    def items(_):
+        raise FileExistsError("of the source")
+
+    monkeypatch.setattr(Studio, "items", items)
+    with pytest.raises(FileExistsError, match="of the source"):
+        collect(Studio(), tmp_path, workers=1)
+
+
 def test_a_file_is_not_a_folder(tmp_path):
     (tmp_path / "out").write_bytes(b"")
     with pytest.raises(SourceError, match="is a file"):
