@@ -8,6 +8,7 @@ from core.errors import VersoError
 from dashboard.corpus_shelf import datasheet, leak_findings, shown_corpus
 from dashboard.parts.corpus_figures import corpus_figures
 from dashboard.parts.corpus_filters import corpus_filters
+from dashboard.parts.error_sentence import error_sentence
 from dashboard.parts.figure_download import csv_button
 from dashboard.parts.leak_view import leak_summary, leak_view
 from dashboard.parts.thumbnail_grid import thumbnail_grid
@@ -72,7 +73,7 @@ st.title("The corpus", anchor=False)
 try:
     corpus, findings = shown_corpus(), leak_findings()
 except VersoError as error:
-    st.error(str(error), icon=":material/error:")
+    error_sentence(error)
     st.stop()
 
 st.markdown(lead(corpus))

@@ -1,6 +1,5 @@
 """One file of an audit with its picture and verdict, and the analyst's ruling on it, by mouse or by key."""
 
-import html
 import time
 from collections.abc import Callable
 from typing import Final
@@ -113,9 +112,9 @@ def _verdict(audit: Audit, row: Row) -> None:
             f"<b style='font-size:1.2rem'>{TITLES[label]}</b><br>probability of AI <b>{shown.p_ai}</b></div>"
         )
         staged = row.model not in {None, band.model}
-        stage = f" Of its models, {html.escape(row.model or '')} judged here." if staged else ""
+        stage = f" Of its models, {escaped(row.model or '')} judged here." if staged else ""
         st.caption(
-            f"{html.escape(audit.model)} says human below {shown.human_below} and AI above {shown.ai_above}.{stage}"
+            f"{escaped(audit.model)} says human below {shown.human_below} and AI above {shown.ai_above}.{stage}"
         )
     card = card_of(audit)
     if card and row.verdict and row.width and row.height and not row.part:

@@ -12,6 +12,7 @@ from core.corpus.cache import VARIABLE, ImageCache
 from core.corpus.manifest import GITHUB
 from core.errors import CorpusError, ImageError
 from dashboard.corpus_shelf import KEPT_UNSEEN, stated, thumbnail
+from dashboard.parts.error_sentence import error_sentence
 
 PER_PAGE: Final = 24
 CELL_WIDTH: Final = 172
@@ -79,7 +80,7 @@ def thumbnail_grid(rows: pd.DataFrame) -> None:
     try:
         cache = ImageCache.default()
     except CorpusError as error:
-        st.error(str(error), icon=":material/error:")
+        error_sentence(error)
         return
     here = _turned_to(open_rows)
     found = {sha256: cache.find(sha256) for sha256 in here["sha256"]}

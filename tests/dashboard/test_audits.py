@@ -1,6 +1,7 @@
 import hashlib
 import io
 import re
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import parse_qs
 
@@ -140,6 +141,16 @@ def test_a_ruling_takes_the_file_out_of_the_queue_and_is_in_the_results(finished
         ("inconclusive", "override", "Ada", "human-made")
     ]
     assert b"override,Ada" in audit_desk.fresh_bytes(desk.find(finished), "results.csv")
+
+
+def test_the_name_of_a_model_is_shown_letter_by_letter(finished, desk, monkeypatch):  # noqa: ARG001
+    found = AuditStore.find
+
+    def strange(each, audit_id):
+        return replace(found(each, audit_id), model="*a* & b")
+
+    monkeypatch.setattr(AuditStore, "find", strange)
+    assert any(each.value.startswith(r"\*a\* \& b says human below") for each in opened(audit=finished).caption)
 
 
 def test_what_waited_goes_on_with_the_first_page_of_the_next_server(desk, folder, monkeypatch):  # noqa: ARG001, F811

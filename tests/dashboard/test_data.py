@@ -343,11 +343,18 @@ def test_without_findings_the_page_says_how_to_make_them(corpus):
     assert "--output" in invoke("corpus", "leaks", "--help").stdout
 
 
+@pytest.mark.usefixtures("corpus")
+def test_what_is_wrong_with_the_folder_of_images_is_shown_letter_by_letter(tmp_path, monkeypatch):
+    (tmp_path / "*file*").touch()
+    monkeypatch.setenv("VERSO_CORPUS", str(tmp_path / "*file*"))
+    assert r"\*file\*" in show(opened(), "Pictures").error[0].value
+
+
 @pytest.mark.parametrize("damaged", ["leaks.json", "manifest.csv"])
 def test_a_damaged_file_is_a_sentence(corpus, damaged):
     (corpus.data / damaged).write_text("{}")
     app = opened()
-    assert damaged in app.error[0].value
+    assert damaged in app.error[0].value.replace("\\", "")
     assert not app.tabs
 
 
