@@ -32,12 +32,12 @@ def apart(folder: Path) -> dict[str, str]:
 
 
 @contextmanager
-def serve(environment, end=signal.SIGTERM):
-    """Run the dashboard, give its address, and stop it with `end`."""
+def serve(environment, end=signal.SIGTERM, app="dashboard/app.py"):
+    """Run the dashboard or another `app`, give its address, and stop it with `end`."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "streamlit", "run", "dashboard/app.py", "--server.headless", "true"]
+    command = [sys.executable, "-m", "streamlit", "run", str(app), "--server.headless", "true"]
     server = subprocess.Popen([*command, "--server.port", str(port)], cwd=ROOT, env=environment)
     url = f"http://127.0.0.1:{port}"
     try:
