@@ -1,5 +1,6 @@
 """Audits as the page holds them: what is asked of each, how far it is, its pictures; and the process that runs them."""
 
+import shutil
 import subprocess
 import sys
 import threading
@@ -38,6 +39,8 @@ ROOT: Final = Path(__file__).resolve().parents[1]
 MOVING: Final = ("waiting", "planning", "running", "pausing", "cancelling")
 """States in which an audit changes by itself."""
 INTERRUPTED: Final = "interrupted"
+PARTIAL: Final = "partial-"
+"""How the folders are called that hold what an audit stopped before its end has to show."""
 _RUNS: Final = {Wish.PAUSE: "pausing", Wish.CANCEL: "cancelling"}
 _RESTS: Final = {Wish.RUN: "waiting", Wish.PAUSE: "paused", Wish.CANCEL: "cancelled"}
 
@@ -236,20 +239,26 @@ def kept_file(audit: Audit, name: str) -> Path:
     What an audit stopped before its end has to show lies apart, by how far it came: nobody takes it for the whole.
     """
     folder, counts = queue().folder(audit.id), store().counts(audit.id)
-    return (folder / f"partial-{counts.done}" if counts.waiting else folder) / name
+    return (folder / f"{PARTIAL}{counts.done}" if counts.waiting else folder) / name
 
 
 def fresh_bytes(audit: Audit, name: str) -> bytes:
     """Read a file of results or a report of an audit that does not run; if it is missing or a ruling is newer, all are written.
 
+    What an earlier stop left for the page is removed: nobody is offered it again.
+
     Raises:
         OutputError: they cannot be written.
     """
-    path = kept_file(audit, name)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(path.parent / ".files.lock"):
+    home = queue().folder(audit.id)
+    home.mkdir(parents=True, exist_ok=True)
+    with FileLock(home / ".files.lock"):
+        path = kept_file(audit, name)
+        path.parent.mkdir(exist_ok=True)
         if not path.is_file() or not are_up_to_date(store(), audit, path.parent):
             write_files(store(), audit, path.parent, _reachable(audit.id))
+        for earlier in set(home.glob(f"{PARTIAL}*")) - {path.parent}:
+            shutil.rmtree(earlier, ignore_errors=True)
         return path.read_bytes()
 
 

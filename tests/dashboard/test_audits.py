@@ -423,14 +423,32 @@ def test_what_was_judged_before_an_audit_was_stopped_is_downloaded_as_partial(of
         in (audit_desk.fresh_bytes(begun, "report.html"))
     )
     kept = audit_desk.kept_file(begun, "results.csv")
-    desk.set_state(begun.id, State.RUNNING)
-    for number in desk.waiting_chunks(begun.id):
-        chunk = desk.chunk(begun.id, number)
-        desk.record(begun.id, chunk, [Finding(item.position, error="gone") for item in chunk])
-    desk.set_state(begun.id, State.FINISHED)
-    whole = desk.find(begun.id)
+    whole = judge_the_rest(desk, begun)
     assert audit_desk.kept_file(whole, "results.csv") != kept
     assert b"Partial report" not in audit_desk.fresh_bytes(whole, "report.html")
+
+
+def judge_the_rest(desk, begun, chunks=None):
+    """Judge what waits, or the first `chunks` of it; return the audit, which is finished once nothing waits."""
+    desk.set_state(begun.id, State.RUNNING)
+    for number in list(desk.waiting_chunks(begun.id))[:chunks]:
+        chunk = desk.chunk(begun.id, number)
+        desk.record(begun.id, chunk, [Finding(item.position, error="gone") for item in chunk])
+    desk.set_state(begun.id, State.PAUSED if desk.counts(begun.id).waiting else State.FINISHED)
+    return desk.find(begun.id)
+
+
+def test_of_the_files_of_an_audit_only_those_of_its_last_stop_are_kept(of_the_command_line, desk):
+    begun = of_the_command_line(pause=True)
+    first, home = audit_desk.kept_file(begun, "results.csv").parent, Queue.of_this_computer().folder(begun.id)
+    audit_desk.fresh_bytes(begun, "results.csv")
+    again = judge_the_rest(desk, begun, chunks=1)
+    second = audit_desk.kept_file(again, "results.csv").parent
+    audit_desk.fresh_bytes(again, "results.csv")
+    assert second != first
+    assert [each for each in home.iterdir() if each.is_dir()] == [second]
+    audit_desk.fresh_bytes(judge_the_rest(desk, again), "results.csv")
+    assert not [each for each in home.iterdir() if each.is_dir()]
 
 
 def test_an_audit_of_the_command_line_is_downloaded_wherever_its_folder_lies(
