@@ -81,7 +81,7 @@ class Paper(FPDF):
         if self._code:
             self.ln(2)
             self.say(
-                f"Invisible letters, and those for which the computer that wrote this had no typeface, stand as codes such as {self._code}.",
+                f"Invisible letters, and those for which the computer that wrote this had no typeface, appear as codes such as {self._code}.",
                 8,
             )
 

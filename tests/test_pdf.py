@@ -14,7 +14,7 @@ from core import fonts
 from core.pdf import FAMILY, MOST_SEARCHES, Paper
 
 NAME = "画像-1.png"
-EXPLAINED = "stand as codes such as"
+EXPLAINED = "appear as codes such as"
 
 
 def typeface(path, letters, fs_type=0):
@@ -81,7 +81,7 @@ def test_letters_that_no_typeface_has_are_codes_and_the_report_says_so(installed
     text = printed(NAME)
     assert text.count("画\\u50cf-1.png") == 2
     assert text.endswith(
-        "Invisible letters, and those for which the computer that wrote this had no typeface, stand as codes such as \\u50cf. Page 1"
+        "Invisible letters, and those for which the computer that wrote this had no typeface, appear as codes such as \\u50cf. Page 1"
     )
 
 

@@ -238,7 +238,7 @@ def read(folder: Path) -> pd.DataFrame | None:
         frame = frame[list(COLUMNS)].astype(dict.fromkeys((*AREAS, "randomised"), float))
     except (ValueError, KeyError, OSError) as error:
         raise EvaluationError(
-            f"{path} is not what `python -m core faithfulness` writes ({error}): write it anew with it."
+            f"{path} is not what `python -m core faithfulness` writes ({error}): run that command again."
         ) from error
     return frame if set(frame["weights"]) == {read_card(folder).weights.sha256} else None
 

@@ -30,13 +30,13 @@ def _overall(pair: Pair, images: str) -> str:
     counts = sorted((pair.mcnemar.only_first, pair.mcnemar.only_second), reverse=True)
     if pair.mcnemar.better is None:
         return (
-            f"{pair.first} and {pair.second} cannot be told apart on {images} (only the one right on {counts[0]} "
-            f"images, only the other on {counts[1]}; ΔAUC not defined here)"
+            f"{pair.first} and {pair.second} cannot be told apart on {images} (on {counts[0]} images only one of "
+            f"them was right, on {counts[1]} only the other; ΔAUC not defined here)"
         )
     better, worse = _ordered(pair, pair.mcnemar.better)
     return (
-        f"{better} is right more often than {worse} on {images} (only it on {counts[0]} images, only the other "
-        f"on {counts[1]}; ΔAUC not defined here)"
+        f"{better} is right more often than {worse} on {images} (on {counts[0]} images only it was right, on "
+        f"{counts[1]} only the other; ΔAUC not defined here)"
     )
 
 

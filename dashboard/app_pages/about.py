@@ -36,7 +36,7 @@ if card is not None:
     )
     st.page_link(
         "app_pages/models.py",
-        label="How it was made, how good it is and on what it errs",
+        label="How it was made, how good it is and where it goes wrong",
         icon=":material/badge:",
         query_params={"model": card.name},
     )

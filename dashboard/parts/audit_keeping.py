@@ -11,7 +11,7 @@ from dashboard.audit_desk import Standing, has_uploads, remove_uploads, rename
 from dashboard.parts.error_sentence import error_sentence
 
 ENDED: Final = ("finished", "cancelled")
-MEANING: Final = "It stands in the list of audits and in the title of the reports."
+MEANING: Final = "Shown in the list of audits and in report titles."
 
 
 def new_name() -> str:
@@ -49,8 +49,7 @@ def _uploads(what: Standing) -> None:
     with st.popover("Remove uploads", icon=":material/delete:", type="tertiary", key="audit-uploads"):
         st.markdown(
             "Removes the **files that were uploaded** for this audit from the server, for good. Verdicts, rulings and "
-            "hashes stay. Its pictures can then not be looked at or ruled on by sight, and reports written from then on "
-            "show none."
+            "hashes stay. You will no longer be able to see its pictures, and reports written from then on show none."
         )
         if st.button("Remove the uploaded files", icon=":material/delete:", key="audit-uploads-gone"):
             _do(lambda: remove_uploads(what))

@@ -70,4 +70,4 @@ def _last(audit: Audit) -> None:
         on_click=st.session_state.update, args=({of_audit(AGAIN, audit): (position, part)},),
     )  # fmt: skip
     if meanwhile:
-        st.warning(escaped(meanwhile), icon=":material/groups:")
+        st.warning(meanwhile, icon=":material/groups:")

@@ -91,7 +91,7 @@ def figures(counts: Counts) -> None:
         "No picture": (counts.no_picture, "Text and documents: there is nothing in them to judge"),
         "Not judged": (
             counts.waiting,
-            "Files that wait to be judged, or were not before the audit was stopped",
+            "Files still waiting, or not reached before the audit was stopped",
         ),
         "Exact duplicates": (counts.duplicates, "Files with the same bytes as another: judged once"),
     }

@@ -95,7 +95,7 @@ def csv_button(frame: pd.DataFrame, name: str, place: Any = st) -> None:  # noqa
         icon=":material/download:",
         type="tertiary",
         on_click="ignore",
-        help="Download the data of this figure",
+        help="Download this data as CSV",
     )
 
 

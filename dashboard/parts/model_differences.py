@@ -34,18 +34,18 @@ def model_differences(entry: Entry, entries: Sequence[Entry]) -> None:
     """Draw the choice of a second model and the table of differences; the choice lies in the address bar."""
     others = [each.name for each in entries if each.card is not None and each.name != entry.name]
     if entry.card is None or not others:
-        st.info("There is no second model to hold against this one.")
+        st.info("There is no second model to compare it with.")
         return
     asked = st.query_params.get(PARAMETER)
     if asked is not None and asked not in others:
         st.warning(
-            f"The link asks to hold **{escaped(entry.name)}** against **{escaped(asked)}**, which is not among the "
+            f"The link asks to compare **{escaped(entry.name)}** with **{escaped(asked)}**, which is not among the "
             "other models here. Choose another."
         )
     st.session_state[KEY] = asked if asked in others else None
     choice, only = st.columns([3, 2], vertical_alignment="bottom", gap="large")
     choice.selectbox(
-        f"Hold {entry.name} against",
+        f"Compare {entry.name} with",
         others,
         key=KEY,
         placeholder="Choose a second model",

@@ -122,7 +122,7 @@ def _by_split(card: Card) -> None:
     if not with_groups:
         return
     line = st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="bottom")
-    line.subheader("On what it errs", anchor=False)
+    line.subheader("Where it goes wrong", anchor=False)
     split = line.segmented_control(
         "Works of",
         with_groups,

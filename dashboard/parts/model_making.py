@@ -95,7 +95,7 @@ def _same_corpus(version: str) -> str:
     try:
         shown = shown_corpus().version
     except VersoError as error:
-        return f"which cannot be held against the page *Data* ({escaped(str(error))})"
+        return f"which cannot be compared with the corpus on *Data* ({escaped(str(error))})"
     if shown == version:
         return "the one on the page *Data*"
     return f"**not** the one on the page *Data* (`{shown[:12]}`)"

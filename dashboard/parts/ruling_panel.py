@@ -151,12 +151,15 @@ def _earlier(audit: Audit, row: Row) -> None:
 
 
 def _meanwhile(audit: Audit, row: Row) -> str:
-    """Say who else ruled on a file while the analyst looked at it as `row`; "" if nobody did."""
+    """Say in Markdown who else ruled on a file while the analyst looked at it as `row`; "" if nobody did."""
     now = results(audit).row(row.position, row.part)
     if now is None or not now.ruling or now.ruled_at == row.ruled_at:
         return ""
     said = told(now.verdict or "", now.ruling, now.note or "")
-    return f"{now.ruled_by} had ruled {said} on it while you looked. Both are kept; yours, the newest, stands in the results."
+    return (
+        f"While you were looking, {escaped(now.ruled_by or '')} ruled *{escaped(said)}*. Both rulings are kept; yours, the "
+        "newer, is the one in the results."
+    )
 
 
 def _draft(audit: Audit, row: Row, key: str) -> tuple[str, str]:

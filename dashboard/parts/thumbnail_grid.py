@@ -86,10 +86,10 @@ def thumbnail_grid(rows: pd.DataFrame) -> None:
     found = {sha256: cache.find(sha256) for sha256 in here["sha256"]}
     absent = sum(path is None for path in found.values())
     if absent == len(found):
-        st.info(f"The images are not on this machine. {HOW_TO_FETCH}", icon=":material/download:")
+        st.info(f"The images are not on this computer. {HOW_TO_FETCH}", icon=":material/download:")
         return
     if absent:
-        st.info(f"{absent} of these {len(found)} images are not on this machine. {HOW_TO_FETCH}")
+        st.info(f"{absent} of these {len(found)} images are not on this computer. {HOW_TO_FETCH}")
     st.html(STYLE)
     with st.container(horizontal=True, gap="small", key="thumbnails"):
         for row in here.to_dict("records"):
@@ -127,7 +127,7 @@ def _cell(row: dict[str, str], path: Path | None) -> None:
 def _drawn(row: dict[str, str], path: Path | None, max_side: int) -> str:
     """Draw the picture, or return why it cannot be drawn."""
     if path is None:
-        return "not on this machine"
+        return "not on this computer"
     try:
         picture = thumbnail(row["sha256"], max_side, path)
     except ImageError as error:

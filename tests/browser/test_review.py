@@ -41,7 +41,7 @@ def test_two_pictures_and_a_truncated_file(address, page, drawings, tmp_path):
     shoot(page, "review")
 
     page.get_by_role("link", name="Card of the model").first.click()
-    expect(page.get_by_role("heading", name="On what it errs")).to_be_visible(timeout=WAIT)
+    expect(page.get_by_role("heading", name="Where it goes wrong")).to_be_visible(timeout=WAIT)
     shoot(page, "card")
     assert page.complaints == []
 

@@ -150,7 +150,9 @@ def test_the_name_of_a_model_is_shown_letter_by_letter(finished, desk, monkeypat
         return replace(found(each, audit_id), model="*a* & b")
 
     monkeypatch.setattr(AuditStore, "find", strange)
-    assert any(each.value.startswith(r"\*a\* \& b says human below") for each in opened(audit=finished).caption)
+    assert any(
+        each.value.startswith(r"\*a\* \& b says human below") for each in opened(audit=finished).caption
+    )
 
 
 def test_what_waited_goes_on_with_the_first_page_of_the_next_server(desk, folder, monkeypatch):  # noqa: ARG001, F811
@@ -203,9 +205,11 @@ def test_two_analysts_on_one_file_learn_of_each_other(finished, desk):
     first.text_input(key="analyst").set_value("Ada").run()
     second.text_input(key="analyst").set_value("Ben").run()
     press(first, "Override: human-made")
-    assert "while you looked" not in text_of(first)
+    assert "While you were looking" not in text_of(first)
     press(second, "Override: generated")
-    assert "Ada had ruled override: human-made on it while you looked" in text_of(second)
+    assert "While you were looking, Ada ruled *override: human-made*. Both rulings are kept" in text_of(
+        second
+    )
     press(second, "Look again")
     assert re.search(r"Ruled \*\*override: generated\*\*, [0-9: -]+ UTC, by Ben", text_of(second))
     assert re.search(r"Ruled before \*\*override: human-made\*\*, [0-9: -]+ UTC, by Ada", text_of(second))

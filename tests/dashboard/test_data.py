@@ -271,9 +271,9 @@ def test_a_missing_and_a_damaged_image_do_not_hide_the_others(corpus):
     corpus.path(damaged).write_bytes(corpus.files[damaged][:200])
     app = choose(show(opened(), "Pictures"), split=["val"])
     assert pictures(app) == 3
-    assert "1 of these 5 images are not on this machine" in app.info[0].value
+    assert "1 of these 5 images are not on this computer" in app.info[0].value
     text = text_of(app)
-    assert ">not on this machine<" in text
+    assert ">not on this computer<" in text
     assert "truncated, damaged" in text
 
 

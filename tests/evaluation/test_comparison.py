@@ -99,7 +99,10 @@ def test_a_threshold_changes_what_follows_it_and_nothing_else(unequal):
 
 def test_one_class_gives_a_sentence_about_verdicts_instead():
     comparison = Comparison(joined([True] * 40, {"m0": [0.9] * 40, "m1": [0.1] * 40}), rounds=20)
-    assert "m0 is right more often than m1 on ood (only it on 40 images" in comparison.sentences(RULES)[0]
+    assert (
+        "m0 is right more often than m1 on ood (on 40 images only it was right"
+        in comparison.sentences(RULES)[0]
+    )
     assert str(comparison.figures(RULES)[0].by_model["m0"]) == "not defined here"
 
 

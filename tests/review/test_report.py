@@ -121,7 +121,7 @@ def test_hostile_names_and_endless_notes_are_shown_whole(findings):
     note = "why " * 2000
     reader, text = read(write_report(findings(name="\u202egpj.exe\x00"), [ruling(note=note)], MADE))
     assert "\\u202egpj.exe\\u0000" in text
-    assert "stand as codes such as \\u202e." in text
+    assert "appear as codes such as \\u202e." in text
     assert text.count("why") == 2000
     assert len(reader.pages) > 1
 

@@ -26,10 +26,10 @@ if TYPE_CHECKING:
 
 METHOD: Final = (
     "The model calls some works by people ai, and misses some AI works. How often is known from works of generators and "
-    f"sources it never saw (split '{EXPECT}' of its card). With that, one reckons back from the share called ai here to the "
-    "share that is AI, and from there to how many of those called ai are works by people. This assumes that the works here "
-    "are as hard for the model as those were. The range allows for chance in all counts, and its high end for a model that "
-    "finds every AI work here; the true uncertainty is larger."
+    f"sources it never saw (split '{EXPECT}' of its card). From these rates the report works back from the share called ai "
+    "here to the share that is AI, and from there to how many of those called ai are works by people. This assumes that the "
+    "works here are as hard for the model as those were. The range allows for chance in all counts, and its high end for a "
+    "model that finds every AI work here; the true uncertainty is larger."
 )
 FOR_EXPERTS: Final = (
     "For experts: estimated share of AI = (share called ai - rate of human works called ai) / (rate of AI works called ai - "

@@ -107,7 +107,7 @@ def sections(content: Content) -> tuple[Section, ...]:
                 ("Exact duplicates", f"{counts.duplicates}"),
                 ("Not readable, duplicates included", f"{content.unreadable - content.no_picture}"),
                 *(
-                    (("No picture but text or a document, duplicates included", f"{content.no_picture}"),)
+                    (("Not a picture: text or a document, duplicates included", f"{content.no_picture}"),)
                     if content.no_picture
                     else ()
                 ),

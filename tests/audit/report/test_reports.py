@@ -120,7 +120,7 @@ def test_text_is_told_apart_from_damaged_pictures_in_folders_and_archives(audit,
         assert (outcome.counts.unreadable, outcome.counts.no_picture, outcome.unreadable) == (1, 2, 3)
         page = (tmp_path / name / "report.html").read_text("utf-8")
         assert said_of(page, "Not readable, duplicates included") == "1"
-        assert said_of(page, "No picture but text or a document, duplicates included") == "2"
+        assert said_of(page, "Not a picture: text or a document, duplicates included") == "2"
         assert page.count(">no picture</td>") == 2
         assert page.count(">not readable</td>") == 1
 
