@@ -89,20 +89,21 @@ class ImageCache:
         return path
 
     def paths(self, hashes: Iterable[str]) -> list[Path]:
-        """The files of these images, in order.
+        """The files of these images, one for each hash, in order; a hash given twice has its file twice.
 
         Raises:
             CorpusError: no root has some of them.
         """
-        found = {sha256: self.find(sha256) for sha256 in hashes}
-        paths = [path for path in found.values() if path is not None]
-        if len(paths) < len(found):
+        asked = list(hashes)
+        found = {sha256: self.find(sha256) for sha256 in asked}
+        there = {sha256: path for sha256, path in found.items() if path is not None}
+        if len(there) < len(found):
             first = next(sha256 for sha256, path in found.items() if path is None)
             raise CorpusError(
-                f"{len(found) - len(paths)} of {len(found)} images are not on this computer (the first is {first}): "
+                f"{len(found) - len(there)} of {len(found)} images are not on this computer (the first is {first}): "
                 f"fetch them with `python -m core corpus fetch`, or set {VARIABLE} to the folder that has them."
             )
-        return paths
+        return [there[sha256] for sha256 in asked]
 
     def missing(self, manifest: Manifest) -> list[str]:
         """The sha256 of every image of the manifest that no root has, in manifest order."""

@@ -96,6 +96,12 @@ def test_paths_come_in_the_order_asked_for(store):
     assert store.paths(path.stem for path in reversed(paths)) == paths[::-1]
 
 
+def test_every_hash_has_a_path_of_its_own(store):
+    first, second = (store.add(draw(n)) for n in range(2))
+    asked = [first, second, first]
+    assert store.paths(path.stem for path in asked) == asked
+
+
 def test_paths_that_do_not_exist_are_counted_and_the_first_is_named(store):
     known = store.add(draw(1)).stem
     with pytest.raises(CorpusError, match=r"2 of 3 images are not on this computer \(the first is 0000"):
