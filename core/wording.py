@@ -45,7 +45,7 @@ def to_three_decimals(p_ai: float) -> str:
 
 
 def rate(share: float) -> str:
-    """Return a measured rate as a percentage, with the decimal that every page and report gives it."""
+    """Return a measured rate as a percentage with one decimal."""
     return _per_cent(share, 1)
 
 

@@ -77,7 +77,7 @@ def compared(models: Sequence[str], selection: Selection) -> Held:
 
 
 def after_conditions(models: Sequence[str], selection: Selection) -> Mapping[str, Joined]:
-    """Return what models said after each condition that all were measured under, `curves.CLEAN` first.
+    """Return what models said after each condition that some were measured under, `curves.CLEAN` first.
 
     Raises what `core.evaluation.selection.load` raises.
     """

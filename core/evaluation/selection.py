@@ -44,7 +44,7 @@ class Selection:
 
     @property
     def short(self) -> str:
-        """A few words for a sentence, such as "ood (ai works of flux, after JPEG q 50)"."""
+        """A few words for a sentence, such as "ood (ai works of flux, after JPEG quality 50)"."""
         narrowed = [
             f"ai works of {self.family}" if self.family else "",
             f"human works in {self.medium}" if self.medium else "",

@@ -1,1 +1,1 @@
-"""One artwork on the analyst's desk: how its verdict reads, the rulings on it, its report."""
+"""One artwork on the analyst's desk: the maps of what spoke for its verdict, the rulings on it, its report."""
