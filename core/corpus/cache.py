@@ -14,7 +14,6 @@ import platformdirs
 from filelock import FileLock
 
 from core import atomic, images
-from core.corpus.manifest import Manifest
 from core.errors import CorpusError
 from core.named_paths import named_path
 
@@ -101,13 +100,9 @@ class ImageCache:
             first = next(sha256 for sha256, path in found.items() if path is None)
             raise CorpusError(
                 f"{len(found) - len(there)} of {len(found)} images are not on this computer (the first is {first}): "
-                f"fetch them with `python -m core corpus fetch`, or set {VARIABLE} to the folder that has them."
+                f"fetch them with `python -m core corpus fetch github`, or set {VARIABLE} to the folder that has them."
             )
         return [there[sha256] for sha256 in asked]
-
-    def missing(self, manifest: Manifest) -> list[str]:
-        """The sha256 of every image of the manifest that no root has, in manifest order."""
-        return [sha256 for sha256 in manifest.frame["sha256"] if self.find(sha256) is None]
 
 
 def _chosen() -> Path | None:

@@ -17,7 +17,7 @@ from core.detectors.features import features_of_files
 from core.detectors.pixels import Pixels
 from core.detectors.precision import on_every_core
 from core.detectors.protocol import Detector
-from core.errors import CorpusError, EvaluationError
+from core.errors import EvaluationError
 
 PREDICTIONS_FILE = "predictions.csv"
 COLUMNS = ("sha256", "split", "label", "generator", "source", "p_ai")
@@ -46,15 +46,10 @@ def margins(
     A model that judges embeddings is given those remembered from earlier runs.
 
     Raises:
-        CorpusError: if images are not on this machine.
+        CorpusError: if images are not on this computer.
     """
-    missing = cache.missing(manifest)
-    if missing:
-        raise CorpusError(
-            f"{len(missing)} of {len(manifest.frame)} images are not on this machine (the first is "
-            f"{missing[0]}); fetch them with `python -m core corpus fetch github`, or set VERSO_CORPUS."
-        )
     hashes = list(manifest.frame["sha256"])
+    cache.paths(hashes)  # or some would be missed only after much work
     if isinstance(detector, EmbeddingDetector):
         remembered = features_of_files(
             detector.features, hashes, cache, detector.card.preprocessing, progress

@@ -80,17 +80,6 @@ def test_roots_are_searched_in_order(store, tmp_path):
     assert store.find(store.add(draw(1)).stem) == store.home / "images" / sha256[:2] / elsewhere.name
 
 
-def test_missing_names_what_no_root_has_in_manifest_order(write_images):
-    manifest = write_images([(draw(n), {"source_path": f"{n}.png"}) for n in range(4)])
-    root = manifest.path.parent
-    store = ImageCache(home=root, roots=(root,))
-    assert store.missing(manifest) == []
-    gone = manifest.frame["sha256"].tolist()[1:3]
-    for sha256 in gone:
-        store.find(sha256).unlink()
-    assert store.missing(manifest) == gone
-
-
 def test_paths_come_in_the_order_asked_for(store):
     paths = [store.add(draw(n)) for n in range(3)]
     assert store.paths(path.stem for path in reversed(paths)) == paths[::-1]
