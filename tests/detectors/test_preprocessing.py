@@ -35,6 +35,21 @@ def test_windows_lie_where_seen_says():
         assert share == pytest.approx(white, abs=0.03)
 
 
+@pytest.mark.parametrize("upright", [False, True])
+@pytest.mark.parametrize(
+    ("length", "middles"),
+    [(400, [0.25, 0.5, 0.75]), (2000, [0.44, 0.5, 0.56])],  # of the latter the middle 440 px are kept
+)
+def test_windows_spread_evenly_about_the_middle_of_the_long_side(length, middles, upright):
+    """The grey of this picture grows evenly from one end to the other."""
+    ramp = np.tile(np.linspace(0, 255, length).round().astype(np.uint8), (200, 1))
+    picture = Image.fromarray(ramp.T if upright else ramp).convert("RGB")
+    three = Preprocessing(short_side=200, window=200, windows=3, **PLAIN)
+    assert three.tensor(picture).mean(dim=(1, 2, 3)).tolist() == pytest.approx(middles, abs=0.01)
+    (one,) = three.model_copy(update={"windows": 1}).tensor(picture)
+    assert float(one.mean()) == pytest.approx(0.5, abs=0.01)
+
+
 @pytest.mark.parametrize("size", [(600, 300), (300, 600), (2000, 500), (353, 352), (100, 64)])
 def test_seen_windows_are_square_and_inside(size):
     for window in Preprocessing(short_side=90, window=80, windows=3).seen(*size):

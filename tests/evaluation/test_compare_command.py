@@ -2,11 +2,13 @@ import csv
 import io
 import json
 import shutil
+from pathlib import Path
 
 import pytest
 
-from core.detectors.card import read_card, write_card
-from core.errors import WrongUsageError
+from core.detectors.calibration import PlattScaling
+from core.detectors.card import Band, read_card, write_card
+from core.errors import EvaluationError, WrongUsageError
 from tests.commands import invoke, run_cli
 
 
@@ -34,6 +36,23 @@ def test_json_and_csv_hold_the_asked_for_images_at_the_asked_for_thresholds(mode
         io.StringIO(run_cli("compare", *models, "--family", "grid", "--band", "0.2", "0.8", "--csv"))
     )
     assert {row["images"] for row in rows} == {"test (ai works of grid)", "ood (ai works of grid)"}
+
+
+def test_each_model_is_compared_at_the_band_of_its_own_card(models):
+    folder = Path(models[1])
+    band = Band(human_below=0.125, ai_above=0.875, policy="another")
+    write_card(read_card(folder).model_copy(update={"thresholds": band}), folder)
+    facts = json.loads(run_cli("compare", *models, "--split", "test", "--json"))
+    assert facts[0]["thresholds"]["other"] == {"human_below": 0.125, "ai_above": 0.875}
+    assert facts[0]["thresholds"]["tiny"] != facts[0]["thresholds"]["other"]
+
+
+def test_a_model_trained_anew_is_not_compared_by_what_it_said_before(models):
+    folder = Path(models[1])
+    calibration = PlattScaling(slope=9.0, intercept=0.0, fitted_on="other works")
+    write_card(read_card(folder).model_copy(update={"calibration": calibration}), folder)
+    with pytest.raises(EvaluationError, match="evaluate other"):
+        raise invoke("compare", *models, "--split", "test").exception
 
 
 def test_own_images_are_judged_on_the_spot(models, tmp_path, drawings):

@@ -5,12 +5,13 @@ from contextlib import contextmanager, suppress
 import numpy as np
 import pytest
 
+from core.detectors.card import Interval
 from core.evaluation import comparison as comparing
 from core.evaluation.comparison import Comparison, figure_frame, pair_frame, part_frame
 from core.evaluation.comparison_report import as_csv, as_json, as_markdown
 from core.evaluation.confusion import cell_images
 from core.evaluation.disagreements import disagreements
-from core.evaluation.paired import AucDifference, McNemar, Pair
+from core.evaluation.paired import AucDifference, McNemar, Pair, auc_differences
 from core.evaluation.rules import Cut, the_same
 from core.evaluation.wording import sentence
 from core.verdict import Thresholds
@@ -85,6 +86,33 @@ def test_the_best_is_marked_only_where_it_is_proven(unequal):
     assert best["coverage"] is None
     same = joined(unequal.joined.truth, {"m0": unequal.joined.p_ai["m0"], "m1": unequal.joined.p_ai["m0"]})
     assert {row.best for row in Comparison(same, rounds=50).figures(RULES)} == {None}
+
+
+def told(value, seed, spread=0.02):
+    drawn = value + np.random.default_rng(seed).normal(0, spread, 400)
+    return comparing._Measured(value, drawn, Interval(value=value, low=0, high=1))
+
+
+def test_the_best_has_the_lowest_of_what_is_to_be_low():
+    figures = {"a": told(0.1, 0), "b": told(0.5, 1)}
+    assert comparing._best(figures, "lower") == "a"
+    assert comparing._best(figures, "higher") == "b"
+
+
+def test_the_best_is_better_than_every_other_model():
+    figures = {"a": told(0.9, 0), "b": told(0.895, 1), "c": told(0.3, 2)}
+    assert comparing._best(figures, "higher") is None
+    assert comparing._best({name: figures[name] for name in "ac"}, "higher") == "a"
+
+
+def test_of_three_models_a_difference_that_one_pair_in_twenty_would_show_is_none():
+    """Three pairs are three chances: p values are corrected after Holm."""
+    drawn = np.array([told(0.0, seed, 1.0).drawn for seed in range(3)])
+    found = auc_differences([3.2, 0.0, 0.0], drawn)[0]
+    assert found.p < 0.05 < found.p_holm
+    assert found.better is None
+    (alone,) = auc_differences([3.2, 0.0], drawn[:2])
+    assert alone.better == "first"
 
 
 def test_a_threshold_changes_what_follows_it_and_nothing_else(unequal):

@@ -7,6 +7,7 @@ from core.detectors.card import read_card, write_card
 from core.evaluation import curves
 from core.evaluation.evaluate import evaluate
 from core.evaluation.perturbations import chosen
+from core.evaluation.robustness import read_robustness
 from core.evaluation.rules import Cut, the_same
 from core.evaluation.selection import Selection
 from core.verdict import Thresholds
@@ -87,6 +88,10 @@ def test_after_each_condition_stand_the_models_measured_under_it(light_meter, co
         "jpeg-50": ("light",),
         "noise-5": ("light", "dark"),
     }
+    said = read_robustness(light_meter).set_index("sha256").loc[after["noise-5"].images["sha256"]]
+    for condition in ("jpeg-50", "noise-5"):
+        np.testing.assert_allclose(after[condition].p_ai["light"], said[condition])
+    assert (after["noise-5"].p_ai["light"] != after[curves.CLEAN].p_ai["light"]).any()
     figures = curves.robustness_of(after, dict.fromkeys(models, Cut(0.5)))
     shown = figures[figures["figure"] == "auc"]
     assert shown.groupby("model")["condition"].apply(list).to_dict() == {

@@ -12,6 +12,7 @@ from core.evaluation.metrics import (
     FIGURES,
     expected_calibration_error,
     figures_with_intervals,
+    interval,
     tpr_at_fpr,
 )
 from core.evaluation.rules import Cut
@@ -93,8 +94,8 @@ def test_intervals_hold_the_value_and_depend_on_the_seed_alone():
     frame = predictions()
     first = figures_with_intervals(frame, BAND, rounds=200)
     assert first == figures_with_intervals(frame, BAND, rounds=200)
-    for interval in first.values():
-        assert interval.low <= interval.value <= interval.high
+    for found in first.values():
+        assert found.low <= found.value <= found.high
     assert first["auc"].value == pytest.approx(roc_auc_score(frame["label"] == "ai", frame["p_ai"]), abs=5e-5)
 
 
@@ -163,6 +164,19 @@ def test_a_few_separable_works_make_no_figure_certain():
     of_twenty = pytest.approx(20 / (20 + 1.96**2), abs=1e-4)  # Wilson's score interval of 20 of 20
     for name in ("auc", "balanced_accuracy", "tpr_at_1_fpr", "tpr_at_5_fpr", "decided_balanced_accuracy"):
         assert (found[name].value, found[name].low, found[name].high) == (1, of_twenty, 1), name
+
+
+def test_draws_that_do_not_define_a_figure_do_not_count():
+    defined = np.linspace(0.4, 0.6, 41)
+    assert interval(0.5, np.append(defined, [np.nan] * 100)) == interval(0.5, defined)
+
+
+def test_a_class_of_one_source_is_drawn_work_by_work():
+    truth = np.repeat([False, True], 30)
+    sources = pd.Series([str(number) for number in range(30)] + ["the only one"] * 30)
+    found = Draws.of(truth, sources, 50).tallies(np.arange(60), 60)
+    assert (found[:, truth] > 1).any()
+    assert (found[:, truth].sum(axis=1) == 30).all()
 
 
 FEW_VALUES = np.repeat([0.2, 0.4, 0.9], [40, 30, 30])

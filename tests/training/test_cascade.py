@@ -10,8 +10,9 @@ from typer.testing import CliRunner
 
 from core import cli
 from core.corpus.manifest import Manifest
-from core.detectors.card import read_card
+from core.detectors.card import Band, read_card
 from core.detectors.cascade import read_stages
+from core.detectors.preprocessing import Preprocessing
 from core.errors import ModelError, TrainingError
 from core.evaluation.predictions import write_predictions
 from core.training.cascade import Choice, Works, choose_cut_offs, fit_cascade
@@ -160,8 +161,12 @@ def two(tmp_path, monkeypatch):
     """Two models that agree on works of val and on works held out."""
     monkeypatch.setenv("VERSO_MODELS", str(tmp_path))
     works = agreeing()
-    for name, p_ai in (("quick", works.earlier[0]), ("slow", works.thorough)):
-        folder = lay(network_card(name), tmp_path)
+    quick = {
+        "thresholds": Band(human_below=0.3, ai_above=0.7, policy="another"),
+        "preprocessing": Preprocessing(short_side=256, window=224),
+    }
+    for name, p_ai, changes in (("quick", works.earlier[0], quick), ("slow", works.thorough, {})):
+        folder = lay(network_card(name, **changes), tmp_path)
         hold_out(folder, p_ai)
         say_of("val", folder, p_ai)
     return tmp_path
@@ -200,7 +205,9 @@ def test_the_card_names_both_models_and_has_the_thorough_ones_band(two, corpus):
     card = read_card(two / "pair")
     stages = read_stages(card, two / "pair")
     assert stages.names == ("quick", "slow")
-    assert card.band == read_card(two / "slow").band
+    slow = read_card(two / "slow")
+    assert (card.band, card.preprocessing) == (slow.band, slow.preprocessing)
+    assert card.band != read_card(two / "quick").band
     assert f"slow judges what quick gives a p_ai {stages.steps[0]}." in card.summary
 
 
