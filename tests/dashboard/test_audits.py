@@ -8,6 +8,7 @@ from urllib.parse import parse_qs
 import pytest
 import streamlit as st
 from filelock import FileLock
+from PIL import Image
 from sqlalchemy import URL
 from streamlit.testing.v1 import AppTest
 
@@ -16,6 +17,7 @@ from core.audit.lifecycle import LOCK, Order, carry_out
 from core.audit.queue import Queue, Wish
 from core.audit.shots import RULE
 from core.audit.store.audits import AuditStore
+from core.audit.store.pages import Sorting
 from core.audit.store.records import Choice, Finding, State
 from core.audit.worker import Worker
 from core.errors import ImageError, OutputError
@@ -481,6 +483,26 @@ def test_all_files_are_listed_and_filtered_by_the_address(finished):
     assert list(app.dataframe[0].value["verdict"]) == ["no picture"]
     shown = {metric.label: metric.value for metric in app.metric}
     assert (shown["Errors"], shown["No picture"]) == ("1", "1")
+
+
+def test_the_table_and_the_counts_say_what_was_found(desk, stub, folder, drawings):  # noqa: F811, ARG001
+    shades = folder / "shades"
+    shades.mkdir()
+    for grey in (5, 10, 15, 130, 245, 250):
+        (shades / f"{grey}.png").write_bytes(drawings.file(Image.new("RGB", (64, 64), (grey, grey, grey))))
+    queue = Queue.of_this_computer()
+    asked = queue.ask((shades,), "stub")
+    Worker(queue, desk).run(queue.find(asked))
+    desk.rule(asked, 0, Choice.UNSURE, name="Ada")
+    known = {row.path.rsplit("/", 1)[-1]: row for row in desk.all_rows(asked)}
+    app = opened(audit=asked, audit_tab="All files", audit_order=Sorting.AI.value)
+    shown = app.dataframe[0].value
+    for row in shown.to_dict("records"):
+        assert (row["verdict"], row["p_ai"]) == (known[row["file"]].verdict, known[row["file"]].p_ai)
+        assert bool(row["ruling"]) == (known[row["file"]].ruling is not None)
+    assert shown["p_ai"].tolist() == sorted((row.p_ai for row in known.values()), reverse=True)
+    metrics = {metric.label: metric.value for metric in app.metric}
+    assert [metrics[label] for label in ("AI", "Inconclusive", "Human")] == ["2", "1", "3"]
 
 
 def test_beside_a_video_stands_how_it_is_judged_and_that_its_shots_disagree(desk, stub, folder):  # noqa: F811, ARG001

@@ -193,12 +193,13 @@ def test_the_stage_that_judged_is_the_one_that_explains(pair, pictures, monkeypa
     assert asked == ["quick", "slow"]
 
 
-def test_a_stage_that_was_trained_again_is_refused(pair, slow, tmp_path):
+@pytest.mark.parametrize("again", ["quick", "slow"])
+def test_a_stage_that_was_trained_again_is_refused(pair, quick, slow, tmp_path, again):
     other = SimpleNamespace(
-        card=network_card("quick", weights=Weights(file="weights.safetensors", sha256="1" * 64))
+        card=network_card(again, weights=Weights(file="weights.safetensors", sha256="1" * 64))
     )
-    loaded = {"quick": other, "slow": slow}
-    with pytest.raises(ModelError, match="'quick' is another than the one its cut-offs were chosen for"):
+    loaded = {"quick": quick, "slow": slow, again: other}
+    with pytest.raises(ModelError, match=f"'{again}' is another than the one its cut-offs were chosen for"):
         load_cascade(pair.card, tmp_path / "pair", loaded.__getitem__)
 
 

@@ -69,6 +69,16 @@ def test_one_hard_medium_widens_the_band():
     assert "at most 2% of human works" in band.policy
 
 
+def test_the_band_uses_what_it_is_allowed():
+    """One generated work in twenty may be called human, and one human work in fifty ai: no work more is left open."""
+    labels = pd.Series(["human"] * 100 + ["ai"] * 100)
+    p_ai = np.concatenate(
+        [np.linspace(0.01, 0.6, 98), [0.8, 0.9], np.linspace(0.1, 0.2, 5), np.full(95, 0.4)]
+    )
+    band = choose_band(p_ai, labels, pd.Series([""] * 200), POLICY, "drawn numbers")
+    assert (band.human_below, band.ai_above) == pytest.approx((0.4, 0.6))
+
+
 def test_clean_separation_leaves_no_band():
     labels = pd.Series(["human"] * 50 + ["ai"] * 50)
     p_ai = np.concatenate([np.full(50, 0.1), np.full(50, 0.9)])

@@ -7,6 +7,7 @@ import pytest
 from pypdf import PdfReader
 
 from core.audit.store.records import Choice
+from core.detectors.card import Interval, SplitFigures
 from core.detectors.store import load_detector
 from core.evaluation.base_rate import worth
 from core.provenance.evidence import Evidence, Kind, Says
@@ -80,6 +81,17 @@ def test_one_figure_is_written_in_one_way(findings):
     _, text = read(write_report(findings(card=card), [], MADE))
     assert "Works by people called ai 4.5 % (-0.5 % to 9.5 %)" in text
     assert "It also said so of 4.5 % of human works" in text
+
+
+def test_each_rate_stands_under_its_own_name(findings):
+    rates = {
+        "human_called_ai": Interval(value=0.01, low=0.005, high=0.02),
+        "ai_called_human": Interval(value=0.3, low=0.2, high=0.4),
+    }
+    known = SplitFigures(human=40, ai=60, figures=rates)
+    _, text = read(write_report(findings(card=network_card("net", splits={"ood": known})), [], MADE))
+    assert "Works by people called ai 1.0 % (0.5 % to 2.0 %) of those from sources" in text
+    assert "Generated works called human 30.0 % (20.0 % to 40.0 %) of those from families" in text
 
 
 def test_it_says_what_the_verdict_is_worth_at_the_share_of_generated_works_expected(findings):
