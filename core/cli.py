@@ -58,9 +58,11 @@ def predict(
     """
     from core import images
     from core.detectors.judging import judge
-    from core.detectors.store import load_detector
+    from core.detectors.store import load_detector, stand_in
     from core.errors import ImageError
 
+    if model is None and (told := stand_in()):
+        say(told)
     detector = load_detector(model)
     unread = 0
     for path in paths:
@@ -116,12 +118,14 @@ def explain(
     """
     from core import images
     from core.detectors.judging import judge
-    from core.detectors.store import load_detector
+    from core.detectors.store import load_detector, stand_in
     from core.explain import MAX_SIDE, attribute, overlay
 
     picture = a_local_path(path)
     _expect_room_for_png(output, picture)
     artwork = images.open(picture)
+    if model is None and (told := stand_in()):
+        say(told)
     detector = load_detector(model)
     verdict = judge(detector, [artwork])[0]
     typer.echo(f"{visible(utf8_path(path))}: {verdict.label} (p_ai {verdict.p_ai:.3f}, {verdict.model})")
@@ -192,7 +196,9 @@ def train(  # noqa: PLR0917  (one option, one argument)
     ] = None,
     own_weight: Annotated[
         float | None,
-        typer.Option(min=0, help="How many images of the corpus one of your own counts for; default: one."),
+        typer.Option(
+            min=0, max=1e6, help="How many images of the corpus one of your own counts for; default: one."
+        ),
     ] = None,
 ) -> None:
     """Train a network or fit a classical model; the same command again goes on where it stopped.
@@ -521,7 +527,9 @@ def main() -> None:
         sys.exit(2 if isinstance(error, WrongUsageError) else 1)
     except OSError as error:
         if not _is_of_stdout():
-            raise
+            what = error.filename or "A file"
+            say(f"{what} cannot be read or written ({error.strerror or error}): check the disk.", "Error:")
+            sys.exit(1)
         say(f"The output cannot be written ({error.strerror}): make room, or send it elsewhere.", "Error:")
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what waits there is lost already
         sys.exit(1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import warnings
 from dataclasses import Field, fields, replace
-from typing import Any, ClassVar, Protocol, TypeVar
+from typing import Any, ClassVar, Final, Protocol, TypeVar
 
 from core.errors import SettingWarning
 
@@ -17,6 +17,10 @@ class _Numbers(Protocol):
 
 
 Limits = TypeVar("Limits", bound=_Numbers)
+MOST: Final = 2**62
+"""The largest limit: more bytes than any file has."""
+MOST_DIGITS: Final = 100
+"""Of a limit as it is written: Python refuses to read very long numbers."""
 
 
 def variables(usual: _Numbers) -> dict[str, str]:
@@ -29,16 +33,16 @@ def of_environment(usual: Limits) -> Limits:
     """Return the usual limits with those that the environment sets in their place.
 
     Warns:
-        SettingWarning: a variable holds no positive whole number; the usual limit holds then.
+        SettingWarning: a variable holds no whole number from 1 to `MOST`; the usual limit holds then.
     """
     found = {}
     for name, variable in variables(usual).items():
         text = os.environ.get(variable, "")
-        if text.isdecimal() and int(text):
+        if text.isdecimal() and len(text) < MOST_DIGITS and 0 < int(text) <= MOST:
             found[name] = int(text)
         elif text:
             warnings.warn(
-                f"{variable} is '{text}', and must be a positive whole number: {getattr(usual, name)} holds instead.",
+                f"{variable} is '{text}', and must be a whole number from 1 to {MOST}: {getattr(usual, name)} holds instead.",
                 SettingWarning,
                 stacklevel=2,
             )

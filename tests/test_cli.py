@@ -1,3 +1,4 @@
+import errno
 import hashlib
 import json
 import os
@@ -11,9 +12,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from core import images
+from core import cli, images
 from core.cli import Method, main
-from core.detectors.card import read_card
+from core.detectors.card import read_card, write_card
 from core.detectors.precision import BF16_TOLERANCE, INT8_TOLERANCE
 from core.detectors.store import (
     DEFAULT_MODEL,
@@ -26,6 +27,7 @@ from core.detectors.store import (
 from core.evaluation.predictions import read_predictions
 from core.explain import METHODS
 from tests.audit.conftest import FULL_DISK
+from tests.cards import head_card, lay
 from tests.commands import invoke, run_cli
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -58,6 +60,38 @@ def test_predict_json_reports_every_file_and_exits_1(tiny_model, pictures):
     assert absent["sha256"] is None
     assert "does not exist" in absent["error"]
     assert cut["p_ai"] is absent["verdict"] is None
+
+
+def test_another_model_that_judges_instead_of_the_default_is_named(
+    tiny_model, pictures, tmp_path, monkeypatch
+):
+    models = tmp_path / "models"
+    lay(head_card(DEFAULT_MODEL), models)
+    quick = shutil.copytree(tiny_model, models / FALLBACK_MODEL)
+    write_card(read_card(quick).model_copy(update={"name": FALLBACK_MODEL}), quick)
+    monkeypatch.setenv("VERSO_MODELS", str(models))
+    monkeypatch.setenv("VERSO_ENCODER", str(tmp_path / "nowhere"))
+    for verb in (["predict"], ["explain", "--output", str(tmp_path / "map.png")]):
+        result = invoke(*verb, pictures[0])
+        assert FALLBACK_MODEL in result.stdout
+        said = " ".join(result.stderr.split())
+        assert f"{DEFAULT_MODEL} cannot judge on this computer: the encoder's weights" in said
+        assert f"{FALLBACK_MODEL} judges instead" in said
+    named = invoke("predict", pictures[0], "--model", FALLBACK_MODEL)
+    assert "cannot judge" not in named.stderr
+
+
+def test_a_disk_that_is_full_is_a_sentence(tmp_path, monkeypatch, capsys):
+    def full():
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(tmp_path / "weights"))
+
+    monkeypatch.setattr(cli, "app", full)
+    with pytest.raises(SystemExit) as end:
+        cli.main()
+    assert end.value.code == 1
+    assert "weights cannot be read or written (No space left on device): check the disk." in " ".join(
+        capsys.readouterr().err.split()
+    )
 
 
 def test_an_address_is_repeated_as_it_was_given_and_sent_to_an_audit(tiny_model):

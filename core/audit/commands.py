@@ -64,7 +64,7 @@ def audit(
     again = "Everything counted as done is kept. Go on with the same command and --resume."
     try:
         from core.audit.lifecycle import Order, carry_out
-        from core.audit.model import load_card
+        from core.audit.model import load_card, stand_in
         from core.audit.report.reports import HTML_FILE, PDF_FILE, XLSX_FILE
         from core.audit.results import CSV_FILE, PARQUET_FILE
         from core.audit.store.audits import AuditStore
@@ -72,6 +72,8 @@ def audit(
 
         if model:
             load_card(model)  # one that there is not is told before a folder is made
+        elif not resume and (told := stand_in()):
+            say(told)
         named = tuple(input_of(text) for text in inputs)
         order = Order(named, output, model, resume, workers, engine=engine, name=name)
         with interruptible() as check, AuditStore.open() as store, progress_bar() as bar:

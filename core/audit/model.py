@@ -42,6 +42,13 @@ def whole_name(name: str) -> str:
     return store.whole_name(name)
 
 
+def stand_in() -> str:
+    """Say which model judges where none is named and the default one cannot, see `core.detectors.store.stand_in`."""
+    from core.detectors import store
+
+    return store.stand_in()
+
+
 def load_card(name: str) -> Card:
     """Read the card of the model called `name` without loading its weights.
 

@@ -102,6 +102,6 @@ def _text(value: str | float | None) -> str:
 
 
 def _write_parquet(path: Path, rows: Iterator[Cells]) -> None:
-    with parquet.ParquetWriter(path, SCHEMA) as writer:
+    with path.open("wb") as file, parquet.ParquetWriter(file, SCHEMA) as writer:
         while group := list(islice(rows, ROW_GROUP)):
             writer.write_table(pa.Table.from_pylist(group, SCHEMA))

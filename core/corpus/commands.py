@@ -9,7 +9,7 @@ import typer
 from rich.table import Table as Grid
 from typer.core import TyperGroup
 
-from core.errors import ManifestError
+from core.errors import ManifestError, OutputError
 from core.usage import a_file_to_write, a_folder_to_write
 
 if TYPE_CHECKING:
@@ -86,6 +86,8 @@ def build(
             "and --again if the images have splits already."
         )
     given = [manifest.read(path, unsplit=True) for path in inputs]
+    if output.exists():
+        _expect_a_manifest(output)
     caches = [ImageCache.default(path) for path in inputs]
     roots = dict.fromkeys(root for cache in caches for root in cache.roots)
     here, there = ImageCache(caches[0].home, tuple(roots)), ImageCache.default(output)
@@ -112,6 +114,17 @@ def build(
     typer.echo(f"Wrote {output}: {len(written.frame)} images, version {written.version}.")
     if copied := building.carry(written.frame["sha256"], here, there):
         typer.echo(f"Copied {copied} images to {there.home}.")
+
+
+def _expect_a_manifest(output: Path) -> None:
+    from core.corpus import manifest
+
+    try:
+        manifest.read(output, unsplit=True)
+    except ManifestError as error:
+        raise OutputError(
+            f"{output} is no manifest and would be replaced: choose another --output."
+        ) from error
 
 
 @app.command()

@@ -81,6 +81,19 @@ def default_model() -> str:
     return DEFAULT_MODEL if _has_card(folder) and is_loadable(read_card(folder), folder) else FALLBACK_MODEL
 
 
+def stand_in() -> str:
+    """Say which model judges instead of `DEFAULT_MODEL` where none is named, and why; empty if that one judges."""
+    if default_model() == DEFAULT_MODEL:
+        return ""
+    folder = models_folder() / DEFAULT_MODEL
+    why = (
+        what_is_missing(read_card(folder), folder)
+        if _has_card(folder)
+        else f"there is none in {folder.parent}"
+    )
+    return f"{DEFAULT_MODEL} cannot judge on this computer: {why}. {FALLBACK_MODEL} judges instead."
+
+
 def find_model(name: str) -> Path:
     """Return the folder of the model called `name`, or the folder itself if a path is given.
 
@@ -92,7 +105,7 @@ def find_model(name: str) -> Path:
         if _has_card(candidate):
             return candidate
     known = ", ".join(model_names()) or "none"
-    raise UnknownModelError(f"There is no model '{name}'. Known models: {known}.")
+    raise UnknownModelError(f"There is no model '{name}' in {models_folder()}. Known models: {known}.")
 
 
 def whole_name(name: str) -> str:

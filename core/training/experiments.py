@@ -13,7 +13,7 @@ from core.corpus.cache import ImageCache
 from core.corpus.manifest import Manifest
 from core.corpus.stats import Table, markdown
 from core.detectors.features import Matrix, load_features
-from core.errors import EvaluationError, OutputError
+from core.errors import EvaluationError, OutputError, RecipeError
 from core.evaluation.bootstrap import Scores, Truth
 from core.evaluation.metrics import EVEN_ODDS, FIGURES, arrays
 from core.evaluation.undefined import NotDefined
@@ -128,8 +128,12 @@ def write_experiments(
     Raises:
         EncoderError: if the encoder is needed and cannot be loaded.
         OutputError: if the file cannot be read or written.
+        RecipeError: if two recipes have one name.
         TrainingError: if the corpus has too few families or sources.
     """
+    names = [recipe.name for recipe in recipes]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise RecipeError(f"Two recipes are called {', '.join(twice)}: give each file a `name` of its own.")
     frame = seen_rows(manifest)
     rows = {}
     for recipe in recipes:

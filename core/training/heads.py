@@ -42,6 +42,8 @@ from core.training.recipe import SVM, Boosting, Forest, HeadRecipe, LogisticHead
 from core.training.views import embed_augmented
 
 SPLITS = ("train", "val")
+OWN = "own:"
+"""Begins the source of images that a user gave: nothing of theirs is kept but what the head learned."""
 ENCODER = Initialisation(origin="embeddings of OpenAI CLIP ViT-B/16, frozen", license="MIT")
 NOTHING = Initialisation(origin="none: fitted from the images alone", license="none")
 CALIBRATED_ON = "out-of-fold predictions of held-out families and sources of train and val"
@@ -273,7 +275,8 @@ def write_head(
     calibration, band = calibrate(margins, frame)
     pipeline = fit_on(recipe, clean, frame, np.flatnonzero(frame["split"] == "train"), views)
     output.mkdir(parents=True, exist_ok=True)
-    write_held_out(frame.assign(part=_parts(folds, len(frame)), margin=margins), output)
+    held_out = frame.assign(part=_parts(folds, len(frame)), margin=margins)
+    write_held_out(held_out[~frame["source"].str.startswith(OWN)], output)
     card = Card(
         name=output.resolve().name,
         family=recipe.head.family,

@@ -31,7 +31,7 @@ from core.evaluation.predictions import REPORTED_SPLITS
 from core.evaluation.rules import shipped
 from core.evaluation.selection import FACTS, Joined, Selection, load
 from core.images import Artwork
-from core.training.heads import Gathered, fit_on, gather, seen_rows, write_head
+from core.training.heads import OWN, Gathered, fit_on, gather, seen_rows, write_head
 from core.training.provenance import corpus_of
 from core.training.recipe import HeadRecipe
 from core.training.views import augmented
@@ -41,7 +41,6 @@ FOLDS = 5
 LEAST = 2
 """Own images of a class needed to hold some out."""
 
-OWN = "own:"
 """Begins the source of an own image, so that it is none of the corpus."""
 
 CAVEAT = (

@@ -39,6 +39,17 @@ def test_exit_0_if_all_was_read(folder, tmp_path):
 
 
 @pytest.mark.usefixtures("stub")
+def test_an_output_whose_name_is_no_text_gets_its_results(folder, tmp_path):
+    try:
+        output = Path(os.fsdecode(os.fsencode(tmp_path) + b"/out\xe9"))
+        output.mkdir()
+    except OSError:
+        pytest.skip("this disk takes no names that are no text")
+    assert invoke("audit", str(folder / "00.jpg"), "--output", str(output)).exit_code == 0
+    assert {path.name for path in output.glob("r*")} >= {"results.csv", "results.parquet", "report.pdf"}
+
+
+@pytest.mark.usefixtures("stub")
 def test_exit_1_if_some_was_not_read(folder, tmp_path):
     result = invoke("audit", str(folder), "--output", str(tmp_path / "out"), "--workers", "1")
     assert result.exit_code == 1

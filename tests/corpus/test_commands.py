@@ -113,6 +113,15 @@ def test_building_deals_and_the_result_can_be_verified(write_images, computer):
     assert corpus("verify", output).exit_code == 0
 
 
+def test_building_replaces_no_file_but_a_manifest(write_images, tmp_path):
+    given = write_images([(draw(0), {})]).path
+    photograph = tmp_path / "precious.jpg"
+    photograph.write_bytes(b"a photograph")
+    result = corpus("build", given, "--output", photograph)
+    assert "is no manifest and would be replaced" in str(result.exception)
+    assert photograph.read_bytes() == b"a photograph"
+
+
 def test_building_again_with_the_same_seed_gives_the_same_file(write_images, computer):
     listed = unsplit(write_images(images(160, split="train")))
     versions = []

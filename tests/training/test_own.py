@@ -152,6 +152,8 @@ def test_own_images_are_not_remembered(studio, drawings, tmp_path, tiny_encoder)
     shards = list((tiny_encoder / "embeddings").glob("*/*.safetensors"))
     keys = {key for shard in shards for key in keys_of(shard)}
     assert len(keys) == rows
+    known = set(pd.read_csv(studio.manifest)["sha256"])
+    assert set(pd.read_csv(tmp_path / "refitted" / "held_out.csv")["sha256"]) <= known
 
 
 def keys_of(shard):
