@@ -392,6 +392,11 @@ def test_a_recipe_that_decides_nothing_has_no_accuracy_rather_than_an_error(stud
     assert found["share decided, families and sources held out"] == "0.000"
 
 
+def test_experiments_of_one_name_are_refused_before_any_work(studio):
+    result = invoke("experiments", "embedding-knn", "embedding-knn", "--corpus", str(studio.manifest))
+    assert "Two recipes are called embedding-knn" in str(result.exception)
+
+
 def test_experiments_take_heads_alone(studio, workshop):
     result = invoke("experiments", str(workshop.recipe), "--corpus", str(studio.manifest))
     assert "leave out tiny" in str(result.exception)
