@@ -88,12 +88,17 @@ def refit_head(
     Raises:
         CorpusError: if images of the corpus are missing.
         EncoderError: if the encoder cannot be loaded.
-        EvaluationError: if the own set cannot be used, see `look_at_own`.
+        EvaluationError: if the own set cannot be used, see `look_at_own`, or the shipped model was not evaluated on the
+            images of `manifest`.
         ModelError: if no model has the recipe's name.
         TrainingError: if the recipe judges no embeddings, `output` has its name, or the own set has fewer than
             two images of a class besides those of the corpus.
     """
     shipped_model = _shipped_model(recipe, output)
+    for split in _reported(manifest):
+        load(
+            [recipe.name], Selection(split), manifest
+        )  # what it is to be compared to is missed before any work
     features = shipped_model.features
     looked = _besides(manifest, look_at_own(place, _look(recipe, features), progress))
     images = looked.images
@@ -131,7 +136,7 @@ def what_changed(refitted: Refitted, output: Path, corpus: Manifest) -> str:
     """
     reference, mine = refitted.own.models
     rules = {**shipped([reference]), mine: refitted.card.band}
-    elsewhere = [load([reference, str(output)], Selection(split), corpus) for split in REPORTED_SPLITS]
+    elsewhere = [load([reference, str(output)], Selection(split), corpus) for split in _reported(corpus)]
     comparisons = [Comparison(joined) for joined in (refitted.own, *elsewhere)]
     said = [f"- {sentence}" for each in comparisons for sentence in each.sentences(rules)]
     return "\n\n".join(
@@ -142,6 +147,11 @@ def what_changed(refitted: Refitted, output: Path, corpus: Manifest) -> str:
             *(as_markdown(each, rules) for each in comparisons),
         ]
     )
+
+
+def _reported(corpus: Manifest) -> list[str]:
+    """Return the splits to report on that a corpus has."""
+    return [split for split in REPORTED_SPLITS if (corpus.frame["split"] == split).any()]
 
 
 def _shipped_model(recipe: HeadRecipe, output: Path) -> EmbeddingDetector:

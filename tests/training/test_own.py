@@ -3,6 +3,7 @@
 import hashlib
 import json
 import re
+from dataclasses import replace
 
 import pandas as pd
 import pytest
@@ -14,8 +15,9 @@ from core.corpus.cache import ImageCache
 from core.detectors import encoder
 from core.detectors.card import read_card
 from core.detectors.store import load_detector
-from core.errors import RecipeError, TrainingError
-from core.training.own import CHANGES_FILE, refit_head
+from core.errors import EvaluationError, RecipeError, TrainingError
+from core.evaluation.evaluate import evaluate
+from core.training.own import CHANGES_FILE, refit_head, what_changed
 from core.training.recipe import load_recipe
 from tests.commands import invoke, run_cli
 
@@ -143,6 +145,31 @@ def test_the_report_tells_of_the_own_images_and_of_every_split(studio, drawings,
     assert card.corpus.version != manifest.read(studio.manifest).version
     assert set(card.splits) == {"val", "test", "ood"}
     load_detector(str(tmp_path / "refitted"))
+
+
+@pytest.mark.usefixtures("shipped")
+def test_a_corpus_without_ood_is_reported_on_without_it(studio, drawings, tmp_path):
+    whole = manifest.read(studio.manifest)
+    lacking = replace(whole, frame=whole.frame[whole.frame["split"] != "ood"].reset_index(drop=True))
+    refitted = refit_tiny(lacking, studio, write_own(tmp_path / "mine", drawings), tmp_path / "refitted")
+    evaluate(
+        load_detector(str(tmp_path / "refitted")),
+        tmp_path / "refitted",
+        lacking,
+        ImageCache.default(studio.manifest),
+    )
+    said = what_changed(refitted, tmp_path / "refitted", lacking)
+    assert " on test" in said
+    assert " on ood" not in said
+
+
+@pytest.mark.usefixtures("shipped")
+def test_a_model_that_was_not_evaluated_on_the_corpus_is_told_before_any_work(studio, drawings, tmp_path):
+    whole = manifest.read(studio.manifest)
+    other = replace(whole, frame=whole.frame.assign(sha256=whole.frame["sha256"].str[::-1]))
+    with pytest.raises(EvaluationError, match="'tiny-head' lacks"):
+        refit_tiny(other, studio, write_own(tmp_path / "mine", drawings), tmp_path / "refitted")
+    assert not (tmp_path / "refitted").exists()
 
 
 @pytest.mark.usefixtures("shipped")
