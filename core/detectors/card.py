@@ -244,7 +244,10 @@ def _checked(path: Path, changed: int, size: int) -> Card:  # noqa: ARG001  (a c
         card = Card.model_validate(tomllib.load(file))
     if card.classes != CLASSES:
         raise ModelError(f"{path}: the classes must be in the order {CLASSES}, but are {card.classes}.")
-    _ = card.band
+    try:
+        _ = card.band
+    except ModelError as error:
+        raise ModelError(f"{path}: {error}") from error
     return card
 
 

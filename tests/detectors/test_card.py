@@ -1,7 +1,8 @@
 import pytest
 
-from core.detectors.card import Group, Interval, Perturbed, SplitFigures, read_card, write_card
+from core.detectors.card import Band, Group, Interval, Perturbed, SplitFigures, read_card, write_card
 from core.detectors.features import ForensicFeatures
+from core.errors import ModelError
 from tests.cards import head_card, network_card
 from tests.light_meter import write_light_meter
 
@@ -35,6 +36,14 @@ def test_a_card_reads_as_it_was_written_with_a_line_for_each_figure_group_and_fa
     assert lines.count("auc = {value = 0.9, low = 0.85, high = 0.95}") == 2
     assert sum(line.startswith('{label = "human", name = "source ') for line in lines) == 8
     assert 'classes = ["human", "ai"]' in lines
+
+
+def test_thresholds_in_the_wrong_order_are_told_of_the_card_that_has_them(tmp_path):
+    folder = tmp_path / "turned"
+    folder.mkdir()
+    write_card(network_card("net", thresholds=Band(human_below=0.9, ai_above=0.1, policy="none")), folder)
+    with pytest.raises(ModelError, match=r"turned.card\.toml: Thresholds must satisfy"):
+        read_card(folder)
 
 
 def test_a_card_tells_how_much_of_a_picture_its_model_leaves_out():
