@@ -53,11 +53,22 @@ def test_the_overlay_follows_its_controls(address, page, drawings, tmp_path):
     expect(page.get_by_test_id("verdict")).to_have_count(1, timeout=WAIT)
     overlay = page.get_by_test_id("stImage").locator("img").nth(1)
     before = overlay.get_attribute("src")
-    page.get_by_role("slider").press("ArrowLeft")
+    page.get_by_role("slider", name="Opacity of the overlay").press("ArrowLeft")
     expect(overlay).not_to_have_attribute("src", before, timeout=WAIT)
     before = overlay.get_attribute("src")
     page.get_by_role("radio", name="for", checked=False).click()
     expect(overlay).not_to_have_attribute("src", before, timeout=WAIT)
+    assert page.complaints == []
+
+
+def test_a_link_keeps_the_share_of_generated_works_expected(address, page, drawings, tmp_path):
+    (tmp_path / "painting.png").write_bytes(drawings.file(drawings.painting((512, 320), 1)))
+    page.goto(address)
+    page.set_input_files("input[type=file]", tmp_path / "painting.png", timeout=WAIT)
+    expect(page.get_by_text("Where 50 % of all works are generated")).to_be_visible(timeout=WAIT)
+    page.get_by_role("slider", name="Generated works among all").press("ArrowLeft")
+    expect(page.get_by_text("Where 40 % of all works are generated")).to_be_visible(timeout=WAIT)
+    page.wait_for_url(re.compile("generated=40"), timeout=WAIT)
     assert page.complaints == []
 
 
