@@ -21,7 +21,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
-from typing import Final
+from typing import IO, Final
 
 from PIL import ExifTags, Image, ImageFile, features
 from PIL.AvifImagePlugin import AvifImageFile
@@ -279,6 +279,15 @@ def header(source: bytes | Path, *, limits: Limits = DEFAULT_LIMITS) -> Header:
         )
 
 
+def read_at_most(stream: IO[bytes], most: int) -> bytes:
+    """Read a stream to its end, or its first `most` bytes: no room is made for more than it holds, which takes time."""
+    blocks: list[bytes] = []
+    while most > 0 and (block := stream.read(min(most, _BLOCK))):
+        blocks.append(block)
+        most -= len(block)
+    return b"".join(blocks)
+
+
 def encode_jpeg(image: Image.Image, quality: int) -> bytes:
     """The JPEG file of an RGB or L picture, without metadata; `quality` is libjpeg's, 1 to 100."""
     if quality not in range(1, 101):
@@ -336,6 +345,7 @@ _EXTENSIONS: Final = {
     "AVIF": (".avif",),
 }
 _RAW_PROFILE: Final = "Raw profile type "
+_BLOCK: Final = 1 << 20
 EXTENSIONS: Final = frozenset(extension for kind in FORMATS for extension in _EXTENSIONS[kind])
 
 # What Pillow's decoders raise on hostile bytes.
@@ -375,7 +385,7 @@ def _read(path: Path, name: str, limits: Limits) -> bytes:
             if facts.st_size > limits.max_bytes:
                 raise _too_many_bytes(name, facts.st_size, limits)
             with path.open("rb") as file:
-                return file.read(limits.max_bytes + 1)
+                return read_at_most(file, limits.max_bytes + 1)
     except FileNotFoundError as error:
         msg = f"{_called(name)} does not exist: check the path."
         raise UnreadableFileError(msg) from error

@@ -701,6 +701,21 @@ class TestRefusals:
             images.open(tmp_path / name)
 
 
+def test_a_stream_is_read_whole_or_to_the_bound_without_room_for_all_that_it_might_hold():
+    data = bytes(range(256)) * 10_000
+    asked = []
+
+    class Stream(io.BytesIO):
+        def read(self, size: int | None = -1) -> bytes:
+            asked.append(size)
+            return super().read(size)
+
+    assert images.read_at_most(Stream(data), 50_000_001) == data
+    assert images.read_at_most(Stream(data), 2_000_001) == data[:2_000_001]
+    assert images.read_at_most(Stream(b""), 10) == b""
+    assert max(asked) <= 2**20
+
+
 class TestDecode:
     def test_alpha_is_left_to_the_caller(self, drawings):
         picture = drawings.cutout()

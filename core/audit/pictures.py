@@ -13,7 +13,7 @@ from core.audit.inputs.sources import sources_of
 from core.audit.queue import PICTURES, UPLOADS, Queue, Request
 from core.audit.store.records import Planned
 from core.errors import AuditError, ImageError
-from core.images import DEFAULT_LIMITS, printable
+from core.images import DEFAULT_LIMITS, printable, read_at_most
 
 
 def input_sources(queue: Queue, request: Request) -> list[Source]:
@@ -51,7 +51,7 @@ def picture_bytes(sources: Sequence[Source], item: Planned) -> bytes:
     if item.video:
         raise ImageError(f"'{item.path}' is a video: its shots were judged, it has no picture to show.")
     with sources[item.source].stream(Entry(item.path, item.locator, item.size, item.stamp)) as stream:
-        data = stream.read(DEFAULT_LIMITS.max_bytes + 1)
+        data = read_at_most(stream, DEFAULT_LIMITS.max_bytes + 1)
     if len(data) > DEFAULT_LIMITS.max_bytes:
         raise ImageError(f"'{item.path}' is over the limit of {DEFAULT_LIMITS.max_bytes / 1e6:.0f} MB.")
     if hashlib.sha256(data).hexdigest() != item.sha256:

@@ -84,11 +84,12 @@ def read_generators(metadata: Metadata, place: str = PNG) -> list[Evidence]:
     """
     held = {key: metadata.texts[key] for key in LIMITS if key in metadata.texts}
     comment, saved = user_comment(metadata), saved_settings(metadata)
-    places = {
-        f"{place} {_quoted(held)}": held,
-        COMMENT: {"parameters": comment} if comment else {},
-        f"{EXIF} {_quoted(saved)}": saved,
-    }
+    settings = (
+        (f"{place} {_quoted(held)}", held),
+        (COMMENT, {"parameters": comment} if comment else {}),
+        (f"{EXIF} {_quoted(saved)}", saved),
+    )
+    places = {where: texts for where, texts in settings if texts}
     for where, texts in places.items():
         if parsed := _parsed(_short(texts)):
             return [Evidence(Kind.GENERATOR, where, _settings(parsed), parsed.generator.value, Says.AI)]

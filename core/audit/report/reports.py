@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
+from typing import Final
 
 from core import atomic
 from core.audit.inputs.listing import Source
@@ -16,7 +17,7 @@ from core.audit.report.thumbnails import thumbnails_of
 from core.audit.report.workbook import write_workbook
 from core.audit.results import cells_of
 from core.audit.store.audits import AuditStore
-from core.audit.store.pages import Wanted
+from core.audit.store.pages import Kind, Wanted
 from core.audit.store.records import Audit, Row
 from core.errors import OutputError
 from core.verdict import Label
@@ -24,6 +25,13 @@ from core.verdict import Label
 HTML_FILE = "report.html"
 PDF_FILE = "report.pdf"
 XLSX_FILE = "results.xlsx"
+GRAVEST_FIRST: Final = (
+    Wanted((Label.AI,)),
+    Wanted((Label.INCONCLUSIVE,)),
+    Wanted(kinds=(Kind.ERROR, Kind.NO_PICTURE)),
+    Wanted((Label.HUMAN,)),
+)
+"""Rows in the PDF, before those that were not judged."""
 
 
 def write_reports(
@@ -71,12 +79,8 @@ def write_reports(
 
 
 def _gravest_first(store: AuditStore, audit: Audit, newest: int) -> Iterator[Row]:
-    order: tuple[Callable[[Row], bool], ...] = (
-        lambda row: row.verdict == Label.AI,
-        lambda row: row.verdict == Label.INCONCLUSIVE,
-        lambda row: row.error is not None,
-        lambda row: row.verdict == Label.HUMAN,
-        lambda row: row.verdict is None and row.error is None,
-    )
-    for belongs in order:
-        yield from filter(belongs, store.all_rows(audit.id, newest))
+    """Yield at most `MOST_ROWS` of each kind."""
+    pages = store.results(audit, newest)
+    for wanted in GRAVEST_FIRST:
+        yield from pages.page(wanted, limit=MOST_ROWS)
+    yield from (row for row in store.all_rows(audit.id, newest) if row.verdict is None and row.error is None)

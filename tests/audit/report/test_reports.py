@@ -230,7 +230,11 @@ def test_a_cancelled_audit_gives_what_was_judged_as_partial(audit, store, folder
     with (out / "results.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == 44
-    assert sum(not row["verdict"] and not row["error"] for row in rows) == outcome.counts.waiting
+    waiting = [Path(row["path"]).name for row in rows if not row["verdict"] and not row["error"]]
+    assert len(waiting) == outcome.counts.waiting
+    table = text_of(out / "report.pdf").partition("In this order:")[2]
+    listed = re.findall("|".join(re.escape(Path(row["path"]).name) for row in rows), table)
+    assert list(dict.fromkeys(listed))[-len(waiting) :] == waiting
 
 
 def test_a_whole_audit_is_not_called_partial(audit, folder, tmp_path):
