@@ -19,8 +19,9 @@ from typing import IO, Final, Self, cast
 
 from core import images
 from core.errors import ArchiveError, CorruptImageError, ImageTooLargeError, UnreadableFileError
-from core.images import DEFAULT_LIMITS, Artwork, printable
+from core.images import DEFAULT_LIMITS, Artwork
 from core.limits import of_environment
+from core.visible_text import printable
 
 
 @dataclass(frozen=True)

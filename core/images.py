@@ -16,7 +16,6 @@ import hashlib
 import io
 import stat
 import struct
-import unicodedata
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -44,6 +43,7 @@ from core.errors import (
     UnsupportedImageError,
 )
 from core.limits import of_environment
+from core.visible_text import printable
 
 
 @dataclass(frozen=True)
@@ -303,23 +303,6 @@ def recompress(image: Image.Image, quality: int) -> Image.Image:
     again = JpegImageFile(io.BytesIO(encode_jpeg(image, quality))).copy()
     again.info = {}
     return again
-
-
-TURNING: Final = frozenset(map(chr, (0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A))))
-"""Characters that turn the direction of writing (Unicode's Bidi_Control)."""
-
-
-def printable(text: str) -> str:
-    """Return a name without what a terminal, a log or a page could choke on.
-
-    That are control characters, surrogates, ends of lines, and what turns the direction of writing. Spaces and joiners of
-    all kinds stay, and letters this Python does not know: without them a name would not find its file.
-    """
-    return "".join("\N{REPLACEMENT CHARACTER}" if _chokes(c) else c for c in text)
-
-
-def _chokes(character: str) -> bool:
-    return character in TURNING or unicodedata.category(character) in {"Cc", "Cs", "Zl", "Zp"}
 
 
 # The decoders are called directly: PIL.Image.open would add a pixel limit of its own, which is process-wide.

@@ -28,8 +28,8 @@ from core.detectors.store import load_card
 from core.errors import EvaluationError
 from core.evaluation.model_names import told_apart
 from core.evaluation.own_set import OwnSet, read_own, score_own
-from core.images import printable
 from core.named_paths import named_path
+from core.visible_text import printable
 from dashboard.comparison_shelf import Held
 from dashboard.resources import detector_called
 from dashboard.upload_folder import upload_folder

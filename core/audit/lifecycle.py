@@ -32,8 +32,8 @@ from core.audit.store.audits import AuditStore, now
 from core.audit.store.records import Audit, Counts, State
 from core.detectors.protocol import Detector
 from core.errors import AuditError, OutputError, StoreError, VersoError
-from core.images import printable
 from core.locks import alone
+from core.visible_text import printable
 
 NOTE = own_files.NOTE
 LOCK = ".audit.lock"

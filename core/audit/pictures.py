@@ -13,7 +13,8 @@ from core.audit.inputs.sources import sources_of
 from core.audit.queue import PICTURES, UPLOADS, Queue, Request
 from core.audit.store.records import Planned
 from core.errors import AuditError, ImageError
-from core.images import DEFAULT_LIMITS, printable, read_at_most
+from core.images import DEFAULT_LIMITS, read_at_most
+from core.visible_text import printable
 
 
 def input_sources(queue: Queue, request: Request) -> list[Source]:

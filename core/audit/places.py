@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from core.audit.inputs.address import Input
-from core.images import printable
+from core.visible_text import printable
 
 SHOT: Final = re.compile(r"(.*)#t=([\d.]+),([\d.]+)", re.DOTALL)
 

@@ -25,8 +25,8 @@ from core.audit.inputs.roots import Roots
 from core.audit.inputs.sources import ZIP_START
 from core.audit.store.records import Audit
 from core.errors import AuditError, DamagedRequestError, OutputError
-from core.images import printable
 from core.named_paths import named_path
+from core.visible_text import printable
 
 VARIABLE: Final = "VERSO_AUDITS"
 ID: Final = re.compile("[0-9a-f]{32}")

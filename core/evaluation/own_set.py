@@ -27,7 +27,8 @@ from core.detectors.protocol import Detector
 from core.errors import ArchiveError, EvaluationError, ImageError, UnreadableFileError
 from core.evaluation.predictions import BATCH
 from core.evaluation.selection import FACTS, NOT_STATED, Joined
-from core.images import Artwork, printable
+from core.images import Artwork
+from core.visible_text import printable
 
 Progress = Callable[[int, int], None]
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from core.images import printable
+from core.visible_text import printable
 
 LONGEST: Final = 300
 """Characters that are kept of a text found in a file."""

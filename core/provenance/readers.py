@@ -17,6 +17,7 @@ from core.provenance.generators import read_generators
 from core.provenance.trust import TrustedSigners
 from core.provenance.video_metadata import expect_opens, read_video_metadata
 from core.provenance.xmp import read_xmp
+from core.visible_text import printable
 
 OPEN = Limits(max_bytes=2**63, max_pixels=2**63, min_side=1)
 """The artwork has passed the door already, under whatever limits held there."""
@@ -65,7 +66,7 @@ def evidence_of_file(path: Path, signers: TrustedSigners) -> tuple[str, tuple[Ev
         with path.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
             try:
-                expect_opens(file, video_format, images.printable(path.name))
+                expect_opens(file, video_format, printable(path.name))
             except UnreadableVideoError as error:
                 error.sha256 = digest
                 raise
@@ -85,7 +86,7 @@ def _video_format(path: Path) -> str:
     except (OSError, ValueError):
         return ""
     if found and size > video_formats.MAX_BYTES:
-        raise UnreadableVideoError(video_formats.too_large(images.printable(path.name), size))
+        raise UnreadableVideoError(video_formats.too_large(printable(path.name), size))
     return found
 
 

@@ -13,7 +13,8 @@ from core.audit.inputs.listing import Entry
 from core.audit.inputs.spooled import spooled
 from core.clutter import is_clutter
 from core.errors import UnreadableFileError
-from core.images import Artwork, printable
+from core.images import Artwork
+from core.visible_text import printable
 
 
 class ArchivedFiles:

@@ -14,7 +14,8 @@ from core.audit.inputs.listing import LOWEST, NO_SIZE, Entry
 from core.audit.own_files import own_files
 from core.clutter import is_clutter
 from core.errors import AuditError, UnreadableFileError
-from core.images import Artwork, printable
+from core.images import Artwork
+from core.visible_text import printable
 
 
 class Files:

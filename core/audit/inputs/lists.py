@@ -12,7 +12,7 @@ from core.audit.inputs.files import Files, entry_of
 from core.audit.inputs.listing import NO_SIZE, Entry
 from core.audit.inputs.roots import Roots
 from core.errors import ListError
-from core.images import printable
+from core.visible_text import printable
 
 COLUMN = "path"
 SUFFIXES = (".txt", ".csv", ".tsv")

@@ -18,7 +18,8 @@ from core.audit.inputs.listing import HIGHEST, NO_SIZE, Entry
 from core.audit.inputs.spooled import spooled
 from core.clutter import is_clutter
 from core.errors import AuditError, ImageTooLargeError, UnreadableFileError, VersoError
-from core.images import DEFAULT_LIMITS, Artwork, printable
+from core.images import DEFAULT_LIMITS, Artwork
+from core.visible_text import printable
 
 LIBRARIES: Final = "requirements-addresses.txt"
 LOCAL: Final = ("file", "local")

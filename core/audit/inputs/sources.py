@@ -13,7 +13,7 @@ from core.audit.inputs.lists import SUFFIXES, ListOfFiles
 from core.audit.inputs.remote import RemoteFiles
 from core.audit.inputs.roots import Roots
 from core.errors import AuditError
-from core.images import printable
+from core.visible_text import printable
 
 ZIP_START = (b"PK\x03\x04", b"PK\x05\x06")
 

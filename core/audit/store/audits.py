@@ -42,7 +42,7 @@ from core.audit.store.records import (
 )
 from core.audit.store.tables import audits, items, rulings
 from core.errors import AuditError, RulingError
-from core.images import printable
+from core.visible_text import printable
 
 PAGE = 1_000
 """Rows fetched at once; no more are ever in memory."""
