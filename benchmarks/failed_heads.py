@@ -29,12 +29,12 @@ from core.detectors.classical import pipeline_margins
 from core.detectors.features import Matrix, load_features
 from core.detectors.store import find_model
 from core.errors import VersoError
+from core.evaluation.held_out_margins import read_held_out
 from core.evaluation.metrics import EVEN_ODDS, expected_calibration_error, tpr_at_fpr
 from core.evaluation.metrics import FIGURES as KNOWN
 from core.training.experiments import put_between
 from core.training.heads import Gathered, Margins, calibrate, fit_on, gather, seen_rows
 from core.training.held_out import Fold, Rows, by_family_and_source, groups_of
-from core.training.held_out_margins import read_held_out
 from core.training.recipe import HeadRecipe, load_recipe
 from core.verdict import Thresholds
 

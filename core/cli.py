@@ -197,7 +197,8 @@ def train(  # noqa: PLR0917  (one option, one argument)
     own_weight: Annotated[
         float | None,
         typer.Option(
-            min=0, max=1e6, help="How many images of the corpus one of your own counts for; default: one."
+            max=1e6,
+            help="How many images of the corpus one of your own counts for when the head is fitted; default: one.",
         ),
     ] = None,
 ) -> None:
@@ -207,7 +208,7 @@ def train(  # noqa: PLR0917  (one option, one argument)
     """
     from core.corpus import manifest
     from core.corpus.cache import ImageCache
-    from core.errors import RecipeError
+    from core.evaluation.remedies import how_to_evaluate
     from core.training import run
     from core.training.fit import Epoch
     from core.training.fit import Progress as Callbacks
@@ -221,8 +222,8 @@ def train(  # noqa: PLR0917  (one option, one argument)
     rows, files = manifest.read(corpus), ImageCache.default(corpus)
     if own is not None:
         if not isinstance(declared, HeadRecipe):
-            raise RecipeError(
-                f"Only a model on embeddings can be refitted with your own images, and {declared.name} is none: take "
+            raise typer.BadParameter(
+                f"only a model on embeddings can be refitted with your own images, and {declared.name} is none: take "
                 "verso."
             )
         refit(declared, rows, files, own, output, 1.0 if own_weight is None else own_weight)
@@ -273,7 +274,7 @@ def train(  # noqa: PLR0917  (one option, one argument)
                 workers=workers,
                 progress=Callbacks(on_network, on_batch, on_epoch, on_embedded),
             )
-    say(f"Wrote {output}. Next: python -m core evaluate {output}")
+    say(f"Wrote {output}. Next: {how_to_evaluate(output, corpus=corpus)}")
 
 
 def _expect_effect(
@@ -286,6 +287,8 @@ def _expect_effect(
         raise typer.BadParameter(f"--init starts a network, and {recipe.name} is none; leave it out")
     if own_weight is not None and own is None:
         raise typer.BadParameter("--own-weight says what your own images count for; name them with --own")
+    if own_weight is not None and own_weight <= 0:
+        raise typer.BadParameter("--own-weight is above 0: with 0 your images would teach nothing")
 
 
 @app.command()
@@ -300,7 +303,6 @@ def experiments(
     """Cross-validate classical models on families and sources they never saw, and write the figures down."""
     from core.corpus import manifest
     from core.corpus.cache import ImageCache
-    from core.errors import RecipeError
     from core.training.experiments import write_experiments
     from core.training.recipe import HeadRecipe, load_recipe
 
@@ -308,7 +310,7 @@ def experiments(
     heads = [recipe for recipe in declared if isinstance(recipe, HeadRecipe)]
     if len(heads) < len(declared):
         others = ", ".join(recipe.name for recipe in declared if not isinstance(recipe, HeadRecipe))
-        raise RecipeError(f"Only classical models are cross-validated here; leave out {others}.")
+        raise typer.BadParameter(f"only classical models are cross-validated here; leave out {others}.")
     write_experiments(
         heads,
         manifest.read(corpus),

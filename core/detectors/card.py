@@ -33,7 +33,7 @@ OF_TORCHVISION = "torchvision "
 """Begins the origin of networks that were trained from torchvision's weights."""
 
 _DECIDES_P_AI = {"weights", "preprocessing", "calibration"}
-"""Fields of a card; the others can change without any `p_ai` changing."""
+"""Fields of a card; features and encoder are those that the weights were fitted on, and the others change no `p_ai`."""
 
 HeadFamily = Literal[
     "svm", "logistic-regression", "random-forest", "decision-tree", "knn", "gradient-boosting"
@@ -290,11 +290,23 @@ def how_to_make(card: Card, folder: Path) -> str:
     output = shlex.quote(str(folder.relative_to(root) if folder.is_relative_to(root) else folder))
     if card.family == "cascade":
         return f"`python -m core cascade --output {output}`"
-    command = f"python -m core train {shlex.quote(card.recipe)} --corpus data/manifest.csv --output {output}"
+    shipped = root / "data" / "manifest.csv"
+    of_shipped = shipped.is_file() and _sha256(shipped.read_bytes()) == card.corpus.version
+    corpus = shipped.relative_to(root) if of_shipped else "MANIFEST"
+    command = f"python -m core train {shlex.quote(card.recipe)} --corpus {corpus} --output {output}"
+    if not of_shipped:
+        return (
+            f"`{command}`, with the recipe, the manifest and, if any, the images of your own that it was made with (corpus "
+            f"version {card.corpus.version[:12]}…)"
+        )
     origin = card.initialisation.origin
     if card.family != "resnet18" or origin.startswith(OF_TORCHVISION):
         return f"`{command}`"
     return f"`{command} --init FILE`, where FILE holds the ResNet-18 weights it began from ({origin})"
+
+
+def _sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
 
 
 def read_weights(card: Card, folder: Path) -> bytes:
@@ -322,7 +334,7 @@ def read_int8(card: Card, folder: Path) -> bytes:
     path = folder / card.weights.int8.file
     missing = (
         f"Model '{card.name}' cannot judge: its 8-bit weights {path} are missing; restore them from the repository, or "
-        f"make them with `python -m core quantise {folder}`."
+        f"make them with `python -m core quantise {shlex.quote(str(folder))}`."
     )
     return _read(card, path, card.weights.int8.sha256, missing)
 
@@ -334,7 +346,7 @@ def _read(card: Card, path: Path, sha256: str, missing: str) -> bytes:
         raise ModelError(missing) from error
     except OSError as error:
         raise ModelError(f"Model '{card.name}': {path} cannot be read ({error.strerror}).") from error
-    found = hashlib.sha256(data).hexdigest()
+    found = _sha256(data)
     if found != sha256:
         raise ModelError(
             f"Model '{card.name}': {path.name} does not belong to its card (sha256 {found[:12]}… instead of "

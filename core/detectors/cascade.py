@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import shlex
 import tomllib
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -109,7 +110,7 @@ def read_stages(card: Card, folder: Path) -> Stages:
     except (UnicodeDecodeError, tomllib.TOMLDecodeError, ValidationError) as error:
         raise ModelError(
             f"Model '{card.name}': {card.weights.file} names no stages; make it again with `python -m core "
-            f"cascade --output {folder}`."
+            f"cascade --output {shlex.quote(str(folder))}`."
         ) from error
 
 
@@ -202,9 +203,15 @@ def load_cascade(card: Card, folder: Path, load: Callable[[str], Detector]) -> C
         if identity(stage.card) != wanted:
             raise ModelError(
                 f"Model '{card.name}': its stage '{stage.card.name}' is another than the one its cut-offs were chosen "
-                f"for; choose them again with `python -m core cascade --output {folder}`."
+                f"for; choose them again with `{_how_to_choose(stages, folder)}`."
             )
     return CascadeDetector(card, *_without_repeats(stages, detectors))
+
+
+def _how_to_choose(stages: Stages, folder: Path) -> str:
+    fast = (word for step in stages.steps for word in ("--fast", step.model))
+    ends = ("--thorough", stages.thorough, "--output", str(folder))
+    return shlex.join(["python", "-m", "core", "cascade", *fast, *ends])
 
 
 def _without_repeats(stages: Stages, detectors: Sequence[Detector]) -> tuple[Stages, list[Detector]]:

@@ -114,6 +114,12 @@ def whole_name(name: str) -> str:
     return str(Path(name).absolute()) if named else name
 
 
+def shown_name(folder: Path) -> str:
+    """Return what finds the model in `folder` from anywhere: its name, or its whole path."""
+    found_by_name = (models_folder() / folder.name).absolute() == folder.absolute()
+    return folder.name if found_by_name else str(folder.absolute())
+
+
 def _has_card(folder: Path) -> bool:
     return os.path.isfile(folder / CARD_FILE)  # noqa: PTH113 - Path.is_file raises where this user may not look
 

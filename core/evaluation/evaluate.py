@@ -11,8 +11,11 @@ import pandas as pd
 from core.corpus.cache import ImageCache
 from core.corpus.manifest import Manifest
 from core.detectors.card import read_card
+from core.detectors.cascade import CascadeDetector
+from core.detectors.classical import EmbeddingDetector
 from core.detectors.protocol import Detector
 from core.errors import EvaluationError
+from core.evaluation.held_out_margins import HELD_OUT_FILE, read_held_out
 from core.evaluation.measured import UNPERTURBED, fingerprint, is_current, record
 from core.evaluation.perturbations import Condition
 from core.evaluation.predictions import (
@@ -24,6 +27,7 @@ from core.evaluation.predictions import (
     write_predictions,
 )
 from core.evaluation.report_card import refresh_card
+from core.evaluation.robustness import PERTURBED_SPLITS
 from core.evaluation.robustness_run import forget_outdated, measure_robustness
 
 
@@ -51,12 +55,15 @@ def evaluate(
 
     Raises:
         CorpusError: if images are not on this computer.
-        EvaluationError: if there are no such images, or those of a split are all of one class; if files of an earlier run
-            cannot be read, or another process measures this model.
+        EvaluationError: if there are no such images, those of a split are all of one class, or the model learned from some
+            of test or ood; if the encoder at hand is not the one it was fitted on; if files of an earlier run cannot be read,
+            or another process measures this model.
         ImageError: if an image cannot be read.
     """
     rows = manifest.frame[manifest.frame["split"].isin(REPORTED_SPLITS)].reset_index(drop=True)
     _expect_both_labels(rows, manifest)
+    _expect_unseen(folder, rows, manifest)
+    _expect_its_encoder(detector)
     reported = Manifest(frame=rows, version=manifest.version, path=manifest.path)
     if not conditions or not _judged_before(folder, reported):
         raw = margins(detector, reported, files, lambda done, total: progress("judging", done, total))
@@ -80,6 +87,29 @@ def _expect_both_labels(rows: pd.DataFrame, manifest: Manifest) -> None:
             raise EvaluationError(
                 f"The images of {split} in {manifest.path} are all {labels[0]}, and figures need both classes: add images of "
                 "the other one, or put these into no split."
+            )
+
+
+def _expect_unseen(folder: Path, rows: pd.DataFrame, manifest: Manifest) -> None:
+    """Refuse to measure a model on works of `test` and `ood` that it learned from: the figures would flatter it."""
+    if not (folder / HELD_OUT_FILE).exists():
+        return
+    measured = rows.loc[rows["split"].isin(PERTURBED_SPLITS), "sha256"]
+    if learned := int(measured.isin(read_held_out(folder)["sha256"]).sum()):
+        raise EvaluationError(
+            f"{learned} images of {' and '.join(PERTURBED_SPLITS)} in {manifest.path} are among those that '{folder.name}' was "
+            "trained or calibrated on: name the manifest that it was trained on with --corpus."
+        )
+
+
+def _expect_its_encoder(detector: Detector) -> None:
+    """Refuse to put down as a model's what its head says of embeddings that it was not fitted on."""
+    stages = detector.detectors if isinstance(detector, CascadeDetector) else (detector,)
+    for stage in stages:
+        if isinstance(stage, EmbeddingDetector) and stage.card.encoder != stage.features.encoder.identity:
+            raise EvaluationError(
+                f"Model '{stage.card.name}' was fitted on embeddings of another encoder than the one at hand, and its figures "
+                "would not be its own: point VERSO_ENCODER to that one (unset: the one Verso fetches), or fit it again."
             )
 
 

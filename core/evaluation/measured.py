@@ -7,6 +7,7 @@ from pathlib import Path
 from core.detectors.card import Card, identity, read_card, write_card
 from core.errors import EvaluationError
 from core.evaluation.perturbations import Condition
+from core.evaluation.remedies import how_to_evaluate
 
 UNPERTURBED = Condition("unperturbed", "unperturbed", ())
 """The condition of `predictions.csv`."""
@@ -22,8 +23,8 @@ def is_current(card: Card, condition: Condition) -> bool:
     return card.measured.get(condition.name) == fingerprint(card, condition)
 
 
-def expect_current(card: Card) -> None:
-    """Check that `predictions.csv` holds what the model says as the card describes it.
+def expect_current(card: Card, folder: Path) -> None:
+    """Check that `predictions.csv` in the folder of a model holds what the model says as the card describes it.
 
     Raises:
         EvaluationError: it was made before the model was trained, rounded or calibrated anew.
@@ -31,7 +32,7 @@ def expect_current(card: Card) -> None:
     if not is_current(card, UNPERTURBED):
         raise EvaluationError(
             f"The predictions of model '{card.name}' were made before it was trained anew, or its card was changed: run "
-            f"`python -m core evaluate {card.name}`."
+            f"`{how_to_evaluate(folder)}`."
         )
 
 

@@ -18,6 +18,7 @@ from core.detectors.pixels import Pixels
 from core.detectors.precision import on_every_core
 from core.detectors.protocol import Detector
 from core.errors import EvaluationError
+from core.evaluation.remedies import how_to_evaluate
 
 PREDICTIONS_FILE = "predictions.csv"
 COLUMNS = ("sha256", "split", "label", "generator", "source", "p_ai")
@@ -98,13 +99,13 @@ def read_predictions(folder: Path) -> pd.DataFrame:
         frame = pd.read_csv(path, dtype=dict.fromkeys(COLUMNS[:-1], str), keep_default_na=False)
         frame["p_ai"] = pd.to_numeric(frame["p_ai"])
     except FileNotFoundError as error:
-        raise EvaluationError(
-            f"{path} is missing; make it with `python -m core evaluate {folder.name}`."
-        ) from error
+        raise EvaluationError(f"{path} is missing; make it with `{how_to_evaluate(folder)}`.") from error
     except (KeyError, ValueError) as error:
-        raise EvaluationError(f"{path} cannot be read ({error}); restore it or run `evaluate`.") from error
+        raise EvaluationError(
+            f"{path} cannot be read ({error}); restore it or run `{how_to_evaluate(folder)}`."
+        ) from error
     if list(frame.columns) != list(COLUMNS) or not frame["p_ai"].between(0, 1).all():
         raise EvaluationError(
-            f"{path} must have the columns {', '.join(COLUMNS)} and every p_ai in [0, 1]; run `evaluate`."
+            f"{path} must have the columns {', '.join(COLUMNS)} and every p_ai in [0, 1]; run `{how_to_evaluate(folder)}`."
         )
     return frame

@@ -12,7 +12,8 @@ from core.errors import EvaluationError
 from core.evaluation.bootstrap import ROUNDS, Draws
 from core.evaluation.measured import is_current
 from core.evaluation.metrics import FIGURES, arrays, interval
-from core.evaluation.perturbations import CONDITIONS
+from core.evaluation.perturbations import ALL, CONDITIONS
+from core.evaluation.remedies import how_to_evaluate
 from core.verdict import Thresholds
 
 ROBUSTNESS_FILE = "robustness.csv"
@@ -34,7 +35,7 @@ def read_robustness(folder: Path) -> pd.DataFrame:
             no probability.
     """
     path = folder / ROBUSTNESS_FILE
-    remake = f"`python -m core evaluate {folder.name} --perturb all`"
+    remake = f"`{how_to_evaluate(folder, condition=ALL)}`"
     if not path.exists():
         raise EvaluationError(f"{path} is missing; make it with {remake}.")
     frame = read_probabilities(path, f"restore it, or delete it and run {remake}")

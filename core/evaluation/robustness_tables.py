@@ -25,8 +25,8 @@ def robustness_of_split(card: Card, split: str) -> pd.DataFrame:
     figures = card.splits.get(split)
     if figures is None or not figures.robustness:
         raise EvaluationError(
-            f"The card of {card.name} has no robustness on '{split}'; measure it with "
-            f"`python -m core evaluate {card.name} --perturb all`."
+            f"The card of {card.name} has no robustness on '{split}'; measure it with `python -m core evaluate MODEL "
+            "--perturb all`."
         )
     rows = {UNPERTURBED: _row(figures.figures, None)}
     for name, condition in CONDITIONS.items():

@@ -11,7 +11,7 @@ import pandas as pd
 
 from core.corpus import manifest as manifests
 from core.corpus.manifest import Manifest
-from core.detectors.card import Card
+from core.detectors.card import Card, read_card
 from core.detectors.store import find_model, load_card
 from core.errors import EvaluationError, SelectionError
 from core.evaluation.bootstrap import Truth
@@ -19,6 +19,7 @@ from core.evaluation.measured import expect_current
 from core.evaluation.model_names import told_apart
 from core.evaluation.perturbations import CONDITIONS, chosen
 from core.evaluation.predictions import REPORTED_SPLITS, read_predictions
+from core.evaluation.remedies import how_to_evaluate
 from core.evaluation.robustness import PERTURBED_SPLITS, current_columns
 from core.evaluation.tables import SPLIT_TITLES
 
@@ -137,23 +138,35 @@ def load_called(models: Mapping[str, str], selection: Selection, corpus: Path | 
     Raises:
         VersoError: as `load`.
     """
-    said = {called: _said(find_model(model), load_card(model), selection) for called, model in models.items()}
-    return join(said, selection, _opened(corpus).frame)
+    manifest = _opened(corpus)
+    folders = {called: find_model(model) for called, model in models.items()}
+    said = {called: _said(folder, read_card(folder), selection) for called, folder in folders.items()}
+    remedies = {
+        called: how_to_evaluate(folder, corpus=manifest.path, condition=selection.condition)
+        for called, folder in folders.items()
+    }
+    return join(said, selection, manifest.frame, remedies)
 
 
-def join(said: Mapping[str, pd.DataFrame], selection: Selection, manifest: pd.DataFrame) -> Joined:
+def join(
+    said: Mapping[str, pd.DataFrame],
+    selection: Selection,
+    manifest: pd.DataFrame,
+    remedies: Mapping[str, str],
+) -> Joined:
     """Join what models said of the selected images.
 
     Args:
         said: of each model, rows of `predictions.csv` (only `sha256`, `split`, `label`, `p_ai` are used).
         selection: the images.
         manifest: the rows of the manifest; it says which images belong to the split, and all facts.
+        remedies: of each model, the command that judges the images anew.
 
     Raises:
         EvaluationError: as `load`.
     """
     rows = _of_split(manifest, selection.split)
-    columns = {name: _aligned(name, frame, rows, selection) for name, frame in said.items()}
+    columns = {name: _aligned(name, frame, rows, selection, remedies[name]) for name, frame in said.items()}
     kept = _narrowed(rows, selection)
     return Joined(
         title=_title(selection, kept),
@@ -176,7 +189,7 @@ def _said(folder: Path, card: Card, selection: Selection) -> pd.DataFrame:
             f"What models say after '{selection.condition}' is measured on {' and '.join(PERTURBED_SPLITS)} alone: choose one "
             f"of these instead of {selection.split}."
         )
-    expect_current(card)
+    expect_current(card, folder)
     if not selection.condition:
         return frame
     chosen([selection.condition])
@@ -185,7 +198,7 @@ def _said(folder: Path, card: Card, selection: Selection) -> pd.DataFrame:
         has = ", ".join(measured.columns) or "none"
         raise EvaluationError(
             f"Model '{card.name}' was not measured after '{selection.condition}' (measured: {has}); run "
-            f"`python -m core evaluate {card.name} --perturb {selection.condition}`."
+            f"`{how_to_evaluate(folder, condition=selection.condition)}`."
         )
     after = frame["sha256"].map(measured[selection.condition])
     return frame.assign(p_ai=after)[after.notna()]
@@ -201,11 +214,12 @@ def _of_split(manifest: pd.DataFrame, split: str) -> pd.DataFrame:
     return rows.assign(medium=rows["medium"].mask(unstated, NOT_STATED))
 
 
-def _aligned(model: str, frame: pd.DataFrame, rows: pd.DataFrame, selection: Selection) -> pd.Series:
+def _aligned(
+    model: str, frame: pd.DataFrame, rows: pd.DataFrame, selection: Selection, command: str
+) -> pd.Series:
     """Return a model's `p_ai` of every image of the split, by sha256."""
     of_split = frame[frame["split"] == selection.split].set_index("sha256")
-    option = f" --perturb {selection.condition}" if selection.condition else ""
-    remedy = f"run `python -m core evaluate {model}{option}`"
+    remedy = f"run `{command}`"
     missing = rows.index.difference(of_split.index, sort=False)
     if len(missing):
         raise EvaluationError(

@@ -14,6 +14,7 @@ from core.detectors.cascade import CascadeDetector, Stages
 from core.detectors.store import find_model
 from core.errors import EvaluationError
 from core.evaluation.perturbations import Condition
+from core.evaluation.remedies import how_to_evaluate
 from core.evaluation.robustness import current_columns
 
 
@@ -56,6 +57,6 @@ def _known(
     if condition.name not in columns or not set(hashes) <= set(columns.index):
         raise EvaluationError(
             f"How a cascade holds follows from its stages, and '{name}' was not measured under {condition.name}: run "
-            f"`python -m core evaluate {name} --perturb {condition.name}` first."
+            f"`{how_to_evaluate(find_model(name), condition=condition.name)}` first."
         )
     return columns.loc[list(hashes), condition.name].to_numpy(np.float64)

@@ -105,8 +105,8 @@ def write_bands(recipe: HeadRecipe, manifest: Manifest, files: ImageCache, path:
         TrainingError: if the corpus has too few families or sources.
     """
     frame = seen_rows(manifest)
-    clean, views = gather(recipe, load_features(recipe.features), frame, files)
     folds = by_family_and_source(frame, recipe.folds, recipe.seed)
+    clean, views = gather(recipe, load_features(recipe.features), frame, files)
     margins = out_of_fold_margins(recipe, clean, frame, folds, views)
     found = compare_bands(margins, frame, folds).map(
         lambda share: "not defined here" if np.isnan(share) else f"{share:.1%}"

@@ -25,9 +25,9 @@ from core.detectors.cascade import (
 )
 from core.detectors.store import find_model, is_loadable, model_names, whole_name
 from core.errors import TrainingError
+from core.evaluation.held_out_margins import read_held_out
 from core.evaluation.measured import expect_current
 from core.evaluation.predictions import DECIMALS, read_predictions
-from core.training.held_out_margins import read_held_out
 from core.training.provenance import code_commit
 from core.verdict import Label, Thresholds
 
@@ -291,7 +291,7 @@ def fit_cascade(before: Sequence[str], thorough: str, corpus: Manifest, output: 
 
 
 def _val(card: Card, folder: Path) -> pd.Series:
-    expect_current(card)
+    expect_current(card, folder)
     frame = read_predictions(folder)
     return frame.loc[frame["split"] == SPLIT].set_index("sha256")["p_ai"]
 

@@ -39,6 +39,7 @@ def cascade(
 ) -> None:
     """Make a model of several: choose from what they said of val and of works held out when the next one is asked."""
     from core.corpus import manifest
+    from core.evaluation.remedies import how_to_evaluate
     from core.training.cascade import fit_cascade, models_before
 
     before = fast or models_before()
@@ -52,7 +53,7 @@ def cascade(
             f"Of {effect.works} {effect.kind}, {shares} are passed on; {effect.different:.2%} get another verdict than "
             f"{thorough}'s, {effect.called_ai} of them 'ai'."
         )
-    say(f"Next: python -m core evaluate {output}")
+    say(f"Next: {how_to_evaluate(output, corpus=corpus)}")
 
 
 def quantise(
@@ -63,6 +64,7 @@ def quantise(
     from core.corpus import manifest
     from core.corpus.cache import ImageCache
     from core.detectors.store import find_model
+    from core.evaluation.remedies import how_to_evaluate
     from core.training.quantise import quantise as round_to_8_bits
 
     folder = find_model(model)
@@ -75,7 +77,7 @@ def quantise(
             ImageCache.default(corpus),
             lambda done, total: bar.update(task, completed=done, total=total),
         )
-    say(f"Wrote the 8-bit weights of {folder}. Next: python -m core evaluate {model}")
+    say(f"Wrote the 8-bit weights of {folder}. Next: {how_to_evaluate(folder, corpus=corpus)}")
 
 
 def bands(
@@ -89,13 +91,12 @@ def bands(
     """Compare ways to choose the inconclusive band, conformal prediction among them, on works held out."""
     from core.corpus import manifest
     from core.corpus.cache import ImageCache
-    from core.errors import RecipeError
     from core.training.bands import write_bands
     from core.training.recipe import HeadRecipe, load_recipe
 
     declared = load_recipe(recipe)
     if not isinstance(declared, HeadRecipe):
-        raise RecipeError(
+        raise typer.BadParameter(
             f"Bands are compared for classical models only, and {declared.name} is a network: take verso."
         )
     write_bands(declared, manifest.read(corpus), ImageCache.default(corpus), output)
@@ -126,7 +127,7 @@ def refit(
             weight=weight,
             progress=lambda done, total: show("embedding", done, total),
         )
-        measure(load_detector(str(output)), output, corpus, files, progress=show)
+        measure(load_detector(str(output.absolute())), output, corpus, files, progress=show)
     for path, reason in refitted.refused.itertuples(index=False):
         say(f"{path}: {reason}")
     changes = what_changed(refitted, output, corpus)

@@ -135,6 +135,9 @@ def write_experiments(
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise RecipeError(f"Two recipes are called {', '.join(twice)}: give each file a `name` of its own.")
     frame = seen_rows(manifest)
+    for recipe in recipes:  # what cannot be held out is told before any work
+        by_source(frame, recipe.folds, recipe.seed)
+        by_family_and_source(frame, recipe.folds, recipe.seed)
     rows = {}
     for recipe in recipes:
         progress(recipe.name)
@@ -151,14 +154,25 @@ def put_between(path: Path, begin: str, end: str, text: str) -> None:
     """Put text between two marks of a Markdown file; a file without them gets them at its end.
 
     Raises:
-        OutputError: if the file cannot be read or written.
+        OutputError: if the file cannot be read or written, or has only one of the marks.
     """
     try:
         before = path.read_text(encoding="utf-8") if path.exists() else "# Experiments\n\n"
-        head, _, rest = before.partition(begin)
-        tail = rest.partition(end)[2] or "\n"
-        atomic.write(path, f"{head}{begin}\n\n{text}\n\n{end}{tail}".encode())
+        atomic.write(path, _between(before, begin, end, text, path).encode())
+    except OutputError:
+        raise
     except UnicodeDecodeError as error:
         raise OutputError(f"{path} is no text in UTF-8; choose another --output.") from error
     except OSError as error:
         raise OutputError(f"{path} cannot be written ({error.strerror}); choose another --output.") from error
+
+
+def _between(before: str, begin: str, end: str, text: str, path: Path) -> str:
+    if (begin in before) != (end in before):
+        raise OutputError(
+            f"{path} has only one of the marks {begin} and {end} that text is put between: restore the other, or choose "
+            "another --output."
+        )
+    head, _, rest = before.partition(begin)
+    tail = rest.partition(end)[2] or "\n"
+    return f"{head}{begin}\n\n{text}\n\n{end}{tail}"

@@ -165,8 +165,8 @@ def fit(
     Raises:
         TrainingError: if a class is missing, the checkpoint is damaged or of another run, or the network diverges.
     """
-    _require_both_classes(train, "train")
-    _require_both_classes(val, "val")
+    expect_both_classes([example.label for example in train], "Split 'train'")
+    expect_both_classes([example.label for example in val], "Split 'val'")
     progress = progress or Progress()
     network = network.to(memory_format=torch.channels_last).to(at.compute.device)
     feed = _Feed(network, recipe, *training_batches(train, recipe, at.workers), course, at.compute, progress)
@@ -229,11 +229,15 @@ def _is_validated(epoch: int, recipe: Recipe) -> bool:
     return recipe.keeps == "best" or (epoch + 1) % VALIDATED_EVERY == 0 or epoch + 1 == recipe.epochs
 
 
-def _require_both_classes(examples: list[Example], split: str) -> None:
-    absent = set(CLASSES) - {example.label for example in examples}
-    if absent:
+def expect_both_classes(labels: Iterable[str], where: str) -> None:
+    """Check that there are works of both labels in what `where` names.
+
+    Raises:
+        TrainingError: there are not.
+    """
+    if absent := set(CLASSES) - set(labels):
         raise TrainingError(
-            f"Split '{split}' has no image labelled {' or '.join(sorted(absent))}; a detector needs both."
+            f"{where} has no image labelled {' or '.join(sorted(absent))}; a detector needs both."
         )
 
 

@@ -35,8 +35,9 @@ from core.detectors.features import (
 from core.detectors.pixel_models import PixelKNN, PixelSVM, by_columns
 from core.errors import TrainingError
 from core.evaluation.calibration import BandPolicy, choose_band, fit_platt
+from core.evaluation.held_out_margins import write_held_out
 from core.training.held_out import Fold, Rows, by_family_and_source
-from core.training.held_out_margins import write_held_out
+from core.training.history import HISTORY_FILE
 from core.training.provenance import code_commit, corpus_of
 from core.training.recipe import SVM, Boosting, Forest, HeadRecipe, LogisticHead, Neighbours, Tree
 from core.training.views import embed_augmented
@@ -55,7 +56,8 @@ Margins = NDArray[np.float32]
 class Gathered:
     """What a head is fitted on: rows of a manifest `[N]`, their features `[N, size]`, and those of their views.
 
-    If the rows have a column `weight`, a row counts that many times (not with nearest neighbours).
+    If the rows have a column `weight`, a row counts that many times for the head and for what standardises its input (not
+    for nearest neighbours); for its calibration and thresholds each counts once.
     """
 
     frame: pd.DataFrame
@@ -138,6 +140,8 @@ def fit_head(recipe: HeadRecipe, features: Matrix, frame: pd.DataFrame) -> Pipel
         )
     weights = {} if isinstance(recipe.head, Neighbours) else {"judge__sample_weight": _weights(recipe, frame)}
     if not isinstance(recipe.features, PixelFeatures):
+        if "weight" in frame:
+            weights["standardise__sample_weight"] = frame["weight"].to_numpy(np.float64)
         pipeline = Pipeline([("standardise", StandardScaler()), ("judge", _estimator(recipe))])
         return pipeline.fit(features, targets, **weights)
     pipeline = Pipeline([("judge", _pixel_estimator(recipe))])
@@ -256,27 +260,33 @@ def train_head(
         TrainingError: if the corpus has too few families, sources or classes.
     """
     frame = seen_rows(manifest)
+    folds = by_family_and_source(frame, recipe.folds, recipe.seed)
     features = load_features(recipe.features)
     gathered = Gathered(frame, *gather(recipe, features, frame, files, progress))
-    return write_head(recipe, features, gathered, corpus_of(manifest), output)
+    return write_head(recipe, features, gathered, folds, corpus_of(manifest), output)
 
 
 def write_head(
-    recipe: HeadRecipe, features: Features, gathered: Gathered, corpus: Corpus, output: Path
+    recipe: HeadRecipe,
+    features: Features,
+    gathered: Gathered,
+    folds: list[Fold],
+    corpus: Corpus,
+    output: Path,
 ) -> Card:
-    """Fit a head on split `train` of what was gathered, calibrate it, write card and pipeline into `output`.
+    """Fit a head on split `train` of what was gathered, calibrate it on `folds`, write card and pipeline into `output`.
 
     Raises:
-        TrainingError: if there are too few families, sources or classes.
+        TrainingError: if a class is missing.
     """
     frame, clean, views = gathered.frame, gathered.clean, gathered.views
-    folds = by_family_and_source(frame, recipe.folds, recipe.seed)
     margins = out_of_fold_margins(recipe, clean, frame, folds, views)
     calibration, band = calibrate(margins, frame)
     pipeline = fit_on(recipe, clean, frame, np.flatnonzero(frame["split"] == "train"), views)
     output.mkdir(parents=True, exist_ok=True)
     held_out = frame.assign(part=_parts(folds, len(frame)), margin=margins)
     write_held_out(held_out[~frame["source"].str.startswith(OWN)], output)
+    (output / HISTORY_FILE).unlink(missing_ok=True)  # of a network that was there before
     card = Card(
         name=output.resolve().name,
         family=recipe.head.family,

@@ -7,8 +7,8 @@ from pathlib import Path
 import pandas as pd
 
 from core.errors import TrainingError
-from core.training.run import HISTORY_FILE
 
+HISTORY_FILE = "history.csv"
 NEEDED = ("epoch", "train_loss", "val_loss")
 
 

@@ -274,10 +274,11 @@ def teacher_of(recipe: Recipe, distillation: Distillation) -> tuple[HeadRecipe, 
         isinstance(head, HeadRecipe)
         and isinstance(head.head, LogisticHead)
         and isinstance(head.features, EmbeddingFeatures)
+        and not head.features.int8
     ):
         raise RecipeError(
             f"Recipe '{recipe.name}' names {distillation.teacher} as its teacher, which is no logistic regression on "
-            "embeddings; name verso, or a recipe like it."
+            "embeddings of the encoder as it is; name verso, or a recipe like it."
         )
     return head, head.features
 

@@ -21,7 +21,7 @@ from core.corpus.cache import ImageCache
 from core.corpus.manifest import Manifest
 from core.detectors.card import CLASSES, Card, Corpus
 from core.detectors.classical import EmbeddingDetector, pipeline_margins
-from core.detectors.features import EncoderFeatures
+from core.detectors.features import EmbeddingFeatures, EncoderFeatures
 from core.detectors.store import load_detector
 from core.errors import TrainingError
 from core.evaluation.comparison import Comparison
@@ -32,6 +32,7 @@ from core.evaluation.rules import shipped
 from core.evaluation.selection import FACTS, Joined, Selection, load
 from core.images import Artwork
 from core.training.heads import OWN, Gathered, fit_on, gather, seen_rows, write_head
+from core.training.held_out import by_family_and_source
 from core.training.provenance import corpus_of
 from core.training.recipe import HeadRecipe
 from core.training.views import augmented
@@ -40,8 +41,6 @@ CHANGES_FILE = "what-changed.md"
 FOLDS = 5
 LEAST = 2
 """Own images of a class needed to hold some out."""
-
-"""Begins the source of an own image, so that it is none of the corpus."""
 
 CAVEAT = (
     "Each of your images was judged by a head fitted without it; images much alike (one artist, one series) still make "
@@ -82,37 +81,40 @@ def refit_head(
         files: where its images are.
         place: a folder or zip that holds the folders `human` and `ai`, see `core.evaluation.own_set`.
         output: the model's folder, created if it is not there; its name is the model's name.
-        weight: how many images of the corpus an own image counts for.
+        weight: how many images of the corpus an own image counts for, above 0; see `Gathered`.
         progress: told (images done, images in all), anew for each step.
 
     Raises:
-        CorpusError: if images of the corpus are missing.
+        CorpusError: if images of the corpus are missing, those it is measured on included.
         EncoderError: if the encoder cannot be loaded.
         EvaluationError: if the own set cannot be used, see `look_at_own`, or the shipped model was not evaluated on the
             images of `manifest`.
         ModelError: if no model has the recipe's name.
-        TrainingError: if the recipe judges no embeddings, `output` has its name, or the own set has fewer than
-            two images of a class besides those of the corpus.
+        TrainingError: if the recipe judges no embeddings, `output` has its name, the own set has fewer than two images
+            of a class besides those of the corpus, or too few families or sources can be held out.
     """
     shipped_model = _shipped_model(recipe, output)
-    for split in _reported(manifest):
-        load(
-            [recipe.name], Selection(split), manifest
-        )  # what it is to be compared to is missed before any work
+    for split in _reported(
+        manifest
+    ):  # what it is to be compared to, and measured on, is missed before any work
+        load([recipe.name], Selection(split), manifest)
+        files.paths(manifest.frame.loc[manifest.frame["split"] == split, "sha256"])
     features = shipped_model.features
     looked = _besides(manifest, look_at_own(place, _look(recipe, features), progress))
     images = looked.images
-    folds = _folds_of(images, place)
+    own_folds = _folds_of(images, place)
     frame = seen_rows(manifest)
+    rows = _joined_rows(frame, images, weight)
+    folds = by_family_and_source(rows, recipe.folds, recipe.seed)
     clean, views = gather(recipe, features, frame, files, progress)
     own_clean, *own_views = np.split(looked.found, recipe.augmented_views + 1, axis=1)
     together = Gathered(
-        _joined_rows(frame, images, weight),
+        rows,
         np.concatenate([clean, own_clean]),
         [np.concatenate([view, own], dtype=np.float32) for view, own in zip(views, own_views, strict=True)],
     )
-    card = write_head(recipe, features, together, _corpus_with(manifest, images), output)
-    margins = _out_of_fold(recipe, together, len(frame), folds)
+    card = write_head(recipe, features, together, folds, _corpus_with(manifest, images), output)
+    margins = _out_of_fold(recipe, together, len(frame), own_folds)
     p_ai = pd.DataFrame(
         {
             recipe.name: shipped_model.card.calibration(pipeline_margins(shipped_model.pipeline, own_clean)),
@@ -136,7 +138,9 @@ def what_changed(refitted: Refitted, output: Path, corpus: Manifest) -> str:
     """
     reference, mine = refitted.own.models
     rules = {**shipped([reference]), mine: refitted.card.band}
-    elsewhere = [load([reference, str(output)], Selection(split), corpus) for split in _reported(corpus)]
+    elsewhere = [
+        load([reference, str(output.absolute())], Selection(split), corpus) for split in _reported(corpus)
+    ]
     comparisons = [Comparison(joined) for joined in (refitted.own, *elsewhere)]
     said = [f"- {sentence}" for each in comparisons for sentence in each.sentences(rules)]
     return "\n\n".join(
@@ -155,10 +159,14 @@ def _reported(corpus: Manifest) -> list[str]:
 
 
 def _shipped_model(recipe: HeadRecipe, output: Path) -> EmbeddingDetector:
+    if not isinstance(recipe.features, EmbeddingFeatures):
+        raise TrainingError(
+            f"Only a model on embeddings can be refitted with your own images, and {recipe.name} is none: take verso."
+        )
     detector = load_detector(recipe.name)
     if not isinstance(detector, EmbeddingDetector):
         raise TrainingError(
-            f"Only a model on embeddings can be refitted with your own images, and {recipe.name} is none: take verso."
+            f"The model {recipe.name} that the result is to be compared to is not made by this recipe: it judges no embeddings."
         )
     if (recipe.features, recipe.preprocessing) != (detector.card.features, detector.card.preprocessing):
         raise TrainingError(

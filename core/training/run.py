@@ -27,20 +27,20 @@ from core.detectors.precision import Compute, best_compute
 from core.detectors.resnet import WEIGHTS_FILE, load_resnet, save_head, save_weights
 from core.errors import TrainingError
 from core.evaluation.calibration import BandPolicy, choose_band, fit_platt
+from core.evaluation.held_out_margins import HELD_OUT_FILE, write_held_out
 from core.evaluation.predictions import margins
 from core.locks import alone
 from core.training.checkpoint import CHECKPOINT_FILE, Run, load_checkpoint
 from core.training.data import Example
-from core.training.fit import Fitted, Progress, Workplace, fit
-from core.training.heads import seen_rows
+from core.training.fit import Fitted, Progress, Workplace, expect_both_classes, fit
+from core.training.heads import SPLITS, seen_rows
 from core.training.held_out import Fold, by_family_and_source
-from core.training.held_out_margins import HELD_OUT_FILE, write_held_out
+from core.training.history import HISTORY_FILE
 from core.training.initial import initial_network
 from core.training.lessons import School, open_school, taught_by, teacher_of
 from core.training.provenance import code_commit, corpus_of
 from core.training.recipe import Recipe
 
-HISTORY_FILE = "history.csv"
 CALIBRATION_SPLIT = "val"
 WORK, WHOLE, LESSONS = "training", "whole", "lessons"
 """Folders: in the model's, what a run makes and needs until it is done; in there, the model's network and the lessons."""
@@ -81,6 +81,8 @@ def train(
     seen = seen_rows(manifest)
     seen["number"] = seen.groupby("split").cumcount()
     parts = [] if recipe.held_out is None else by_family_and_source(seen, recipe.held_out.parts, recipe.seed)
+    parts = parts[: recipe.held_out.networks] if recipe.held_out else []
+    _expect_material(seen, parts, cache)
     at = _Workshop(
         recipe,
         manifest,
@@ -100,19 +102,28 @@ def train(
         for checkpoint in work.glob(f"*/{CHECKPOINT_FILE}"):
             load_checkpoint(checkpoint.parent, run)
         at.school = at.opened(seen, work / LESSONS)
-        networks = 1 if recipe.held_out is None else 1 + recipe.held_out.networks
-        at.progress.network(1, networks)
+        at.progress.network(1, 1 + len(parts))
         card = at.network(seen, work / WHOLE)
         held_out: pd.DataFrame | None = None
         if recipe.held_out is None:
             rows = seen[seen["split"] == CALIBRATION_SPLIT].reset_index(drop=True)
             card = _calibrated(card, at.margins(card, rows, work / WHOLE), rows, f"split {CALIBRATION_SPLIT}")
         else:
-            held_out = _held_out(at, seen, parts[: networks - 1], work)
+            held_out = _held_out(at, seen, parts, work)
             card = _calibrated(card, held_out["margin"].to_numpy(), held_out, recipe.held_out.describe())
         _publish(work / WHOLE, held_out, card, output)
         shutil.rmtree(work)
     return card
+
+
+def _expect_material(seen: pd.DataFrame, parts: Sequence[Fold], cache: ImageCache) -> None:
+    """Check before hours of work that its last network, too, finds what it is to learn from."""
+    cache.paths(seen["sha256"])
+    for number in range(len(parts) + 1):
+        rows = seen if number == 0 else seen.iloc[parts[number - 1].fitted]
+        without = f", without part {number} of what is held out," if number else ""
+        for split in SPLITS:
+            expect_both_classes(rows.loc[rows["split"] == split, "label"], f"Split '{split}'{without}")
 
 
 def _by_another(output: Path) -> TrainingError:

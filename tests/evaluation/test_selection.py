@@ -5,6 +5,8 @@ import pytest
 from core.errors import EvaluationError
 from core.evaluation.selection import Selection, join
 
+REMEDIES = {name: f"python -m core evaluate {name} --corpus mine.csv" for name in "mn"}
+
 
 @pytest.fixture
 def manifest():
@@ -25,7 +27,7 @@ def said(manifest, first=0.1):
 
 def test_models_are_joined_image_by_image_whatever_the_order_of_their_rows(manifest):
     turned = said(manifest, 0.2).iloc[::-1]
-    table = join({"m": said(manifest), "n": turned}, Selection("test"), manifest)
+    table = join({"m": said(manifest), "n": turned}, Selection("test"), manifest, REMEDIES)
     assert table.images["sha256"].tolist() == ["a", "b", "c", "d"]
     np.testing.assert_allclose(table.p_ai["n"] - table.p_ai["m"], 0.1)
     assert table.truth.tolist() == [False, False, True, True]
@@ -43,7 +45,7 @@ def test_models_are_joined_image_by_image_whatever_the_order_of_their_rows(manif
     ],
 )
 def test_a_family_narrows_the_ai_works_and_a_medium_the_human_ones(manifest, selection, expected):
-    table = join({"m": said(manifest)}, selection, manifest)
+    table = join({"m": said(manifest)}, selection, manifest, REMEDIES)
     assert "".join(table.images["sha256"]) == expected
 
 
@@ -59,18 +61,20 @@ def test_a_family_narrows_the_ai_works_and_a_medium_the_human_ones(manifest, sel
 )
 def test_what_is_not_there_is_named(manifest, selection, message):
     with pytest.raises(EvaluationError, match=message):
-        join({"m": said(manifest)}, selection, manifest)
+        join({"m": said(manifest)}, selection, manifest, REMEDIES)
 
 
 def test_a_model_without_some_images_is_named_with_the_command_that_helps(manifest):
-    with pytest.raises(EvaluationError, match=r"'n' lacks 1 of the 4 images.*first is d.*evaluate n"):
-        join({"m": said(manifest), "n": said(manifest).drop(3)}, Selection("test"), manifest)
+    with pytest.raises(
+        EvaluationError, match=r"'n' lacks 1 of the 4 images.*first is d.*evaluate n --corpus mine"
+    ):
+        join({"m": said(manifest), "n": said(manifest).drop(3)}, Selection("test"), manifest, REMEDIES)
 
 
 def test_images_and_labels_that_the_manifest_does_not_know_are_refused(manifest):
     with pytest.raises(EvaluationError, match="evaluated on 1 images that are not in test"):
-        join({"m": said(manifest)}, Selection("test"), manifest.drop(0))
+        join({"m": said(manifest)}, Selection("test"), manifest.drop(0), REMEDIES)
     relabelled = said(manifest)
     relabelled.loc[0, "label"] = "ai"
     with pytest.raises(EvaluationError, match="another label for 1 images"):
-        join({"m": relabelled}, Selection("test"), manifest)
+        join({"m": relabelled}, Selection("test"), manifest, REMEDIES)

@@ -14,9 +14,9 @@ from core.detectors.card import Band, read_card
 from core.detectors.cascade import read_stages
 from core.detectors.preprocessing import Preprocessing
 from core.errors import ModelError, TrainingError
+from core.evaluation.held_out_margins import write_held_out
 from core.evaluation.predictions import write_predictions
 from core.training.cascade import Choice, Works, choose_cut_offs, fit_cascade
-from core.training.held_out_margins import write_held_out
 from core.verdict import Thresholds
 from tests.cards import as_if_measured, lay, network_card
 

@@ -1,5 +1,6 @@
 import hashlib
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -21,14 +22,24 @@ from core.detectors.classical import PIPELINE_FILE, pipeline_margins
 from core.detectors.features import EmbeddingFeatures, EncoderFeatures, ForensicFeatures
 from core.detectors.judging import judge
 from core.detectors.store import load_detector
-from core.errors import EncoderError, EncoderWarning, ModelError, RecipeError, TrainingError
+from core.errors import (
+    EncoderError,
+    EncoderWarning,
+    EvaluationError,
+    ModelError,
+    OutputError,
+    RecipeError,
+    TrainingError,
+)
 from core.evaluation.calibration import fit_platt
+from core.evaluation.evaluate import evaluate
+from core.evaluation.held_out_margins import read_held_out
 from core.evaluation.predictions import read_predictions
 from core.explain import grad_cam
-from core.training.experiments import cross_validate
+from core.training.experiments import BEGIN, END, cross_validate, put_between
 from core.training.heads import fit_head, fit_on, gather, out_of_fold_margins, seen_rows
 from core.training.held_out import Fold, by_family_and_source
-from core.training.held_out_margins import read_held_out
+from core.training.history import HISTORY_FILE, read_history
 from core.training.recipe import load_recipe
 from tests.commands import invoke, run_cli
 from tests.encoders import FORENSIC, HEAD_RECIPE, HEADS, PIXELS, SIZE, head_recipes, save_tiny_encoder
@@ -184,6 +195,53 @@ def test_another_encoder_of_the_same_size_gives_a_warning(svm, tmp_path, monkeyp
     monkeypatch.setenv("VERSO_ENCODER", str(tmp_path / "other.safetensors"))
     with pytest.warns(EncoderWarning, match="was fitted on embeddings of other encoder weights.*refit"):
         load_detector(str(svm))
+
+
+def test_with_another_encoder_nothing_is_put_down_as_the_model_s(svm, studio, tmp_path, monkeypatch):
+    save_tiny_encoder(tmp_path / "other.safetensors", seed=1)
+    monkeypatch.setenv("VERSO_ENCODER", str(tmp_path / "other.safetensors"))
+    before = (svm / "predictions.csv").read_bytes()
+    result = invoke("evaluate", str(svm), "--corpus", str(studio.manifest))
+    assert isinstance(result.exception, EvaluationError)
+    assert "fitted on embeddings of another encoder" in str(result.exception)
+    assert (svm / "predictions.csv").read_bytes() == before
+
+
+@pytest.mark.usefixtures("tiny_encoder")
+def test_a_model_is_not_measured_on_works_that_it_learned_from(svm, studio):
+    listed = manifest.read(studio.manifest)
+    swapped = listed.frame.assign(split=listed.frame["split"].replace({"train": "test", "test": "train"}))
+    before = (svm / "predictions.csv").read_bytes()
+    with pytest.raises(EvaluationError, match=r"48 images of test and ood in .* that 'svm' was trained"):
+        evaluate(
+            load_detector(str(svm)), svm, replace(listed, frame=swapped), ImageCache.default(studio.manifest)
+        )
+    assert (svm / "predictions.csv").read_bytes() == before
+
+
+def test_weights_count_for_what_standardises_too(studio):
+    frame = seen_rows(manifest.read(studio.manifest))
+    features = np.random.default_rng(0).normal(size=(len(frame), 3)).astype(np.float32)
+    weight = np.where(np.arange(len(frame)) < 5, 40.0, 1.0)
+    fitted_on = fit_head(load_recipe(str(studio.recipes["svm"])), features, frame.assign(weight=weight))
+    expected = np.average(features, axis=0, weights=weight)
+    np.testing.assert_allclose(fitted_on["standardise"].mean_, expected, rtol=1e-5)
+
+
+@pytest.mark.usefixtures("tiny_encoder")
+def test_a_head_in_the_place_of_a_network_keeps_no_history_of_it(studio, tmp_path):
+    (tmp_path / "head").mkdir()
+    (tmp_path / "head" / HISTORY_FILE).write_text("epoch,train_loss,val_loss\n0,1,1\n")
+    assert read_history(train(studio, "decision-tree", tmp_path / "head")) is None
+
+
+@pytest.mark.parametrize("left", [BEGIN, END])
+def test_text_outside_the_marks_is_never_lost_where_one_of_them_is(tmp_path, left):
+    path = tmp_path / "EXPERIMENTS.md"
+    path.write_text(f"Before.\n{left}\nAfter.\n")
+    with pytest.raises(OutputError, match="only one of the marks"):
+        put_between(path, BEGIN, END, "table")
+    assert path.read_text() == f"Before.\n{left}\nAfter.\n"
 
 
 def test_without_the_encoder_only_its_models_fail(svm, tiny_model, tmp_path, monkeypatch):
@@ -399,7 +457,8 @@ def test_experiments_of_one_name_are_refused_before_any_work(studio):
 
 def test_experiments_take_heads_alone(studio, workshop):
     result = invoke("experiments", str(workshop.recipe), "--corpus", str(studio.manifest))
-    assert "leave out tiny" in str(result.exception)
+    assert result.exit_code == 2
+    assert "leave out tiny" in " ".join(result.stderr.replace("│", " ").split())
 
 
 def test_verso_in_8_bits_is_verso_but_for_the_8_bits():

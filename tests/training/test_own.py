@@ -15,7 +15,7 @@ from core.corpus.cache import ImageCache
 from core.detectors import encoder
 from core.detectors.card import read_card
 from core.detectors.store import load_detector
-from core.errors import EvaluationError, RecipeError, TrainingError
+from core.errors import CorpusError, EvaluationError, TrainingError
 from core.evaluation.evaluate import evaluate
 from core.training.own import CHANGES_FILE, refit_head, what_changed
 from core.training.recipe import load_recipe
@@ -173,6 +173,37 @@ def test_a_model_that_was_not_evaluated_on_the_corpus_is_told_before_any_work(st
 
 
 @pytest.mark.usefixtures("shipped")
+def test_a_work_to_be_measured_on_that_is_not_here_is_told_before_any_work(studio, drawings, tmp_path):
+    whole, files = manifest.read(studio.manifest), ImageCache.default(studio.manifest)
+    gone = whole.frame.loc[whole.frame["split"] == "ood", "sha256"].iloc[0]
+    here = tmp_path / "images"
+    for path in files.paths(whole.frame.loc[whole.frame["sha256"] != gone, "sha256"]):
+        (here / path.parent.name).mkdir(parents=True, exist_ok=True)
+        (here / path.parent.name / path.name).write_bytes(path.read_bytes())
+    recipe = load_recipe(str(studio.recipes["logistic-regression"]))
+    own = write_own(tmp_path / "mine", drawings)
+    with pytest.raises(CorpusError, match=gone[:12]):
+        refit_head(recipe, whole, ImageCache(here, [here]), own, tmp_path / "refitted")
+    assert not (tmp_path / "refitted").exists()
+
+
+def test_own_images_that_would_teach_nothing_are_refused(studio, tmp_path):
+    result = invoke(
+        *(
+            "train",
+            str(studio.recipes["svm"]),
+            "--corpus",
+            str(studio.manifest),
+            "--output",
+            str(tmp_path / "x"),
+        ),
+        *("--own", str(tmp_path), "--own-weight", "0"),
+    )
+    assert result.exit_code == 2
+    assert "above 0" in result.stderr
+
+
+@pytest.mark.usefixtures("shipped")
 def test_own_images_are_not_remembered(studio, drawings, tmp_path, tiny_encoder):
     refit(studio, write_own(tmp_path / "mine", drawings), tmp_path / "refitted")
     rows = len(pd.read_csv(studio.manifest))
@@ -244,8 +275,8 @@ def test_a_network_is_not_refitted(workshop, tmp_path):
         "--output",
         "x",
     )
-    assert isinstance(result.exception, RecipeError)
-    assert "take verso" in str(result.exception)
+    assert result.exit_code == 2
+    assert "take verso" in " ".join(result.stderr.replace("│", " ").split())
 
 
 def test_figures_on_own_images_are_printed_and_leave_the_model_as_it_is(shipped, drawings, tmp_path):

@@ -92,6 +92,24 @@ def test_more_networks_than_parts_are_refused(workshop, tmp_path):
         load_recipe(str(recipe_file(workshop, tmp_path, networks=4)))
 
 
+def test_a_part_without_which_val_lacks_a_label_is_told_before_anything_is_trained(
+    workshop, studio, tmp_path
+):
+    frame = manifest.read(studio.manifest).frame
+    of_others = (
+        (frame["split"] == "val") & (frame["label"] == "human") & (frame["source"] != "folder:human-0")
+    )
+    (tmp_path / "images").symlink_to(studio.folder / "images")
+    listed = manifest.write(frame[~of_others], tmp_path / "manifest.csv").path
+    recipe = recipe_file(workshop, tmp_path, networks=3)
+    result = invoke(*command(workshop, listed, recipe, tmp_path / "model"))
+    assert isinstance(result.exception, TrainingError)
+    said = str(result.exception)
+    assert said.startswith("Split 'val', without part ")
+    assert "of what is held out, has no image labelled human" in said
+    assert not (tmp_path / "model").exists()
+
+
 def test_a_corpus_with_too_few_families_is_refused_before_anything_is_trained(workshop, tmp_path):
     arguments = command(workshop, workshop.manifest, recipe_file(workshop, tmp_path), tmp_path / "model")
     result = invoke(*arguments)
