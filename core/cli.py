@@ -20,7 +20,15 @@ from core.evaluation.commands import faithfulness, leaks
 from core.provenance.commands import evidence
 from core.terminal import progress_bar, say, write_json
 from core.training.commands import bands, cascade, quantise, refit
-from core.usage import ModelOption, a_file_to_write, a_folder_to_write, a_local_path, a_name, expect_writable
+from core.usage import (
+    USUAL_MANIFEST,
+    ModelOption,
+    a_file_to_write,
+    a_folder_to_write,
+    a_local_path,
+    a_name,
+    expect_writable,
+)
 from core.visible_text import utf8_path, visible
 
 if TYPE_CHECKING:
@@ -187,7 +195,9 @@ def train(  # noqa: PLR0917  (one option, one argument)
     init: Annotated[
         Path | None, typer.Option(help="Initial ResNet-18 weights (safetensors); default: torchvision's.")
     ] = None,
-    workers: Annotated[int, typer.Option(min=0, help="Processes that prepare images.")] = 2,
+    workers: Annotated[
+        int | None, typer.Option(min=0, help="Processes that prepare a network's images.", show_default="2")
+    ] = None,
     own: Annotated[
         Path | None,
         typer.Option(
@@ -218,7 +228,7 @@ def train(  # noqa: PLR0917  (one option, one argument)
 
     keep_freed_memory()
     declared = load_recipe(recipe)
-    _expect_effect(declared, init, own, own_weight)
+    _expect_effect(declared, init, workers, own, own_weight)
     rows, files = manifest.read(corpus), ImageCache.default(corpus)
     if own is not None:
         if not isinstance(declared, HeadRecipe):
@@ -271,20 +281,28 @@ def train(  # noqa: PLR0917  (one option, one argument)
                 files,
                 output,
                 init=init,
-                workers=workers,
+                workers=2 if workers is None else workers,
                 progress=Callbacks(on_network, on_batch, on_epoch, on_embedded),
             )
     say(f"Wrote {output}. Next: {how_to_evaluate(output, corpus=corpus)}")
 
 
 def _expect_effect(
-    recipe: Recipe | HeadRecipe, init: Path | None, own: Path | None, own_weight: float | None
+    recipe: Recipe | HeadRecipe,
+    init: Path | None,
+    workers: int | None,
+    own: Path | None,
+    own_weight: float | None,
 ) -> None:
     """Refuse options of `train` that would change nothing."""
     from core.training.recipe import HeadRecipe
 
     if init is not None and isinstance(recipe, HeadRecipe):
         raise typer.BadParameter(f"--init starts a network, and {recipe.name} is none; leave it out")
+    if workers is not None and isinstance(recipe, HeadRecipe):
+        raise typer.BadParameter(
+            f"--workers prepare images for a network, and {recipe.name} is none; leave it out"
+        )
     if own_weight is not None and own is None:
         raise typer.BadParameter("--own-weight says what your own images count for; name them with --own")
     if own_weight is not None and own_weight <= 0:
@@ -324,9 +342,10 @@ def experiments(
 @app.command()
 def evaluate(
     model: Annotated[str, typer.Argument(help="A model's name or folder.", parser=a_name)],
-    corpus: Annotated[Path, typer.Option(help="The manifest whose images are judged.")] = Path(
-        "data/manifest.csv"
-    ),
+    corpus: Annotated[
+        Path | None,
+        typer.Option(help="The manifest whose images are judged.", show_default=USUAL_MANIFEST),
+    ] = None,
     perturb: Annotated[
         list[str] | None,
         typer.Option(
@@ -356,11 +375,14 @@ def evaluate(
     from core.evaluation.rules import shipped
 
     if own is not None:
-        if perturb:
-            raise typer.BadParameter("--own measures your images as they are; leave --perturb out")
+        if perturb or corpus:
+            raise typer.BadParameter(
+                "--own measures your images as they are; leave --perturb and --corpus out"
+            )
         typer.echo(comparison_report.as_markdown(Comparison(_judged([model], own)), shipped([model])))
         return
     conditions = chosen(perturb or ())
+    corpus = corpus or Path(USUAL_MANIFEST)
     rows = manifest.read(corpus)
     folder = find_model(model)
     expect_writable(folder)
@@ -403,9 +425,10 @@ def compare(  # noqa: PLR0913, PLR0917  (one option, one argument)
     band: Annotated[
         tuple[float, float] | None, typer.Option(help="Or one band for all: human below, ai above.")
     ] = None,
-    corpus: Annotated[Path, typer.Option(help="The manifest the models were evaluated on.")] = Path(
-        "data/manifest.csv"
-    ),
+    corpus: Annotated[
+        Path | None,
+        typer.Option(help="The manifest the models were evaluated on.", show_default=USUAL_MANIFEST),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Write JSON.")] = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Write the figures as CSV.")] = False,
 ) -> None:
@@ -419,7 +442,7 @@ def compare(  # noqa: PLR0913, PLR0917  (one option, one argument)
         raise typer.BadParameter("give --threshold or --band, not both")
     if as_json and as_csv:
         raise typer.BadParameter("give --json or --csv, not both")
-    if own is not None and (split or family or medium or source or condition):
+    if own is not None and (split or family or medium or source or condition or corpus):
         raise typer.BadParameter("--own compares on your images; leave the options that choose others out")
     at: dict[str, rules.Rule] = rules.shipped(models)
     if threshold is not None:
@@ -435,7 +458,7 @@ def compare(  # noqa: PLR0913, PLR0917  (one option, one argument)
         joined = _chosen(
             models,
             [Selection(name, family, medium, source, condition) for name in split or ("test", "ood")],
-            corpus,
+            corpus or Path(USUAL_MANIFEST),
             every=bool(split),
         )
     else:

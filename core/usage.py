@@ -13,6 +13,8 @@ from core import atomic
 from core.errors import OutputError, UnreadableFileError
 from core.visible_text import visible
 
+USUAL_MANIFEST = "data/manifest.csv"
+"""Read where no other is named; commands are given in the folder of Verso."""
 ADDRESS_MARK = "://"
 """Tells an address from a path."""
 

@@ -440,3 +440,22 @@ def test_the_shipped_models_repeat_their_predictions_on_real_images(shared_data,
     # They were measured in bfloat16, and in 8 bits where there are such weights: other formats may differ so much.
     tolerance = INT8_TOLERANCE if detector.card.in_int8 else BF16_TOLERANCE
     np.testing.assert_allclose(p_ai, sample["p_ai"], atol=tolerance)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (
+            ["evaluate", "verso-fast", "--own", "mine", "--corpus", "other.csv"],
+            "leave --perturb and --corpus out",
+        ),
+        (["compare", "verso-fast", "--own", "mine", "--corpus", "other.csv"], "leave the options"),
+        (["train", "embedding-svm", "--corpus", "c", "--output", "o", "--workers", "1"], "--workers prepare"),
+        (["corpus", "build", "data/manifest.csv", "--output", "o.csv", "--seed", "1"], "give --split too"),
+        (["faithfulness", "verso-fast", "--images", "7"], "an even number"),
+    ],
+)
+def test_an_option_that_would_change_nothing_is_refused(arguments, message):
+    result = invoke(*arguments)
+    assert result.exit_code == 2
+    assert message in " ".join(result.stderr.replace("│", " ").split())

@@ -58,7 +58,7 @@ def build(
     ],
     *,
     split: Annotated[Scheme | None, typer.Option(help="Deal the images that have no split yet.")] = None,
-    seed: Annotated[int, typer.Option(help="Of the deal.")] = 0,
+    seed: Annotated[int | None, typer.Option(help="Of the deal.", show_default="0")] = None,
     again: Annotated[bool, typer.Option("--again", help="Forget the splits of the inputs first.")] = False,
     hold_out_family: Annotated[
         list[str] | None, typer.Option(help="A generator family for ood; may be given several times.")
@@ -80,10 +80,12 @@ def build(
     from core.corpus.cache import ImageCache
     from core.terminal import progress_bar
 
-    if split is None and (hold_out_family or hold_out_source or group_by or tolerance is not None):
+    if split is None and (
+        hold_out_family or hold_out_source or group_by or tolerance is not None or seed is not None
+    ):
         raise typer.BadParameter(
-            "--hold-out-family, --hold-out-source, --group-by and --tolerance say how splits are dealt: give --split too, "
-            "and --again if the images have splits already."
+            "--hold-out-family, --hold-out-source, --group-by, --tolerance and --seed say how splits are dealt: give --split "
+            "too, and --again if the images have splits already."
         )
     given = [manifest.read(path, unsplit=True) for path in inputs]
     if output.exists():
@@ -97,7 +99,7 @@ def build(
     if split is not None:
         plan = splits.Plan(
             splits.SCHEMES[split],
-            seed=seed,
+            seed=seed or 0,
             grouped_by=tuple(group_by or splits.GROUPED_BY),
             held_out_families=tuple(hold_out_family or ()),
             held_out_sources=tuple(hold_out_source or ()),

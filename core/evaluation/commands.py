@@ -11,7 +11,7 @@ from rich.table import Table
 
 from core.corpus.commands import ManifestFile
 from core.terminal import progress_bar, say, show
-from core.usage import a_file_to_write, a_name, expect_writable
+from core.usage import USUAL_MANIFEST, a_file_to_write, a_name, expect_writable
 
 if TYPE_CHECKING:
     import numpy as np
@@ -23,12 +23,18 @@ if TYPE_CHECKING:
     from core.images import Artwork
 
 
+Fed = tuple["Preprocessing", bool]
+"""How a model prepares pictures, and whether it makes forensic features of them."""
+
+
 def faithfulness(
     model: Annotated[str, typer.Argument(help="A model's name or folder.", parser=a_name)],
     corpus: Annotated[Path, typer.Option(help="The manifest; images of val are used.")] = Path(
-        "data/manifest.csv"
+        USUAL_MANIFEST
     ),
-    number: Annotated[int, typer.Option("--images", min=2, help="How many images, half of each label.")] = 60,
+    number: Annotated[
+        int, typer.Option("--images", min=2, help="How many images, an even number: half of each label.")
+    ] = 60,
 ) -> None:
     """Measure whether a model's maps show what it judges by; write faithfulness.csv beside its card."""
     from core.corpus import manifest
@@ -37,6 +43,10 @@ def faithfulness(
     from core.evaluation import faithfulness as measuring
     from core.evaluation.tables import cell
 
+    if number % 2:
+        raise typer.BadParameter(
+            "half of the images are of each label: give an even number", param_hint="--images"
+        )
     folder = find_model(model)
     expect_writable(folder)
     detector = load_detector(model)
@@ -90,13 +100,13 @@ def leaks(
         reports.append(
             leakage.of_files(listed, cache, lambda done, total: bar.update(task, completed=done, total=total))
         )
-        for preprocessing, names in prepared.items():
+        for fed, names in prepared.items():
             task = bar.add_task(f"preparing as {names[0]} does")
             reports.append(
                 leakage.of_fed(
                     listed,
                     cache,
-                    _input_of(preprocessing),
+                    _input_of(*fed),
                     partial(_advance, bar, task),
                     names,
                 )
@@ -116,28 +126,34 @@ def _advance(bar: Progress, task: TaskID, done: int, total: int) -> None:
     bar.update(task, completed=done, total=total)
 
 
-def _alike(models: list[str]) -> dict[Preprocessing, list[str]]:
+def _alike(models: list[str]) -> dict[Fed, list[str]]:
     """Group models by how they prepare pictures, before the normalisation; the default model's group comes first."""
+    from core.detectors.features import ForensicFeatures
     from core.detectors.store import DEFAULT_MODEL, load_card
 
-    groups: dict[Preprocessing, list[str]] = {}
+    groups: dict[Fed, list[str]] = {}
     for name in sorted(models, key=lambda name: (name != DEFAULT_MODEL, name)):
-        fed = load_card(name).preprocessing
-        as_levels = fed.model_copy(
+        card = load_card(name)
+        as_levels = card.preprocessing.model_copy(
             update={"mean": (0.0, 0.0, 0.0), "std": (1.0, 1.0, 1.0), "decoded_side": None}
         )
-        groups.setdefault(as_levels, []).append(Path(name).name)
+        fed = as_levels, isinstance(card.features, ForensicFeatures)
+        groups.setdefault(fed, []).append(Path(name).name)
     return groups
 
 
-def _input_of(preprocessing: Preprocessing) -> Prepare:
-    """What a network is fed, before the normalisation that only shifts and scales it.
+def _input_of(preprocessing: Preprocessing, forensic: bool) -> Prepare:
+    """What a model is fed: a `forensic` one the square it measures, a network its windows before the normalisation.
 
     Windows that coincide are computed once but stand for as many as the card says: the network judges each by
     itself and their average is the same, so they are put back here.
     """
     import numpy as np
 
+    from core.detectors.forensic import centre_square
+
+    if forensic:
+        return lambda artwork: centre_square(artwork.image, preprocessing)[None]
     mean, std = np.array(preprocessing.mean), np.array(preprocessing.std)
 
     def prepare(artwork: Artwork) -> NDArray[np.uint8]:

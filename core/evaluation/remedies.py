@@ -6,15 +6,15 @@ import shlex
 from pathlib import Path
 
 from core.detectors.store import shown_name
+from core.usage import USUAL_MANIFEST
 
-USUAL_MANIFEST = Path(__file__).resolve().parents[2] / "data" / "manifest.csv"
-"""Read where no other is named with `--corpus`, if commands are given in the folder of Verso."""
+SHIPPED = Path(__file__).resolve().parents[2] / USUAL_MANIFEST
 
 
-def how_to_evaluate(folder: Path, *, corpus: Path = USUAL_MANIFEST, condition: str = "") -> str:
+def how_to_evaluate(folder: Path, *, corpus: Path = SHIPPED, condition: str = "") -> str:
     """Return the command that measures the model in `folder` on a manifest, and under a condition if one is named."""
     words = ["python", "-m", "core", "evaluate", shown_name(folder)]
-    if corpus.absolute() != USUAL_MANIFEST:
+    if corpus.absolute() != SHIPPED:
         words += ["--corpus", str(corpus)]
     if condition:
         words += ["--perturb", condition]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from core.terminal import progress_bar, say
-from core.usage import a_file_to_write, a_folder_to_write, a_name, expect_writable
+from core.usage import USUAL_MANIFEST, a_file_to_write, a_folder_to_write, a_name, expect_writable
 
 if TYPE_CHECKING:
     from core.corpus.cache import ImageCache
@@ -33,9 +33,7 @@ def cascade(
         str,
         typer.Option(help="Judges what the others are not sure of.", parser=a_name, metavar="<str>"),
     ] = "verso",
-    corpus: Annotated[Path, typer.Option(help="The manifest all were trained on.")] = Path(
-        "data/manifest.csv"
-    ),
+    corpus: Annotated[Path, typer.Option(help="The manifest all were trained on.")] = Path(USUAL_MANIFEST),
 ) -> None:
     """Make a model of several: choose from what they said of val and of works held out when the next one is asked."""
     from core.corpus import manifest
@@ -58,7 +56,7 @@ def cascade(
 
 def quantise(
     model: Annotated[str, typer.Argument(help="A ResNet-18, by its name or folder.", parser=a_name)],
-    corpus: Annotated[Path, typer.Option(help="The manifest it was trained on.")] = Path("data/manifest.csv"),
+    corpus: Annotated[Path, typer.Option(help="The manifest it was trained on.")] = Path(USUAL_MANIFEST),
 ) -> None:
     """Round a network to 8 bits, in which it judges faster on CPUs that multiply bytes natively."""
     from core.corpus import manifest

@@ -1,14 +1,12 @@
 from pathlib import Path
 
 from core.detectors.store import models_folder
-from core.evaluation.remedies import USUAL_MANIFEST, how_to_evaluate
+from core.evaluation.remedies import SHIPPED, how_to_evaluate
 
 
 def test_a_shipped_model_is_called_by_its_name_and_needs_no_corpus():
     assert how_to_evaluate(models_folder() / "verso") == "python -m core evaluate verso"
-    assert (
-        how_to_evaluate(models_folder() / "verso", corpus=USUAL_MANIFEST) == "python -m core evaluate verso"
-    )
+    assert how_to_evaluate(models_folder() / "verso", corpus=SHIPPED) == "python -m core evaluate verso"
 
 
 def test_a_model_elsewhere_is_named_by_its_whole_path_for_the_shipped_one_of_that_name_is_another(

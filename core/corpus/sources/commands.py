@@ -14,7 +14,7 @@ import typer
 
 from core.corpus.sources.politeness import Politeness
 from core.errors import SourceError
-from core.usage import a_folder_to_write
+from core.usage import USUAL_MANIFEST, a_folder_to_write
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -175,7 +175,7 @@ def github(
     *,
     source_manifest: Annotated[
         Path, typer.Option("--manifest", help="The manifest to rebuild.", dir_okay=False)
-    ] = Path("data/manifest.csv"),
+    ] = Path(USUAL_MANIFEST),
     output: Annotated[
         Path | None,
         typer.Option(
