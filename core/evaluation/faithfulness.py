@@ -28,7 +28,7 @@ from torch import nn
 from core import atomic, images
 from core.corpus.cache import ImageCache
 from core.corpus.manifest import LABELS, Manifest
-from core.detectors.card import read_card
+from core.detectors.card import identity, read_card
 from core.detectors.classical import EmbeddingDetector
 from core.detectors.encoder import Encoder
 from core.detectors.features import EncoderFeatures
@@ -43,7 +43,7 @@ FAITHFULNESS_FILE: Final = "faithfulness.csv"
 SPLIT: Final = "val"
 MAPS: Final = ("map", "random", "centre")
 AREAS: Final = tuple(f"{kind}_{name}" for kind in ("deletion", "insertion") for name in MAPS)
-COLUMNS: Final = ("sha256", "label", "source", "target", "weights", "method", *AREAS, "randomised")
+COLUMNS: Final = ("sha256", "label", "source", "target", "made_with", "method", *AREAS, "randomised")
 STEPS: Final = 8
 """Parts of equal area in which a picture is taken away or put back."""
 BLUR: Final = 24
@@ -98,7 +98,7 @@ def measure(
         found += [facts | one for one in _of_image(detector, random, images.open(path), seed=done)]
     progress(len(rows), len(rows))
     frame = pd.DataFrame(found)
-    frame["weights"] = detector.card.weights.sha256
+    frame["made_with"] = identity(detector.card)
     return frame[list(COLUMNS)].round(DECIMALS)
 
 
@@ -225,7 +225,7 @@ def write(frame: pd.DataFrame, folder: Path) -> None:
 
 
 def read(folder: Path) -> pd.DataFrame | None:
-    """Read it back; None if there is none, or it is of other weights than the model's.
+    """Read it back; None if there is none, or it was measured before what decides `p_ai` was changed.
 
     Raises:
         EvaluationError: the file is damaged.
@@ -234,13 +234,13 @@ def read(folder: Path) -> pd.DataFrame | None:
     if not path.is_file():
         return None
     try:
-        frame = pd.read_csv(path, dtype={"label": str, "source": str, "target": str})
+        frame = pd.read_csv(path, dtype={"label": str, "source": str, "target": str, "made_with": str})
         frame = frame[list(COLUMNS)].astype(dict.fromkeys((*AREAS, "randomised"), float))
     except (ValueError, KeyError, OSError) as error:
         raise EvaluationError(
             f"{path} is not what `python -m core faithfulness` writes ({error}): run that command again."
         ) from error
-    return frame if set(frame["weights"]) == {read_card(folder).weights.sha256} else None
+    return frame if set(frame["made_with"]) == {identity(read_card(folder))} else None
 
 
 def summary(frame: pd.DataFrame) -> dict[str, Measured]:

@@ -21,7 +21,7 @@ def faithfulness_view(entry: Entry) -> None:
         return
     if frame is None:
         st.caption(
-            f"Not measured for these weights: `python -m core faithfulness {entry.name}` does, where the model has "
+            f"Not measured for the model as it is now: `python -m core faithfulness {entry.name}` does, where the model has "
             "maps."
         )
         return

@@ -7,6 +7,7 @@ import torch
 from PIL import Image
 
 from core import images
+from core.detectors.card import Int8Weights, write_card
 from core.detectors.preprocessing import Preprocessing
 from core.detectors.store import load_card, load_detector
 from core.errors import EvaluationError
@@ -108,18 +109,16 @@ def test_the_command_writes_a_row_an_image_which_belongs_to_these_weights(tiny_m
     assert sorted(written["method"]) == sorted(2 * list(METHODS))
     assert written[list(AREAS)].to_numpy().min() >= 0
     assert written[list(AREAS)].to_numpy().max() <= 1
-    (folder / faithfulness.FAITHFULNESS_FILE).write_text(
-        (folder / faithfulness.FAITHFULNESS_FILE)
-        .read_text()
-        .replace(load_card(str(folder)).weights.sha256, "0")
-    )
-    assert faithfulness.read(folder) is None
+    refused = invoke(*arguments, "10000").exception
+    assert isinstance(refused, EvaluationError)
+    assert "choose another --images" in str(refused)
+    card = load_card(str(folder))
+    rounded = card.weights.model_copy(update={"int8": Int8Weights(file="int8.onnx", sha256="0" * 64)})
+    write_card(card.model_copy(update={"weights": rounded}), folder)
+    assert faithfulness.read(folder) is None, "the model judges in 8 bits now"
     (folder / faithfulness.FAITHFULNESS_FILE).write_text("a,b\n")
     with pytest.raises(EvaluationError, match="python -m core faithfulness"):
         faithfulness.read(folder)
-    refused = invoke(*arguments, "9999").exception
-    assert isinstance(refused, EvaluationError)
-    assert "choose another --images" in str(refused)
 
 
 @pytest.mark.filterwarnings("ignore::core.errors.EncoderWarning")

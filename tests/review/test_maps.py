@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from core.detectors.card import Weights
+from core.detectors.card import Weights, identity, read_card
 from core.evaluation import faithfulness
 from core.evaluation.faithfulness import AREAS, COLUMNS
 from core.explain import Saliency
@@ -19,7 +19,7 @@ def folder(tmp_path):
     return lay(network_card("net", weights=Weights(file="weights.safetensors", sha256=DIGEST)), tmp_path)
 
 
-def measured(folder, weights=DIGEST, **of_grad_cam):
+def measured(folder, made_with="", **of_grad_cam):
     """Write what was measured: every area 0.5, but for those of Grad-CAM's maps that are given."""
     rows = [
         {
@@ -27,7 +27,7 @@ def measured(folder, weights=DIGEST, **of_grad_cam):
             "label": ("ai", "human")[number % 2],
             "source": f"source {number}",
             "target": "ai",
-            "weights": weights,
+            "made_with": made_with or identity(read_card(folder)),
             "method": method,
             "randomised": 0.0,
             **dict.fromkeys(AREAS, 0.5),
@@ -59,7 +59,7 @@ def test_maps_that_differ_both_ways_or_not_at_all_are_not_ranked(folder):
 
 def test_what_was_not_measured_of_these_weights_is_said_to_be_unknown(folder):
     assert worth(folder) == UNMEASURED
-    measured(folder, weights="cd" * 32)
+    measured(folder, made_with="cd" * 8)
     assert worth(folder) == UNMEASURED
     (folder / faithfulness.FAITHFULNESS_FILE).write_text("a,b\n")
     assert worth(folder) == UNMEASURED
