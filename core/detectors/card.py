@@ -155,7 +155,9 @@ class Card(_Table):
     recipe: str
     seed: int
     classes: tuple[str, str]
-    commit: str = Field(description="the code that trained it; '-dirty' if it was not committed")
+    commit: str = Field(
+        description="the code that trained it, several commits if it was resumed by others; '-dirty' if it was not committed"
+    )
     trained: str = Field(description="date, UTC")
     kept_epoch: int | None = Field(default=None, description="counted from 0")
     epochs: int | None = None

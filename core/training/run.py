@@ -44,6 +44,8 @@ from core.training.recipe import Recipe
 CALIBRATION_SPLIT = "val"
 WORK, WHOLE, LESSONS = "training", "whole", "lessons"
 """Folders: in the model's, what a run makes and needs until it is done; in there, the model's network and the lessons."""
+CODE_FILE = "code.txt"
+"""In the run's folder: the commits of the code that it began and went on with, a line each."""
 LOCK_FILE = ".lock"
 
 
@@ -91,7 +93,7 @@ def train(
         init,
         workers,
         progress or Progress(),
-        code_commit(),
+        "",
         compute,
         None if recipe.distillation is None else load_encoder(compute),
     )
@@ -101,6 +103,7 @@ def train(
     with alone(work / LOCK_FILE, _by_another(output)):
         for checkpoint in work.glob(f"*/{CHECKPOINT_FILE}"):
             load_checkpoint(checkpoint.parent, run)
+        at.commit = _codes(work)
         at.school = at.opened(seen, work / LESSONS)
         at.progress.network(1, 1 + len(parts))
         card = at.network(seen, work / WHOLE)
@@ -124,6 +127,16 @@ def _expect_material(seen: pd.DataFrame, parts: Sequence[Fold], cache: ImageCach
         without = f", without part {number} of what is held out," if number else ""
         for split in SPLITS:
             expect_both_classes(rows.loc[rows["split"] == split, "label"], f"Split '{split}'{without}")
+
+
+def _codes(work: Path) -> str:
+    """Note the commit of the code, and return it after those a resumed run was made with before."""
+    known = (work / CODE_FILE).read_text().splitlines() if (work / CODE_FILE).exists() else []
+    now = code_commit()
+    if now not in known[-1:]:
+        known.append(now)
+        atomic.write(work / CODE_FILE, "\n".join(known).encode())
+    return ", then ".join(known)
 
 
 def _by_another(output: Path) -> TrainingError:

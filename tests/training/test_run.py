@@ -9,6 +9,7 @@ import pytest
 from core.corpus import manifest
 from core.detectors.card import read_card
 from core.errors import RecipeError, TrainingError
+from core.training import run
 from core.training.held_out import by_family_and_source
 from core.training.recipe import load_recipe
 from tests.commands import invoke, run_cli
@@ -68,7 +69,9 @@ def test_only_the_model_stays_of_the_networks_that_were_trained(held_out):
     ]
 
 
-def test_a_run_killed_while_it_holds_out_goes_on_to_the_same_model(workshop, studio, held_out, tmp_path):
+def test_a_run_killed_while_it_holds_out_goes_on_to_the_same_model(
+    workshop, studio, held_out, tmp_path, monkeypatch
+):
     output = tmp_path / held_out.name
     program = (
         "import os, signal, core.training.run as run\n"
@@ -82,9 +85,11 @@ def test_a_run_killed_while_it_holds_out_goes_on_to_the_same_model(workshop, stu
     )
     assert killed.returncode == -signal.SIGKILL, killed.stderr.decode()
     assert not (output / "card.toml").exists()
+    monkeypatch.setattr(run, "code_commit", lambda: "a-later-one")
     run_cli(*arguments)
     for name in ("held_out.csv", "history.csv", "weights.safetensors"):
         assert (output / name).read_bytes() == (held_out / name).read_bytes(), name
+    assert read_card(output).commit == f"{read_card(held_out).commit}, then a-later-one"
 
 
 def test_more_networks_than_parts_are_refused(workshop, tmp_path):
