@@ -48,7 +48,8 @@ class Order:
 
     `workers` is how many threads, or processes of a Ray cluster, read and judge; None is one a core. `audit_id` is for
     a new audit; None makes one. `name` is what to call it, "" leaves its name. An audit may be resumed by another engine
-    than the one it was begun with.
+    than the one it was begun with. `next_turn` says that it only made way for others since its inputs were compared with
+    the plan: they are not listed again, and each file's bytes are compared when it is judged, as always.
     """
 
     inputs: tuple[Input, ...]
@@ -59,6 +60,7 @@ class Order:
     audit_id: str | None = None
     engine: Engine = Engine.LOCAL
     name: str = ""
+    next_turn: bool = False
 
 
 @dataclass(frozen=True)
@@ -206,7 +208,7 @@ def _prepare(
 ) -> bool:
     """Plan the audit, or compare its inputs with the plan; return whether it runs now, which a wish made meanwhile forbids."""
     if audit.planned is not None:
-        return _compare(store, audit, sources)
+        return _compare(order, store, audit, sources)
     if not store.advance(audit.id, audit.state, State.PLANNING):
         return False
 
@@ -227,11 +229,12 @@ def _prepare(
     return made and store.advance(audit.id, State.PLANNING, State.RUNNING)
 
 
-def _compare(store: AuditStore, audit: Audit, sources: Sequence[Source]) -> bool:
+def _compare(order: Order, store: AuditStore, audit: Audit, sources: Sequence[Source]) -> bool:
     if not store.advance(audit.id, audit.state, State.RUNNING):
         return False
     try:
-        check_unchanged(store, audit.id, sources)
+        if not order.next_turn:
+            check_unchanged(store, audit.id, sources)
     except AuditError:
         _settle(store, audit, State.FINISHED if audit.state is State.FINISHED else State.PAUSED)
         raise

@@ -52,6 +52,8 @@ class Worker:
         self._served: dict[str, float] = {}
         self._stuck: set[str] = set()
         """Audits that failed without a way to note it, for example on a full disk; another process will try again."""
+        self._made_way: dict[str, float] = {}
+        """Audits whose last turn ended because others waited, and when they were asked to run then."""
 
     def recover(self) -> None:
         """See to the audit that the process before this one died with, if one did."""
@@ -73,6 +75,7 @@ class Worker:
     def run(self, request: Request, turn: float = TURN) -> None:
         """Give one audit its turn; it may end, be stopped, fail, or wait for its next turn."""
         turn_of = _Turn(self._queue, self._store, request, turn, self.others_wait)
+        made_way = self._made_way.pop(request.id, None)
         try:
             self._queue.set_current(request.id)
             folder = self._queue.output(request)
@@ -83,10 +86,11 @@ class Worker:
                 resume=(folder / NOTE).exists(),
                 audit_id=request.id,
                 name=request.name,
+                next_turn=made_way == request.asked,
             )
             carry_out(order, self._store, input_sources(self._queue, request), turn_of.watch)
         except TurnOverError:
-            pass
+            self._made_way[request.id] = request.asked
         except VersoError as error:
             self._note(request.id, str(error))
         except OSError as error:

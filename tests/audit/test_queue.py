@@ -187,6 +187,32 @@ def test_audits_take_turns_and_end_with_the_same_results(queue, worker, store, a
 
 
 @pytest.mark.usefixtures("stub")
+def test_a_picture_saved_into_the_folder_between_two_turns_stops_no_audit(queue, worker, store, folder):
+    first, second = queue.ask((folder,), "stub"), queue.ask((folder / "sub",), "stub")
+    worker.run(worker.next(), turn=0.0)
+    (folder / "00 new.jpg").write_bytes((folder / "00.jpg").read_bytes())
+    finish(worker)
+    assert not queue.find(first).failure
+    assert [store.state(asked) for asked in (first, second)] == [State.FINISHED, State.FINISHED]
+    assert "00 new.jpg" not in (queue.folder(first) / "results.csv").read_text()
+
+
+@pytest.mark.usefixtures("stub")
+@pytest.mark.parametrize("by", ["pause", "process"])
+def test_an_audit_that_was_paused_or_left_between_two_turns_has_its_inputs_compared(
+    queue, worker, store, folder, by
+):
+    asked, _ = queue.ask((folder,), "stub"), queue.ask((folder / "sub",), "stub")
+    worker.run(worker.next(), turn=0.0)
+    (folder / "00 new.jpg").write_bytes((folder / "00.jpg").read_bytes())
+    if by == "pause":
+        queue.wish(asked, Wish.PAUSE)
+        queue.wish(asked, Wish.RUN)
+    finish(worker if by == "pause" else Worker(queue, store))
+    assert "not what this audit was planned for" in queue.find(asked).failure
+
+
+@pytest.mark.usefixtures("stub")
 @pytest.mark.parametrize(("wish", "state"), [(Wish.PAUSE, State.PAUSED), (Wish.CANCEL, State.CANCELLED)])
 def test_a_wish_is_passed_on_to_the_running_audit(worker, store, folder, monkeypatch, wish, state):
     queue = worker._queue
