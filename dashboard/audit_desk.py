@@ -147,10 +147,10 @@ def _state(request: Request | None, audit: Audit | None, current: str) -> str:
     kept = audit.state if audit else None
     if request is None:
         return INTERRUPTED if audit and _was_left(audit) else str(kept)
-    if request.failure and request.wish is not Wish.PAUSE:
-        return "failed"
     if kept in {State.FINISHED, State.CANCELLED}:
         return str(kept)
+    if request.failure and request.wish is not Wish.PAUSE:
+        return "failed"
     if request.id == current and request.wish is Wish.RUN:
         return "running" if audit and audit.planned is not None else "planning"
     return (_RUNS if request.id == current else _RESTS)[request.wish]

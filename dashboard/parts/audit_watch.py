@@ -18,6 +18,7 @@ from dashboard.audit_desk import (
     store,
     why_not_resumed,
 )
+from dashboard.parts.audit_keeping import ENDED
 from dashboard.parts.error_sentence import error_sentence, errors_told
 from dashboard.parts.escaping import escaped
 
@@ -72,7 +73,7 @@ def _how_far(audit_id: str, drawn: str) -> None:
         st.progress(share, f"{SAYS[now.state]} {counts.done:,} of {counts.total:,} different files.{pace}")
         figures(counts)
         _errors(now, counts)
-    if now.request and now.request.failure:
+    if now.request and now.request.failure and now.state not in ENDED:
         error_sentence(now.request.failure)
     _buttons(now)
 
@@ -130,7 +131,7 @@ def _buttons(now: Standing) -> None:
     goes = now.state in {"waiting", "planning", "running"}
     if goes and line.button("Pause", icon=":material/pause:", key=f"audit-{Wish.PAUSE}"):
         _ask(now, Wish.PAUSE)
-    resumable = (rests and not why_not) or (now.request and _can_retry(now))
+    resumable = (rests and not why_not) or now.state == "failed"
     if resumable and line.button("Resume", icon=":material/play_arrow:", key=f"audit-{Wish.RUN}"):
         _ask(now, Wish.RUN)
     if rests or goes:
@@ -154,7 +155,3 @@ def _ask(now: Standing, wish: Wish) -> None:
         error_sentence(error)
     else:
         st.rerun()
-
-
-def _can_retry(now: Standing) -> bool:
-    return now.state == "failed" and (now.audit is None or now.audit.state != "cancelled")

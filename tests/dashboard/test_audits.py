@@ -410,6 +410,16 @@ def test_an_audit_whose_process_is_gone_is_said_to_be_interrupted(
     assert desk.state(begun.id) is State.CANCELLED
 
 
+@pytest.mark.parametrize("ended", [State.FINISHED, State.CANCELLED])
+def test_an_audit_that_ended_says_so_whatever_stopped_it_before(finished, desk, ended):
+    desk.set_state(finished, ended)
+    Queue.of_this_computer().fail(finished, "The disk was full.")
+    assert audit_desk.standing(finished).state == ended
+    shown = opened(audit=finished)
+    assert "The disk was full" not in text_of(shown)
+    assert "Resume" not in [button.label for button in shown.button]
+
+
 def test_an_audit_is_cancelled_only_once_that_is_confirmed(of_the_command_line, desk, tmp_path, monkeypatch):
     begun = of_the_command_line(pause=True)
     monkeypatch.setenv("VERSO_AUDIT_ROOTS", str(tmp_path))
