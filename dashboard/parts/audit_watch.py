@@ -134,7 +134,7 @@ def _buttons(now: Standing) -> None:
     resumable = (rests and not why_not) or now.state == "failed"
     if resumable and line.button("Resume", icon=":material/play_arrow:", key=f"audit-{Wish.RUN}"):
         _ask(now, Wish.RUN)
-    if rests or goes:
+    if rests or goes or now.state == "failed":
         sure = line.popover("Cancel", icon=":material/stop:", key="audit-sure")
         sure.markdown(
             "A cancelled audit **cannot go on**. What was judged so far stays, and can be ruled on and downloaded as partial "

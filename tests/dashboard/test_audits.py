@@ -1,6 +1,7 @@
 import hashlib
 import io
 import re
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from urllib.parse import parse_qs
@@ -418,6 +419,29 @@ def test_an_audit_that_ended_says_so_whatever_stopped_it_before(finished, desk, 
     shown = opened(audit=finished)
     assert "The disk was full" not in text_of(shown)
     assert "Resume" not in [button.label for button in shown.button]
+
+
+@pytest.mark.parametrize("listed", [True, False])
+def test_an_audit_that_could_not_go_on_is_cancelled_and_gives_its_uploads_back(
+    desk,
+    stub,  # noqa: F811
+    drawings,
+    monkeypatch,
+    listed,
+):
+    queue = Queue.of_this_computer()
+    draft = queue.draft()
+    queue.spool(draft, "a.png", io.BytesIO(drawings.file(drawings.painting())))
+    asked = queue.ask(tuple(queue.uploads(draft)), "stub" if listed else "gone", draft)
+    monkeypatch.setattr(stub, "predict", lambda _: 1 / 0)
+    with suppress(ZeroDivisionError):
+        Worker(queue, desk).run(queue.find(asked))
+    assert audit_desk.standing(asked).state == "failed"
+    assert (desk.find(asked) is not None) == listed
+    app = press(opened(audit=asked), "Cancel for good")
+    assert audit_desk.standing(asked).state == "cancelled"
+    press(app, "Remove the uploaded files")
+    assert queue.uploads(asked) == []
 
 
 def test_an_audit_is_cancelled_only_once_that_is_confirmed(of_the_command_line, desk, tmp_path, monkeypatch):
