@@ -178,7 +178,7 @@ def ask(what: Standing, wish: Wish) -> None:
         queue().adopt(what.audit)
         return
     if what.request is None and what.state == INTERRUPTED:
-        store().set_state(what.id, State.CANCELLED)
+        store().cancel(what.id)
         return
     if what.request is None:
         wanted: dict[Wish, Literal[State.PAUSING, State.CANCELLING]] = {
@@ -188,8 +188,8 @@ def ask(what: Standing, wish: Wish) -> None:
         store().ask(what.id, wanted[wish])
         return
     queue().wish(what.id, wish)
-    if wish is Wish.CANCEL and queue().current() != what.id and what.audit is not None:
-        store().set_state(what.id, State.CANCELLED)
+    if wish is Wish.CANCEL and queue().current() != what.id:
+        store().cancel(what.id)
 
 
 def rename(what: Standing, name: str) -> None:

@@ -444,6 +444,26 @@ def test_an_audit_that_could_not_go_on_is_cancelled_and_gives_its_uploads_back(
     assert queue.uploads(asked) == []
 
 
+def finishes_while_it_is_cancelled(desk, audit_id):
+    desk.set_state(audit_id, State.RUNNING)
+    seen = audit_desk.standing(audit_id)
+    desk.set_state(audit_id, State.FINISHED)
+    audit_desk.ask(seen, Wish.CANCEL)
+    return desk.state(audit_id) is State.FINISHED
+
+
+def test_an_audit_that_finishes_while_it_is_cancelled_stays_finished(finished, desk):
+    assert finishes_while_it_is_cancelled(desk, finished)
+
+
+def test_an_interrupted_audit_that_is_finished_elsewhere_while_it_is_cancelled_stays_finished(
+    of_the_command_line, desk, tmp_path, monkeypatch
+):
+    begun = of_the_command_line(pause=True)
+    monkeypatch.setenv("VERSO_AUDIT_ROOTS", str(tmp_path))
+    assert finishes_while_it_is_cancelled(desk, begun.id)
+
+
 def test_an_audit_is_cancelled_only_once_that_is_confirmed(of_the_command_line, desk, tmp_path, monkeypatch):
     begun = of_the_command_line(pause=True)
     monkeypatch.setenv("VERSO_AUDIT_ROOTS", str(tmp_path))

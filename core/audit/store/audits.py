@@ -114,6 +114,12 @@ class AuditStore:
         with writing(self._engine) as connection:
             connection.execute(update(audits).where(audits.c.id == audit_id).values(state=state))
 
+    def cancel(self, audit_id: str) -> None:
+        """Note that an audit is cancelled, unless it is finished."""
+        chosen = (audits.c.id == audit_id, audits.c.state != State.FINISHED)
+        with writing(self._engine) as connection:
+            connection.execute(update(audits).where(*chosen).values(state=State.CANCELLED))
+
     def advance(self, audit_id: str, before: State, after: State) -> bool:
         """Note that an audit is `after` now, unless it is not `before` any more; return whether it was."""
         chosen = (audits.c.id == audit_id, audits.c.state == before)
