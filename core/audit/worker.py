@@ -56,7 +56,9 @@ class Worker:
         """Audits whose last turn ended because others waited, and when they were asked to run then."""
 
     def recover(self) -> None:
-        """See to the audit that the process before this one died with, if one did."""
+        """See to the audit that the process before this one died with, if one did, and to those cancelled since."""
+        for request in self._queue.all():
+            self._cancel_if_asked(request.id)
         audit_id = self._queue.current()
         with suppress(OSError):
             self._queue.set_current("")
@@ -106,6 +108,14 @@ class Worker:
             self._served[request.id] = time.time()
             with suppress(OSError):
                 self._queue.set_current("")
+            with suppress(OSError, VersoError):  # it is asked again when the next process begins
+                self._cancel_if_asked(request.id)
+
+    def _cancel_if_asked(self, audit_id: str) -> None:
+        """Cancel an audit whose turn was over before it could see that it was asked to."""
+        request = self._queue.find(audit_id)
+        if request is not None and request.wish is Wish.CANCEL:
+            self._store.cancel(audit_id)
 
     def _note(self, audit_id: str, why: str) -> None:
         """Note why an audit cannot go on, unless its request cannot be read any more: the page says so then."""

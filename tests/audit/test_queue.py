@@ -234,6 +234,35 @@ def test_a_wish_is_passed_on_to_the_running_audit(worker, store, folder, monkeyp
     assert store.state(asked) is (State.FINISHED if wish is Wish.PAUSE else State.CANCELLED)
 
 
+@pytest.mark.usefixtures("stub")
+def test_an_audit_cancelled_as_its_turn_ends_is_cancelled_for_everyone(
+    queue, worker, store, folder, monkeypatch
+):
+    asked, _ = queue.ask((folder,), "stub"), queue.ask((folder,), "stub")
+
+    def cancelled_too_late(_):
+        queue.wish(asked, Wish.CANCEL)
+        return True
+
+    monkeypatch.setattr(worker, "others_wait", cancelled_too_late)
+    worker.run(worker.next(), turn=0.0)
+    assert queue.current() == ""
+    assert store.counts(asked).waiting
+    assert store.state(asked) is State.CANCELLED
+
+
+@pytest.mark.usefixtures("stub")
+def test_an_audit_whose_process_died_before_it_saw_that_it_is_cancelled_is_cancelled_by_the_next(
+    queue, worker, store, folder
+):
+    asked, _ = queue.ask((folder,), "stub"), queue.ask((folder,), "stub")
+    worker.run(worker.next(), turn=0.0)
+    queue.set_current(asked)
+    queue.wish(asked, Wish.CANCEL)
+    Worker(queue, store).recover()
+    assert store.state(asked) is State.CANCELLED
+
+
 def test_an_audit_left_running_by_a_killed_process_goes_on(queue, store, stub, folder):
     asked = queue.ask((folder,), "stub")
 
