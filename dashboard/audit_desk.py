@@ -1,5 +1,6 @@
 """Audits as the page holds them: what is asked of each, how far it is, its pictures; and the process that runs them."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -312,10 +313,12 @@ class _Hired:
         with self._lock:
             if self._process is not None and self._process.poll() is None:
                 return
+            # it stays in this process's folder, where relative settings start; -P: a folder `core` there is not ours
+            paths = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
             with (queue().home / "worker.log").open("ab") as log:
                 self._process = subprocess.Popen(
-                    [sys.executable, "-m", "core.audit.worker"],
-                    cwd=ROOT,
+                    [sys.executable, "-P", "-m", "core.audit.worker"],
+                    env=os.environ | {"PYTHONPATH": paths},
                     stdin=subprocess.PIPE,  # it ends when this server does
                     stdout=log,
                     stderr=log,

@@ -1,6 +1,7 @@
 import hashlib
 import io
 import re
+import subprocess
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -26,6 +27,7 @@ from dashboard import audit_desk
 from dashboard.parts import ruling_panel
 from tests.audit.conftest import film, folder, stub  # noqa: F401  (fixtures)
 from tests.cards import lay, network_card
+from tests.waiting import wait_until
 
 WORK = audit_desk._Hired.work
 """As it is, before the fixture takes it away."""
@@ -190,6 +192,29 @@ def test_a_worker_that_died_is_followed_by_another_and_one_that_lives_by_none(de
         WORK(hired)
         assert len(begun) == expected
         begun[-1].ended = 1 if dies else begun[-1].ended
+
+
+@pytest.mark.usefixtures("desk")
+def test_the_worker_takes_settings_as_the_page_does_wherever_the_server_was_started(tmp_path, monkeypatch):
+    begun, popen = [], subprocess.Popen
+    monkeypatch.setattr(
+        audit_desk.subprocess,
+        "Popen",
+        lambda command, **how: begun.append(popen(command, **how)) or begun[-1],
+    )
+    (tmp_path / "core").mkdir()
+    (tmp_path / "core" / "__init__.py").touch()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("PYTHONPATH", raising=False)
+    monkeypatch.setenv("VERSO_AUDITS", f"relative-{tmp_path.name}")
+    monkeypatch.setenv("VERSO_DATABASE_URL", f"sqlite:///relative-{tmp_path.name}.db")
+    WORK(audit_desk._Hired())
+    with begun[0] as process:
+        wait_until(lambda: (tmp_path / f"relative-{tmp_path.name}.db").exists() or process.poll() is not None)
+        assert process.poll() is None
+        assert list((tmp_path / f"relative-{tmp_path.name}").glob("worker.log"))
+        process.stdin.close()
+        process.wait(60)
 
 
 def test_the_name_of_who_rules_is_never_in_an_address(finished):
