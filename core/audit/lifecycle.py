@@ -308,7 +308,7 @@ def _found(order: Order, store: AuditStore) -> tuple[str, Audit | None]:
         raise AuditError(
             f"{note} is damaged ({error}): start the audit again in another --output."
         ) from error
-    if database != store.address:
+    if not store.is_at(database):
         raise AuditError(
             f"The audit in {order.output} is kept in the database {database}, not in {store.address}: set "
             "VERSO_DATABASE_URL as it was when the audit began."

@@ -469,6 +469,38 @@ def test_another_database_is_refused(audit, folder, tmp_path):
         carry_out(Order((folder,), tmp_path / "out", resume=True), other)
 
 
+@pytest.mark.usefixtures("stub")
+def test_an_audit_is_not_looked_for_in_a_database_of_the_same_name_in_another_folder(
+    folder, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("VERSO_DATABASE_URL", "sqlite:///audits.db")
+    monkeypatch.chdir(tmp_path)
+    with AuditStore.open() as store, pytest.raises(CrashError):
+        carry_out(Order((folder,), tmp_path / "out"), store, watcher=crash_after(2))
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    resumed = Order((folder,), tmp_path / "out", resume=True)
+    with (
+        AuditStore.open() as store,
+        pytest.raises(AuditError, match=f"in the database sqlite:///{tmp_path}/audits"),
+    ):
+        carry_out(resumed, store)
+    monkeypatch.chdir(tmp_path)
+    noted = json.loads((tmp_path / "out" / NOTE).read_bytes())
+    (tmp_path / "out" / NOTE).write_text(json.dumps(noted | {"database": "sqlite:///audits.db"}))  # as once
+    with AuditStore.open() as store:
+        assert carry_out(resumed, store).state is State.FINISHED
+
+
+@pytest.mark.parametrize("noted", [7, "nonsense"])
+def test_a_note_of_no_database_is_that_of_another(audit, folder, tmp_path, noted):
+    audit(folder)
+    known = json.loads((tmp_path / "out" / NOTE).read_bytes())
+    (tmp_path / "out" / NOTE).write_text(json.dumps(known | {"database": noted}))
+    with pytest.raises(AuditError, match="set VERSO_DATABASE_URL as it was"):
+        audit(folder, resume=True)
+
+
 def test_results_whose_database_is_gone_are_not_written_over(audit, folder, store, tmp_path):
     audit(folder)
     before = contents(tmp_path / "out")

@@ -19,16 +19,18 @@ from sqlalchemy import (
     bindparam,
     func,
     insert,
+    make_url,
     select,
     true,
     tuple_,
     update,
 )
 from sqlalchemy import delete as delete_from
+from sqlalchemy.exc import ArgumentError
 
 from core.audit.configuration import Configuration
 from core.audit.inputs.address import Input, input_of
-from core.audit.store.database import open_database, reading, writing
+from core.audit.store.database import absolute, open_database, reading, writing
 from core.audit.store.pages import ResultPages, is_original, result_columns
 from core.audit.store.records import (
     Audit,
@@ -66,6 +68,13 @@ class AuditStore:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self.address = engine.url.render_as_string(hide_password=True)
+
+    def is_at(self, address: str) -> bool:
+        """Whether an address, as `address` is or was by an earlier Verso, which kept relative paths, is that of this database."""
+        try:
+            return self.address in {address, absolute(make_url(address)).render_as_string(hide_password=True)}
+        except ArgumentError:
+            return False
 
     @classmethod
     @contextmanager

@@ -32,6 +32,8 @@ MIGRATION_LOCK = 0x7665_7273_6F
 def database_url() -> URL:
     """Return the address of the database: `VERSO_DATABASE_URL`, else `audits.db` in the user's data folder.
 
+    That of a file is absolute: it means the same database in every folder, and tells two of one name apart.
+
     Raises:
         StoreError: the variable holds no address of a database.
     """
@@ -39,12 +41,19 @@ def database_url() -> URL:
     if not named:
         return URL.create("sqlite", database=str(Path(platformdirs.user_data_dir("verso")) / FILE))
     try:
-        return make_url(named)
+        return absolute(make_url(named))
     except ArgumentError as error:
         raise StoreError(
             f"{VARIABLE} is no address of a database; write postgresql://user:password@host/name or "
             "sqlite:////folder/audits.db."
         ) from error
+
+
+def absolute(url: URL) -> URL:
+    """Return the address of a database with the path of its file, if it is one, from the root."""
+    if not _is_file(url) or str(url.database).startswith("file:"):
+        return url
+    return url.set(database=str(Path(str(url.database)).absolute()))
 
 
 def open_database(url: URL | None = None) -> Engine:

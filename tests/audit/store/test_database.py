@@ -8,7 +8,7 @@ import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import URL, Engine, inspect, text
+from sqlalchemy import URL, Engine, inspect, make_url, text
 
 from core.audit.store.audits import AuditStore
 from core.audit.store.database import database_url, migrations, open_database, writing
@@ -157,6 +157,17 @@ def test_a_table_that_is_gone_is_told_in_a_sentence(audit, store, folder, tmp_pa
 def test_the_address_comes_from_the_environment(monkeypatch, tmp_path):
     monkeypatch.setenv("VERSO_DATABASE_URL", f"sqlite:///{tmp_path}/x.db")
     assert database_url().database == f"{tmp_path}/x.db"
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("VERSO_DATABASE_URL", "sqlite:///x.db?timeout=5")
+    assert database_url() == make_url(f"sqlite:///{tmp_path}/x.db?timeout=5")
+    for as_it_is in (
+        "sqlite://",
+        "sqlite:///:memory:",
+        "sqlite:///file:x.db?uri=true",
+        "postgresql://host/x.db",
+    ):
+        monkeypatch.setenv("VERSO_DATABASE_URL", as_it_is)
+        assert database_url() == make_url(as_it_is)
     monkeypatch.delenv("VERSO_DATABASE_URL")
     assert Path(database_url().database).name == "audits.db"
     monkeypatch.setenv("VERSO_DATABASE_URL", "nonsense")
