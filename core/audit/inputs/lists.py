@@ -17,6 +17,9 @@ from core.visible_text import printable
 COLUMN = "path"
 SUFFIXES = (".txt", ".csv", ".tsv")
 LONGEST = 32_768
+"""Characters of a line of a text file, which no path has."""
+LONGEST_ROW = 1_000_000
+"""Characters of a line of a CSV, which may have other columns."""
 
 
 class ListOfFiles(Files):
@@ -56,10 +59,10 @@ class ListOfFiles(Files):
         try:
             with self.path.open(encoding="utf-8-sig", newline="") as file:
                 if self.path.suffix.lower() == ".txt":
-                    lines = _lines(file, shown)
+                    lines = (line.rstrip("\r\n") for line in _lines(file, shown, LONGEST))
                 else:
                     delimiter = "\t" if self.path.suffix.lower() == ".tsv" else ","
-                    rows = csv.DictReader(file, delimiter=delimiter, strict=True)
+                    rows = csv.DictReader(_lines(file, shown, LONGEST_ROW), delimiter=delimiter, strict=True)
                     if COLUMN not in (rows.fieldnames or ()):
                         found = ", ".join(rows.fieldnames or ()) or "none"
                         raise ListError(
@@ -74,13 +77,13 @@ class ListOfFiles(Files):
             ) from error
 
 
-def _lines(file: IO[str], shown: str) -> Iterator[str]:
-    while line := file.readline(LONGEST):
-        if len(line) == LONGEST:
+def _lines(file: IO[str], shown: str, longest: int) -> Iterator[str]:
+    while line := file.readline(longest):
+        if len(line) == longest:
             raise ListError(
-                f"{shown} has a line of {LONGEST:,} characters or more, which is no path: save it with one path a line."
+                f"{shown} has a line of {longest:,} characters or more, which is no path: save it with one path a line."
             )
-        yield line.rstrip("\r\n")
+        yield line
 
 
 def _without_secrets(address: str) -> str:

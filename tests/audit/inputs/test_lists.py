@@ -1,8 +1,10 @@
 """Lists of files."""
 
+import tracemalloc
+
 import pytest
 
-from core.audit.inputs.lists import LONGEST, ListOfFiles
+from core.audit.inputs.lists import LONGEST, LONGEST_ROW, ListOfFiles
 from core.audit.inputs.roots import Roots
 from core.errors import ListError
 
@@ -59,3 +61,21 @@ def test_a_line_longer_than_any_path_is_refused(tmp_path):
     with pytest.raises(ListError, match=r"list\.txt has a line of 32,768 characters or more"):
         listed(tmp_path / "list.txt", f"a.png\n{'b' * LONGEST}\n")
     assert len(listed(tmp_path / "list.txt", f"a.png\n{'b' * (LONGEST - 2)}\n")) == 2
+
+
+@pytest.mark.parametrize("start", ["", "path\na.png\n"])
+def test_a_csv_with_a_line_without_end_is_refused_before_it_is_in_memory(tmp_path, start):
+    line = "b," * (8 * LONGEST_ROW)
+    (tmp_path / "list.csv").write_text(f"{start}{line}\n")
+    tracemalloc.start()
+    try:
+        with pytest.raises(ListError, match=r"list\.csv has a line of 1,000,000 characters or more"):
+            list(ListOfFiles(tmp_path / "list.csv").entries())
+        assert tracemalloc.get_traced_memory()[1] < len(line) / 2
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_row_of_a_csv_may_have_columns_longer_than_any_path_and_of_several_lines(tmp_path):
+    text = f'id,path,note\r\n1,a.png,"two\r\nlines"\r\n2,b.png,{"c" * 2 * LONGEST}\r\n'
+    assert listed(tmp_path / "list.csv", text) == [f"{tmp_path}/a.png", f"{tmp_path}/b.png"]
