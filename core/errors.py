@@ -131,6 +131,10 @@ class AuditError(VersoError):
     """An audit cannot start, go on or be changed as asked."""
 
 
+class FolderInUseError(AuditError):
+    """Another process runs the audit in this folder, or writes its files."""
+
+
 class ClusterLostError(AuditError):
     """The cluster that judged does not answer any more, and its library in this process cannot end in order."""
 

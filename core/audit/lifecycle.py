@@ -31,7 +31,7 @@ from core.audit.results import CSV_FILE, write_results
 from core.audit.store.audits import AuditStore, now
 from core.audit.store.records import Audit, Counts, State
 from core.detectors.protocol import Detector
-from core.errors import AuditError, OutputError, StoreError, VersoError
+from core.errors import AuditError, FolderInUseError, OutputError, StoreError, VersoError
 from core.locks import alone
 from core.visible_text import printable
 
@@ -277,7 +277,7 @@ def _workers(order: Order) -> int:
 
 @contextmanager
 def _alone(output: Path) -> Iterator[None]:
-    by_another = AuditError(
+    by_another = FolderInUseError(
         f"The audit in {output} is being run by another process: wait for it, or choose another --output."
     )
     with ExitStack() as held:

@@ -22,7 +22,7 @@ from core.audit.progress import Progress
 from core.audit.queue import Moment, Queue, Request, Wish
 from core.audit.store.audits import AuditStore
 from core.audit.store.records import State
-from core.errors import DamagedRequestError, VersoError
+from core.errors import DamagedRequestError, FolderInUseError, VersoError
 
 TURN: Final = 60.0
 """Seconds an audit runs before the next one that waits has its turn; planning is not interrupted."""
@@ -93,6 +93,10 @@ class Worker:
             carry_out(order, self._store, input_sources(self._queue, request), turn_of.watch)
         except TurnOverError:
             self._made_way[request.id] = request.asked
+        except (
+            FolderInUseError
+        ):  # the command line runs it, or the page writes its files: others have their turn
+            time.sleep(NOTED_EVERY)
         except VersoError as error:
             self._note(request.id, str(error))
         except OSError as error:

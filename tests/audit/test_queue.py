@@ -13,11 +13,12 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 from PIL import Image
 
 from core import atomic
 from core.audit import lifecycle
-from core.audit.lifecycle import is_run, write_again
+from core.audit.lifecycle import LOCK, is_run, write_again
 from core.audit.pictures import input_sources, picture_bytes
 from core.audit.queue import DRAFTS_KEPT, Queue, Wish
 from core.audit.store.audits import LONGEST_NAME
@@ -232,6 +233,26 @@ def test_a_wish_is_passed_on_to_the_running_audit(worker, store, folder, monkeyp
     queue.wish(asked, Wish.RUN)
     finish(worker)
     assert store.state(asked) is (State.FINISHED if wish is Wish.PAUSE else State.CANCELLED)
+
+
+@pytest.mark.usefixtures("stub")
+def test_an_audit_whose_folder_is_in_use_waits_and_others_go_on(queue, worker, store, folder):
+    first, second = queue.ask((folder,), "stub"), queue.ask((folder,), "stub")
+    with FileLock(queue.folder(first) / LOCK):
+        worker.run(worker.next())
+        worker.run(worker.next())
+    assert not queue.find(first).failure
+    assert (store.find(first), store.state(second)) == (None, State.FINISHED)
+    finish(worker)
+    assert store.state(first) is State.FINISHED
+
+
+@pytest.mark.usefixtures("stub")
+def test_an_audit_whose_folder_cannot_be_used_fails_and_does_not_wait_for_ever(queue, worker, folder):
+    asked = queue.ask((folder,), "stub")
+    (queue.folder(asked) / LOCK).mkdir()
+    worker.run(worker.next())
+    assert "cannot be used as a folder for results" in queue.find(asked).failure
 
 
 @pytest.mark.usefixtures("stub")
