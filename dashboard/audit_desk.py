@@ -20,7 +20,7 @@ from core.audit.inputs.address import Input
 from core.audit.inputs.listing import Source
 from core.audit.inputs.roots import Roots
 from core.audit.inputs.sources import sources_of
-from core.audit.lifecycle import NOTE, are_up_to_date, is_run, write_files
+from core.audit.lifecycle import LOCK, NOTE, are_up_to_date, is_run, write_files
 from core.audit.model import load_card
 from core.audit.pictures import input_sources, picture_bytes
 from core.audit.queue import PICTURES, UPLOADS, Queue, Request, Wish
@@ -30,6 +30,7 @@ from core.audit.store.pages import ResultPages
 from core.audit.store.records import Audit, State
 from core.detectors.card import Card
 from core.errors import AuditError, ModelError, VersoError
+from core.locks import alone
 from dashboard.corpus_shelf import JPEG_QUALITY
 
 AUDIT: Final = "audit"
@@ -246,14 +247,20 @@ def kept_file(audit: Audit, name: str) -> Path:
 def fresh_bytes(audit: Audit, name: str) -> bytes:
     """Read a file of results or a report of an audit that does not run; if it is missing or a ruling is newer, all are written.
 
-    What an earlier stop left for the page is removed: nobody is offered it again.
+    What an earlier stop left for the page is removed: nobody is offered it again. Who else asks for them meanwhile waits;
+    whoever runs the audit finds its folder in use.
 
     Raises:
+        AuditError: it runs, or waits to.
         OutputError: they cannot be written.
     """
     home = queue().folder(audit.id)
     home.mkdir(parents=True, exist_ok=True)
-    with FileLock(home / ".files.lock"):
+    moves = AuditError("This audit runs again since this page was drawn: pause it, or wait for its end.")
+    with FileLock(home / ".files.lock"), alone(home / LOCK, moves):
+        now = standing(audit.id)
+        if now is not None and now.state in MOVING:
+            raise moves
         path = kept_file(audit, name)
         path.parent.mkdir(exist_ok=True)
         if not path.is_file() or not are_up_to_date(store(), audit, path.parent):

@@ -15,14 +15,14 @@ from sqlalchemy import URL
 from streamlit.testing.v1 import AppTest
 
 from core.audit import lifecycle
-from core.audit.lifecycle import LOCK, Order, carry_out
+from core.audit.lifecycle import LOCK, Order, carry_out, is_run
 from core.audit.queue import Queue, Wish
 from core.audit.shots import RULE
 from core.audit.store.audits import AuditStore
 from core.audit.store.pages import Sorting
 from core.audit.store.records import Choice, Finding, State
 from core.audit.worker import Worker
-from core.errors import ImageError, OutputError
+from core.errors import AuditError, ImageError, OutputError
 from dashboard import audit_desk
 from dashboard.parts import ruling_panel
 from tests.audit.conftest import film, folder, stub  # noqa: F401  (fixtures)
@@ -511,6 +511,25 @@ def test_what_was_judged_before_an_audit_was_stopped_is_downloaded_as_partial(of
     whole = judge_the_rest(desk, begun)
     assert audit_desk.kept_file(whole, "results.csv") != kept
     assert b"Partial report" not in audit_desk.fresh_bytes(whole, "report.html")
+
+
+def test_no_files_are_written_of_an_audit_that_was_resumed_since_the_page_was_drawn(finished, desk):
+    begun = judge_the_rest(desk, desk.find(finished))
+    desk.set_state(finished, State.PAUSED)
+    with pytest.raises(AuditError, match="runs again"):
+        audit_desk.fresh_bytes(begun, "results.csv")
+
+
+def test_the_files_of_an_audit_are_written_by_nobody_else_meanwhile(finished, desk, monkeypatch):
+    audit, seen = desk.find(finished), []
+    home = Queue.of_this_computer().folder(finished)
+    desk.rule(finished, 0, Choice.UNSURE, name="Ada")
+    write = audit_desk.write_files
+    monkeypatch.setattr(audit_desk, "write_files", lambda *given: seen.append(is_run(home)) or write(*given))
+    with FileLock(home / LOCK), pytest.raises(AuditError):
+        audit_desk.fresh_bytes(audit, "results.csv")
+    assert b"unsure,Ada" in audit_desk.fresh_bytes(audit, "results.csv")
+    assert seen == [True]
 
 
 def judge_the_rest(desk, begun, chunks=None):
