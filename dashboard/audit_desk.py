@@ -20,8 +20,9 @@ from core.audit.inputs.address import Input
 from core.audit.inputs.listing import Source
 from core.audit.inputs.roots import Roots
 from core.audit.inputs.sources import sources_of
-from core.audit.lifecycle import LOCK, NOTE, are_up_to_date, is_run, write_files
+from core.audit.lifecycle import LOCK, are_up_to_date, is_run, write_files
 from core.audit.model import load_card
+from core.audit.own_files import holds
 from core.audit.pictures import input_sources, picture_bytes
 from core.audit.queue import PICTURES, UPLOADS, Queue, Request, Wish
 from core.audit.store.audits import AuditStore
@@ -159,10 +160,13 @@ def _state(request: Request | None, audit: Audit | None, current: str) -> str:
 
 
 def _was_left(audit: Audit) -> bool:
-    """Whether an audit of the command line should be running and is not; False where its folder is out of reach."""
-    if audit.state not in MOVING or audit.output is None or not Roots.configured().hold(audit.output):
+    """Whether an audit of the command line should be running and is not; False where its folder is out of reach.
+
+    Whether that folder is offered here does not matter: nothing that lies in it is shown.
+    """
+    if audit.state not in MOVING or audit.output is None:
         return False
-    return (audit.output / NOTE).is_file() and not is_run(audit.output)
+    return holds(audit.output, audit.id) and not is_run(audit.output)
 
 
 def why_not_resumed(what: Standing) -> str:

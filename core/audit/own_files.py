@@ -22,7 +22,12 @@ RESULTS: Final = (
 
 def own_files(folder: Path) -> frozenset[str]:
     """Return the names of an audit's own files in a folder: none where it holds no audit."""
-    return frozenset((NOTE, *RESULTS)) if _holds_audit(folder) else frozenset()
+    return frozenset((NOTE, *RESULTS)) if _noted(folder) else frozenset()
+
+
+def holds(folder: Path, audit_id: str) -> bool:
+    """Whether a folder, if it is here and within reach, is that of this audit, not of one with the same path elsewhere."""
+    return _noted(folder).get("audit") == audit_id
 
 
 def would_replace(folder: Path) -> list[str]:
@@ -30,13 +35,13 @@ def would_replace(folder: Path) -> list[str]:
     return [name for name in RESULTS if (folder / name).exists()]
 
 
-def _holds_audit(folder: Path) -> bool:
-    """Whether a folder holds the note of an audit; other programs write an `audit.json` too."""
+def _noted(folder: Path) -> dict[str, object]:
+    """Return what the note of an audit in a folder says, nothing if there is none; other programs write an `audit.json` too."""
     note = folder / NOTE
     try:
         if not note.is_file() or note.stat().st_size > LONGEST_NOTE:
-            return False
+            return {}
         noted = json.loads(note.read_bytes())
     except (OSError, ValueError, RecursionError):
-        return False
-    return isinstance(noted, dict) and noted.keys() == {"audit", "database"}
+        return {}
+    return noted if isinstance(noted, dict) and noted.keys() == {"audit", "database"} else {}

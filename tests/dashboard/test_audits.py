@@ -436,6 +436,29 @@ def test_an_audit_whose_process_is_gone_is_said_to_be_interrupted(
     assert desk.state(begun.id) is State.CANCELLED
 
 
+def test_an_audit_whose_process_is_gone_is_interrupted_wherever_its_folder_lies(
+    of_the_command_line, desk, tmp_path
+):
+    begun = of_the_command_line(pause=True)
+    desk.set_state(begun.id, State.RUNNING)
+    with FileLock(tmp_path / "cli" / LOCK):
+        assert audit_desk.standing(begun.id).state == "running"
+    assert audit_desk.standing(begun.id).state == "interrupted"
+    app = opened(audit=begun.id)
+    assert "resume it on the command line with --resume" in text_of(app)
+    assert "Resume" not in [button.label for button in app.button]
+
+
+def test_a_folder_of_the_same_path_that_is_another_audits_interrupts_none(
+    of_the_command_line, desk, tmp_path
+):
+    begun = of_the_command_line(pause=True)
+    desk.set_state(begun.id, State.RUNNING)
+    note = tmp_path / "cli" / "audit.json"
+    note.write_text(note.read_text().replace(begun.id, "0" * 32))
+    assert audit_desk.standing(begun.id).state == "running"
+
+
 @pytest.mark.parametrize("ended", [State.FINISHED, State.CANCELLED])
 def test_an_audit_that_ended_says_so_whatever_stopped_it_before(finished, desk, ended):
     desk.set_state(finished, ended)
