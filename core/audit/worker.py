@@ -194,8 +194,9 @@ class _Turn:
 def main() -> None:
     """Work until nothing was left for `IDLE` seconds, or until whoever started this closes its end of stdin."""
     queue = Queue.of_this_computer()
-    threading.Thread(target=_end_with_parent, args=(queue, sys.stdin.fileno()), daemon=True).start()
-    with FileLock(queue.home / ".worker.lock"), AuditStore.open() as store:
+    lock = FileLock(queue.home / ".worker.lock", thread_local=False)
+    threading.Thread(target=_end_with_parent, args=(queue, lock, sys.stdin.fileno()), daemon=True).start()
+    with lock, AuditStore.open() as store:
         worker, busy = Worker(queue, store), time.monotonic()
         worker.recover()
         queue.discard_old()
@@ -208,13 +209,18 @@ def main() -> None:
             busy = time.monotonic()
 
 
-def _end_with_parent(queue: Queue, stdin: int) -> None:
+def _end_with_parent(queue: Queue, lock: FileLock, stdin: int) -> None:
     while os.read(
         stdin, BLOCK
     ):  # of the descriptor itself: a reader of sys.stdin holds its lock when Python ends
         pass
+    _end(queue, lock)
+
+
+def _end(queue: Queue, lock: FileLock) -> None:
     try:
-        queue.set_current("")  # nobody's fault: the audit at hand did not die of itself
+        if lock.is_locked:  # else it is the audit of another process
+            queue.set_current("")  # nobody's fault: the audit at hand did not die of itself
     finally:
         os._exit(1)  # as kill -9 would: audits are made for that
 

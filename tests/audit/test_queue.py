@@ -488,6 +488,15 @@ def test_a_worker_ends_with_its_parent(queue, tmp_path):
     assert process.wait(60) == 1
 
 
+def test_a_worker_that_waits_for_another_leaves_the_audit_of_that_one_alone(queue, tmp_path):
+    queue.set_current("0" * 32)
+    with FileLock(queue.home / ".worker.lock"):
+        process = worker_of(queue, tmp_path, idle=600)
+        process.stdin.close()
+        assert process.wait(60) == 1
+    assert queue.current() == "0" * 32
+
+
 @pytest.mark.usefixtures("stub")
 def test_a_name_given_while_an_audit_waits_stays_with_it(queue, worker, store, folder):
     asked = queue.ask((folder,), "stub", name="first")
