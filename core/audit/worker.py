@@ -62,7 +62,10 @@ class Worker:
         audit_id = self._queue.current()
         with suppress(OSError):
             self._queue.set_current("")
-        if not audit_id or self._queue.died(audit_id, self._store.counts(audit_id).done) < MOST_DEATHS:
+        if not audit_id:
+            return
+        self._served[audit_id] = time.time()  # it had its turn: others go first
+        if self._queue.died(audit_id, self._store.counts(audit_id).done) < MOST_DEATHS:
             return
         self._queue.hold_back(audit_id, HELD_BACK)
         known = self._store.find(audit_id)

@@ -477,6 +477,14 @@ def worker_of(queue, tmp_path, idle):
     )
 
 
+def test_an_audit_that_a_process_died_with_waits_for_the_others(queue, worker, folder):
+    first, second = queue.ask((folder,), "stub"), queue.ask((folder,), "stub")
+    assert worker.next().id == first
+    queue.set_current(first)
+    worker.recover()
+    assert worker.next().id == second
+
+
 def test_a_worker_without_work_ends_without_complaint(queue, tmp_path):
     process = worker_of(queue, tmp_path, idle=0)
     assert (process.wait(60), process.stderr.read()) == (0, b"")
