@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import threading
 import time
@@ -195,9 +196,10 @@ class _Turn:
 
 
 def main() -> None:
-    """Work until nothing was left for `IDLE` seconds, or until whoever started this closes its end of stdin."""
+    """Work until nothing was left for `IDLE` seconds, until whoever started this closes its end of stdin, or until SIGTERM."""
     queue = Queue.of_this_computer()
     lock = FileLock(queue.home / ".worker.lock", thread_local=False)
+    signal.signal(signal.SIGTERM, lambda *_: _end(queue, lock))
     threading.Thread(target=_end_with_parent, args=(queue, lock, sys.stdin.fileno()), daemon=True).start()
     with lock, AuditStore.open() as store:
         worker, busy = Worker(queue, store), time.monotonic()

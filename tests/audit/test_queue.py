@@ -28,6 +28,7 @@ from core.audit.worker import Worker
 from core.errors import AuditError, OutputError
 from core.verdict import Label
 from tests.audit.conftest import film
+from tests.waiting import wait_until
 
 
 @pytest.fixture
@@ -494,6 +495,16 @@ def test_a_worker_ends_with_its_parent(queue, tmp_path):
     process = worker_of(queue, tmp_path, idle=600)
     process.stdin.close()
     assert process.wait(60) == 1
+
+
+def test_a_worker_that_is_told_to_end_counts_no_death_of_its_audit(queue, tmp_path):
+    queue.set_current("0" * 32)
+    process = worker_of(queue, tmp_path, idle=600)
+    wait_until(lambda: queue.current() == "" or process.poll() is not None)
+    queue.set_current("0" * 32)
+    process.terminate()
+    assert process.wait(60) == 1
+    assert queue.current() == ""
 
 
 def test_a_worker_that_waits_for_another_leaves_the_audit_of_that_one_alone(queue, tmp_path):
