@@ -47,7 +47,7 @@ def audit_start() -> None:
         "Start the audit", type="primary", icon=":material/play_arrow:", disabled=not (chosen and model)
     ):
         sources_of([Path(named)] if named else [], Roots.configured())  # says now what would be refused later
-        started = queue().ask(tuple(chosen), model, draft, name)
+        started = queue().ask(tuple(chosen), model, draft if inputs else "", name)
         st.switch_page(ONE, query_params={AUDIT: started})
     line.caption(
         f"Audits take turns of {TURN / 60:.0f} minute, the one that has waited longest first, so that a small one does not "

@@ -348,6 +348,17 @@ def test_files_that_are_an_audit_already_start_no_second_one(desk, drawings):  #
     assert Queue.of_this_computer().find(draft) == before
 
 
+def test_files_that_are_an_audit_already_stop_none_of_a_folder(desk, drawings, folder):  # noqa: ARG001, F811
+    queue = Queue.of_this_computer()
+    draft = queue.draft()
+    queue.spool(draft, "a.png", io.BytesIO(drawings.file(drawings.painting())))
+    queue.ask(tuple(queue.uploads(draft)), "net", draft)
+    app = opened(draft=draft)
+    app.text_input(key="audit-folder").set_value(str(folder)).run()
+    press(app, "Start the audit")
+    assert [one.inputs for one in queue.all() if one.id != draft] == [(str(folder),)]
+
+
 def links(app: AppTest, label: str) -> list[tuple[str, str]]:
     """Page and query of the links that begin with a label."""
     found = [link.proto for link in app.get("page_link") if link.proto.label.startswith(label)]
