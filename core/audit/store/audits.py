@@ -336,7 +336,9 @@ class AuditStore:
         original = select(func.coalesce(items.c.original, items.c.position)).where(
             items.c.audit_id == audit_id, items.c.position == position, items.c.part == part
         )
+        in_turn = select(audits.c.id).where(audits.c.id == audit_id).with_for_update(key_share=True)
         with writing(self._engine) as connection:
+            connection.execute(in_turn)  # so that rulings are seen in the order of their numbers
             ruled = connection.scalars(original).one_or_none()
             if ruled is None:
                 raise AuditError(

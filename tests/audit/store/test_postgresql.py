@@ -1,10 +1,12 @@
 """The same audits on PostgreSQL; `VERSO_TEST_POSTGRESQL` names an empty database to run them in."""
 
 import os
+import threading
+from concurrent.futures import ThreadPoolExecutor, wait
 
 import pytest
 from alembic import command
-from sqlalchemy import make_url, text
+from sqlalchemy import event, make_url, text
 
 from core.audit.lifecycle import Order, carry_out
 from core.audit.results import write_results
@@ -38,6 +40,31 @@ def test_rulings_are_only_added_to(engine, change):
     rule(engine)
     with pytest.raises(StoreError, match="only added to"), writing(engine) as connection:
         connection.execute(text(change))
+
+
+@pytest.mark.usefixtures("stub")
+def test_rulings_are_seen_in_the_order_of_their_numbers(engine, folder, tmp_path):
+    store = AuditStore(engine)
+    asked = carry_out(Order((folder,), tmp_path / "out", "stub"), store).audit_id
+    ruling, goes_on = threading.Event(), threading.Event()
+
+    def hold(*_):
+        ruling.set()
+        goes_on.wait(60)
+
+    with ThreadPoolExecutor(2) as threads:
+        event.listen(engine, "commit", hold, once=True)
+        first = threads.submit(store.rule, asked, 0, Choice.AGREE, name="Ann")
+        assert ruling.wait(60)
+        second = threads.submit(store.rule, asked, 1, Choice.AGREE, name="Ben")
+        done, _ = wait([second], timeout=1)
+        seen = store.results(store.find(asked)).newest_ruling()
+        goes_on.set()
+        first.result()
+        second.result()
+    assert not done
+    assert seen == 0
+    assert store.results(store.find(asked)).newest_ruling() == 2
 
 
 def test_a_resumed_audit_gives_the_results_of_sqlite(engine, audit, folder, tmp_path):
