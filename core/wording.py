@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from core.verdict import Label, Thresholds, Verdict, decide
 
 if TYPE_CHECKING:
-    from core.detectors.card import Card
+    from core.detectors.card import Card, Interval
 
 TITLES = {
     Label.AI: "Looks generated",
@@ -49,6 +49,11 @@ def rate(share: float) -> str:
     return _per_cent(share, 1)
 
 
+def rate_in_range(found: Interval) -> str:
+    """Return a measured rate as a percentage with its 95 % range."""
+    return f"{rate(found.value)} (95 % range {rate(found.low)} to {rate(found.high)})"
+
+
 def _per_cent(share: float, decimals: int) -> str:
     return f"{share * 100:.{decimals}f} %"
 
@@ -87,6 +92,7 @@ class _Reading:
 
     means: str
     wrong: str
+    wrong_of: Literal["human", "ai"]
     wrong_on: str
     not_meant: str
 
@@ -95,12 +101,14 @@ READINGS = {
     Label.AI: _Reading(
         means="The model finds in this picture what it found in generated ones.",
         wrong="human_called_ai",
+        wrong_of="human",
         wrong_on="human works from sources new to it",
         not_meant="That is a reason to look closer, not proof.",
     ),
     Label.HUMAN: _Reading(
         means="The model finds in this picture what it found in works by people.",
         wrong="ai_called_human",
+        wrong_of="ai",
         wrong_on="generated works from families new to it",
         not_meant="That does not clear a picture made by a newer generator.",
     ),
@@ -132,6 +140,7 @@ def meaning(verdict: Verdict, card: Card) -> str:
         )
     sentences = [reading.means, reading.not_meant]
     if unseen := card.splits.get("ood"):
-        share = rate(unseen.figures[reading.wrong].value)
-        sentences.insert(1, f"It also said so of {share} of {reading.wrong_on}.")
+        works = {"human": unseen.human, "ai": unseen.ai}[reading.wrong_of]
+        wrong = rate_in_range(unseen.figures[reading.wrong])
+        sentences.insert(1, f"It also said so of {wrong} of {works:,} {reading.wrong_on}.")
     return " ".join(sentences)

@@ -2,8 +2,9 @@
 
 import pytest
 
+from core.detectors.card import Interval, SplitFigures
 from core.verdict import Thresholds, decide
-from core.wording import Written, not_looked_at, reach, written
+from core.wording import Written, meaning, not_looked_at, reach, written
 from tests.cards import head_card, network_card
 
 
@@ -21,6 +22,28 @@ def test_the_reach_of_a_model_names_the_shapes_of_which_it_leaves_something_out(
     whole = network_card("whole")
     far = whole.preprocessing.model_copy(update={"windows": 5, "uniform_aspect": 5.0})
     assert reach(whole.model_copy(update={"preprocessing": far})) == ""
+
+
+@pytest.mark.parametrize(
+    ("p_ai", "told"),
+    [
+        (
+            0.95,
+            "It also said so of 0.0 % (95 % range 0.0 % to 8.8 %) of 1,040 human works from sources new to it.",
+        ),
+        (
+            0.1,
+            "It also said so of 3.0 % (95 % range 1.0 % to 9.0 %) of 60 generated works from families new to it.",
+        ),
+    ],
+)
+def test_how_often_a_verdict_was_wrong_is_told_with_its_range_and_of_how_many_works(p_ai, told):
+    figures = {
+        "human_called_ai": Interval(value=0.0, low=0.0, high=0.088),
+        "ai_called_human": Interval(value=0.03, low=0.01, high=0.09),
+    }
+    card = network_card("net", splits={"ood": SplitFigures(human=1040, ai=60, figures=figures)})
+    assert told in meaning(decide(p_ai, Thresholds(0.3, 0.9), "net"), card)
 
 
 @pytest.mark.parametrize(

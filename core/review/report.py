@@ -18,7 +18,7 @@ from core.pdf import FAMILY, Paper
 from core.provenance.evidence import Evidence
 from core.review.rulings import Ruling
 from core.verdict import Verdict
-from core.wording import TITLES, meaning, not_looked_at, percent, rate, to_three_decimals, written
+from core.wording import TITLES, meaning, not_looked_at, percent, rate_in_range, to_three_decimals, written
 
 NAMES: Final = 52
 """Width of the names of facts, in mm."""
@@ -142,16 +142,16 @@ def _rates(card: Card) -> list[tuple[str, str]]:
     if unseen is None:
         return []
     names = {
-        "human_called_ai": ("Works by people called ai", "sources"),
-        "ai_called_human": ("Generated works called human", "families"),
+        "human_called_ai": ("Works by people called ai", unseen.human, "sources"),
+        "ai_called_human": ("Generated works called human", unseen.ai, "families"),
     }
     figures = {named: unseen.figures[name] for name, named in names.items()}
     return [
         (
             title,
-            f"{rate(found.value)} ({rate(found.low)} to {rate(found.high)}) of those from {new} new to the model",
+            f"{rate_in_range(found)} of {works:,} from {new} new to the model",
         )
-        for (title, new), found in figures.items()
+        for (title, works, new), found in figures.items()
     ]
 
 

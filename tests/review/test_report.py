@@ -79,8 +79,8 @@ def test_it_holds_pictures_verdict_evidence_and_rulings(findings):
 def test_one_figure_is_written_in_one_way(findings):
     card = network_card("net", splits={"ood": split_figures(0.045)})
     _, text = read(write_report(findings(card=card), [], MADE))
-    assert "Works by people called ai 4.5 % (-0.5 % to 9.5 %)" in text
-    assert "It also said so of 4.5 % of human works" in text
+    assert "Works by people called ai 4.5 % (95 % range -0.5 % to 9.5 %) of 40 from sources" in text
+    assert "It also said so of 4.5 % (95 % range -0.5 % to 9.5 %) of 40 human works" in text
 
 
 def test_each_rate_stands_under_its_own_name(findings):
@@ -90,8 +90,8 @@ def test_each_rate_stands_under_its_own_name(findings):
     }
     known = SplitFigures(human=40, ai=60, figures=rates)
     _, text = read(write_report(findings(card=network_card("net", splits={"ood": known})), [], MADE))
-    assert "Works by people called ai 1.0 % (0.5 % to 2.0 %) of those from sources" in text
-    assert "Generated works called human 30.0 % (20.0 % to 40.0 %) of those from families" in text
+    assert "Works by people called ai 1.0 % (95 % range 0.5 % to 2.0 %) of 40 from sources" in text
+    assert "Generated works called human 30.0 % (95 % range 20.0 % to 40.0 %) of 60 from families" in text
 
 
 def test_it_says_what_the_verdict_is_worth_at_the_share_of_generated_works_expected(findings):
