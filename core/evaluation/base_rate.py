@@ -88,6 +88,7 @@ def worth(verdict: Verdict, card: Card, share: float) -> str:
         return f"{of_this[0].upper()}{of_this[1:]}."
     made, said = ("works by people", "AI") if verdict.label is Label.AI else ("generated works", "human")
     return (
-        f"Expect {percent(wrong.value)} ({percent(wrong.low)} to {percent(wrong.high)}) of the verdicts {said} to fall on "
-        f"{made}; {of_this}."
+        f"Of works from sources and generators new to the model (split {EXPECT}), expect {percent(wrong.value)} "
+        f"({percent(wrong.low)} to {percent(wrong.high)} over the 95 % range of its errors) of the verdicts {said} to fall "
+        f"on {made}; {of_this}."
     )
