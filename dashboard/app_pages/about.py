@@ -9,14 +9,14 @@ from core.provenance.trust import VARIABLE
 from core.wording import reach
 from dashboard.parts.error_sentence import error_sentence
 from dashboard.parts.escaping import escaped, escaped_but_code
-from dashboard.parts.model_figures import lead
+from dashboard.parts.model_figures import decides_nothing, lead
 
 st.title("About Verso", anchor=False)
 st.markdown(
     "*Verso* is the back of a painting, where stamps, labels and repairs tell what the front hides. This desk "
     "helps a person decide whether an artwork was made by a person or by a generator. **It does not decide.** "
     "Accusing an artist falsely is the worst error it can help to make, so it says *inconclusive* where it "
-    "has been wrong too often, and every figure comes with its uncertainty."
+    "has been wrong too often, and it states the error rates of a model with their 95 % ranges."
 )
 
 card: Card | None = None
@@ -30,9 +30,11 @@ if card is not None:
     if missing := store.what_is_missing(card, store.find_model(model)):
         st.warning(f"**{escaped(card.name)}** cannot judge on this computer: {escaped_but_code(missing)}")
     st.header(f"The model at this desk: {escaped(card.name)}", anchor="model")
+    rates = lead(card)
     st.markdown(
         f"{escaped(card.summary)} It says *human* below **{card.thresholds.human_below * 100:.1f} %**, *AI* above "
-        f"**{card.thresholds.ai_above * 100:.1f} %**, and *inconclusive* between them. {lead(card)}"
+        f"**{card.thresholds.ai_above * 100:.1f} %**, and *inconclusive* between them. {rates}"
+        + (" In brackets 95 % ranges." if rates and not decides_nothing(card) else "")
     )
     st.page_link(
         "app_pages/models.py",

@@ -257,6 +257,13 @@ def test_about_says_what_the_model_leaves_out(app):
     assert "does not look at the rest: 56 % of one of 5 : 1. Review tells it" in text_of(app)
 
 
+def test_about_promises_no_more_ranges_than_there_are(app):
+    app.switch_page(str(APP.parent / "app_pages" / "about.py")).run()
+    assert "every figure" not in text_of(app)
+    assert "states the error rates of a model with their 95 % ranges" in text_of(app)
+    assert re.search(r"of human works AI\*\*.* In brackets 95 % ranges\.", text_of(app))
+
+
 def test_switching_the_class_changes_the_caption(app, drawings):
     drop(app, ("one.png", drawings.file(drawings.painting((80, 60), 1))))
     control = app.segmented_control[1]
