@@ -1,5 +1,6 @@
 """The analyst's ruling on one picture of the desk, its earlier rulings, and its report."""
 
+import time
 from collections.abc import Sequence
 from functools import partial
 from typing import Final
@@ -8,16 +9,20 @@ import pandas as pd
 import streamlit as st
 
 from core.audit.choices import Offer, offers, reason, told
+from core.detectors.card import identity
 from core.errors import VersoError
 from core.review.rulings import Ruling, as_csv
 from dashboard.parts.error_sentence import error_sentence
 from dashboard.parts.escaping import escaped
-from dashboard.parts.ruling_panel import NAME
+from dashboard.parts.ruling_panel import LOOK, NAME
 from dashboard.parts.saliency_view import Chosen
 from dashboard.review_desk import Reviewed
 from dashboard.review_rulings import kept_rulings, report_of
 
 FAILED: Final = "review-ruling-failed"
+DRAWN: Final = "review-ruling-drawn"
+TOO_EARLY: Final = "Not ruled: that click came before the verdict and the rulings that stand here could be read. Click again."
+MEANWHILE: Final = "Not ruled: another ruling on this picture came first and stands here now. Click again if yours still holds."
 ALL: Final = "review-all-rulings"
 SHOWN: Final = ("name", "verdict", "p_ai", "model", "ruling", "ruled_by", "ruled_at", "note")
 
@@ -38,17 +43,31 @@ def review_ruling(item: Reviewed, chosen: Chosen, share: float) -> None:
         return
     for ruling in earlier:
         st.markdown(_told(ruling, item))
-    _buttons(item, chosen, share)
+    _buttons(item, len(earlier), chosen, share)
 
 
-def _buttons(item: Reviewed, chosen: Chosen, share: float) -> None:
+def _buttons(item: Reviewed, earlier: int, chosen: Chosen, share: float) -> None:
     note_key = f"review-note-{item.id}"
     line = st.container(horizontal=True, vertical_alignment="bottom", gap="small")
     line.text_input("Note", key=note_key, placeholder="why, if it is worth saying", width=420)
     named = bool((st.session_state.get(NAME) or "").strip())
 
+    # Buttons on another verdict, or after another ruling, are others: a click that comes late is none on those.
+    of = f"{item.id}-{item.verdict.label}-{item.verdict.model}-{identity(item.card)}-{earlier}"
+    drawn = st.session_state.setdefault(DRAWN, {})
+    if drawn.get(item.id, ("", 0.0))[0] != of:
+        drawn[item.id] = of, time.monotonic()
+
     def rule(offer: Offer) -> None:
+        shown, since = drawn[item.id]
+        if shown != of or time.monotonic() - since < LOOK:
+            drawn[item.id] = shown, time.monotonic()
+            st.session_state[FAILED] = (item.id, TOO_EARLY)
+            return
         try:
+            if len(kept_rulings().of(item.id)) != earlier:
+                st.session_state[FAILED] = (item.id, MEANWHILE)
+                return
             kept_rulings().add(
                 item.subject,
                 offer.choice,
@@ -63,7 +82,7 @@ def _buttons(item: Reviewed, chosen: Chosen, share: float) -> None:
     for offer in offers(item.verdict.label):
         line.button(
             offer.label,
-            key=f"review-{offer.key}-{item.id}",
+            key=f"review-{offer.key}-{of}",
             help=offer.meaning if named else "Enter your name above the pictures first.",
             disabled=not named,
             on_click=rule,

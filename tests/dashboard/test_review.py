@@ -29,6 +29,7 @@ from core.evaluation.base_rate import worth
 from core.review.maps import shows
 from core.review.rulings import Rulings
 from dashboard import review_desk
+from dashboard.parts import review_ruling
 from dashboard.parts.model_choice import KEY as MODEL
 from dashboard.parts.review_ruling import ALL
 from dashboard.parts.ruling_panel import NAME
@@ -47,6 +48,7 @@ APP = Path(__file__).resolve().parents[2] / "dashboard" / "app.py"
 def app(tiny_model, monkeypatch):
     monkeypatch.setenv("VERSO_MODELS", str(tiny_model.parent))
     monkeypatch.setattr("core.detectors.store.DEFAULT_MODEL", "tiny")
+    monkeypatch.setattr(review_ruling, "LOOK", 0.0)
     st.cache_resource.clear()
     yield AppTest.from_file(str(APP), default_timeout=60).run()
     st.cache_resource.clear()
@@ -152,7 +154,7 @@ def test_a_ruling_that_cannot_be_kept_is_told_beside_its_picture(app, drawings, 
     monkeypatch.setattr(Rulings, "add", fails)
     app.text_input(NAME).set_value("Ann").run()
     for item in app.session_state[KEY].items:
-        next(each for each in app.button if each.key == f"review-U-{item.id}").click().run()
+        next(each for each in app.button if (each.key or "").startswith(f"review-U-{item.id}")).click().run()
         assert [error.value for error in app.error] == [r"The database is full\."]
 
 
@@ -178,6 +180,33 @@ def test_a_ruling_needs_a_name_is_kept_and_stands_beside_the_picture_again(app, 
     later.session_state[ALL] = True
     later.run()
     assert later.dataframe[0].value["ruling"].tolist() == ["override"]
+
+
+def test_a_double_click_rules_once(app, drawings, monkeypatch):
+    drop(app, ("one.png", drawings.file(drawings.painting((80, 60), 1))))
+    app.text_input(NAME).set_value("Ann").run()
+    item = app.session_state[KEY].items[0]
+    labelled(app, "Unsure").click().run()
+    monkeypatch.setattr(review_ruling, "LOOK", 3600.0)
+    labelled(app, "Unsure").click().run()
+    assert "before the verdict and the rulings that stand here could be read" in app.error[0].value
+    assert len(Rulings(open_database()).of(item.id)) == 1
+    monkeypatch.setattr(review_ruling, "LOOK", 0.0)
+    labelled(app, "Unsure").click().run()
+    assert not app.error
+    assert len(Rulings(open_database()).of(item.id)) == 2
+
+
+def test_a_ruling_made_meanwhile_is_shown_before_another_is_added(app, drawings):
+    drop(app, ("one.png", drawings.file(drawings.painting((80, 60), 1))))
+    app.text_input(NAME).set_value("Ann").run()
+    item, kept = app.session_state[KEY].items[0], Rulings(open_database())
+    kept.add(item.subject, Choice.UNSURE, name="Bob")
+    labelled(app, "Override").click().run()
+    assert "another ruling on this picture came first" in app.error[0].value
+    assert "by Bob" in text_of(app)
+    labelled(app, "Override").click().run()
+    assert [each.ruled_by for each in kept.of(item.id)] == ["Bob", "Ann"]
 
 
 def test_where_rulings_cannot_be_kept_the_picture_is_still_judged(app, drawings, tmp_path, monkeypatch):
@@ -416,6 +445,11 @@ def test_the_desk_is_judged_again_by_another_model_when_asked(shelf, drawings, d
     assert again["large.png"].facts["Judged from"].startswith("a copy of 128 × 96 px")
 
 
+def ruling_buttons(app: AppTest, image: str) -> set[str]:
+    """The keys of the buttons that rule on a picture."""
+    return {key for each in app.button if re.match(f"review-[A-Z]-{image}", key := each.key or "")}
+
+
 def test_a_model_trained_anew_judges_what_is_dropped_next(shelf, drawings):
     app = opened()
     drop(app, ("one.png", drawings.file(drawings.painting((80, 60), 1))))
@@ -425,8 +459,13 @@ def test_a_model_trained_anew_judges_what_is_dropped_next(shelf, drawings):
     drop(app, ("two.png", drawings.file(drawings.painting((80, 60), 2))))
     two, one = app.session_state[KEY].items
     assert (one.card.calibration, two.card.calibration) == (before.calibration, turned)
+    buttons = ruling_buttons(app, one.id)
     labelled(app, "Judge again with tiny").click().run()
     assert [item.card.calibration for item in app.session_state[KEY].items] == [turned, turned]
+    assert buttons
+    assert not buttons & ruling_buttons(app, one.id), (
+        "a click meant for the verdict before would rule on the new one"
+    )
 
 
 def test_a_picture_that_breaks_a_model_keeps_no_other_waiting(shelf, drawings, monkeypatch):
