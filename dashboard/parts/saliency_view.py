@@ -51,7 +51,7 @@ def saliency_view(item: Reviewed) -> Chosen:
         default=item.leaning,
         required=True,
         format_func=TARGET_NAMES.__getitem__,
-        key=f"target-{item.id}",
+        key=f"target-{item.id}-{item.leaning}",  # after another verdict, the side of that
     )
     opacity = controls.slider(
         "Opacity of the overlay", 0.0, 1.0, 0.6, 0.05, key=f"opacity-{item.id}", width=200

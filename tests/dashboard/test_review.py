@@ -299,7 +299,7 @@ def test_switching_the_class_changes_the_caption(app, drawings):
     other = "human" if control.value == "ai" else "ai"
     control.set_value(other).run()
     assert not app.exception
-    assert app.session_state[f"target-{app.session_state[KEY].items[0].id}"] == other
+    assert app.segmented_control[1].value == other
 
 
 def test_a_missing_model_is_a_sentence(app, monkeypatch, tmp_path):
@@ -468,6 +468,19 @@ def test_a_model_trained_anew_judges_what_is_dropped_next(shelf, drawings):
     )
 
 
+def test_the_map_takes_the_side_of_the_verdict_it_stands_beside(shelf, drawings):
+    app, before = opened(), read_card(shelf / "tiny")
+    for intercept, side in ((99.0, "ai"), (-99.0, "human")):
+        moved = before.calibration.model_copy(update={"intercept": intercept})
+        write_card(before.model_copy(update={"calibration": moved}), shelf / "tiny")
+        if side == "ai":
+            drop(app, ("one.png", drawings.file(drawings.painting((80, 60), 1))))
+        else:
+            labelled(app.run(), "Judge again with tiny").click().run()
+        (item,) = app.session_state[KEY].items
+        assert item.leaning == app.segmented_control[1].value == side
+
+
 def test_a_picture_that_breaks_a_model_keeps_no_other_waiting(shelf, drawings, monkeypatch):
     def broken(*_):
         raise ZeroDivisionError
@@ -524,7 +537,7 @@ def test_the_report_on_the_page_holds_the_map_that_was_chosen(drawings, monkeypa
     drop(app, ("one.png", drawings.file(drawings.painting((80, 60), 1))))
     (item,) = app.session_state[KEY].items
     app.segmented_control(f"method-{item.id}").set_value("occlusion").run()
-    app.segmented_control(f"target-{item.id}").set_value("human").run()
+    app.segmented_control(f"target-{item.id}-{item.leaning}").set_value("human").run()
     assert not app.exception
     report, (shown, chosen, share) = prepared[-1][0], prepared[-1][1:]
     assert (shown.id, chosen, share) == (item.id, Chosen("occlusion", "human"), 0.5)
