@@ -19,14 +19,16 @@ HELP: Final = (
     "and marks those without which the score falls; it asks the model some fifty times. Both show where the model looked, not "
     "why it is right: the model's card says how far to trust either."
 )
+OPACITY: Final = 0.6
 
 
 @dataclass(frozen=True)
 class Chosen:
-    """Which map the analyst looks at: by which method, of what spoke for which class."""
+    """Which map the analyst looks at: by which method, of what spoke for which class, laid over with which opacity in [0, 1]."""
 
     method: str
     target: str
+    opacity: float = OPACITY
 
 
 def saliency_view(item: Reviewed) -> Chosen:
@@ -54,7 +56,7 @@ def saliency_view(item: Reviewed) -> Chosen:
         key=f"target-{item.id}-{item.leaning}",  # after another verdict, the side of that
     )
     opacity = controls.slider(
-        "Opacity of the overlay", 0.0, 1.0, 0.6, 0.05, key=f"opacity-{item.id}", width=200
+        "Opacity of the overlay", 0.0, 1.0, OPACITY, 0.05, key=f"opacity-{item.id}", width=200
     )
     st.caption(_worth(item.model))
     plain.image(item.preview, caption="The picture", width="stretch", alt=item.name or "The picture")
@@ -72,7 +74,7 @@ def saliency_view(item: Reviewed) -> Chosen:
                 f"{escaped(item.unexplained)} *Occlusion* can show what it looked at.",
                 icon=":material/visibility_off:",
             )
-    return Chosen(method, target)
+    return Chosen(method, target, opacity)
 
 
 def _worth(model: str) -> str:

@@ -538,10 +538,25 @@ def test_the_report_on_the_page_holds_the_map_that_was_chosen(drawings, monkeypa
     (item,) = app.session_state[KEY].items
     app.segmented_control(f"method-{item.id}").set_value("occlusion").run()
     app.segmented_control(f"target-{item.id}-{item.leaning}").set_value("human").run()
+    app.slider(f"opacity-{item.id}").set_value(0.25).run()
     assert not app.exception
     report, (shown, chosen, share) = prepared[-1][0], prepared[-1][1:]
-    assert (shown.id, chosen, share) == (item.id, Chosen("occlusion", "human"), 0.5)
+    assert (shown.id, chosen, share) == (item.id, Chosen("occlusion", "human", 0.25), 0.5)
     assert "spoke more for human" in printed(report(shown, chosen, share))
+
+
+def test_the_map_in_the_report_is_laid_over_as_on_the_page(app, drawings):
+    drop(app, ("one.png", drawings.file(drawings.painting((80, 60), 1))))
+    (item,) = app.session_state[KEY].items
+    target = next(target for target, saliency in item.saliency.items() if not saliency.flat)
+
+    def printed_map(opacity):
+        report = report_of(item, Chosen("grad-cam", target, opacity), 0.5)
+        assert f"Laid over with an opacity of {opacity * 100:.0f} %." in printed(report)
+        picture, laid_over = PdfReader(io.BytesIO(report)).pages[0].images
+        return np.abs(np.asarray(picture.image, float) - np.asarray(laid_over.image, float)).mean()
+
+    assert printed_map(0.9) > 1.5 * printed_map(0.3) > 0
 
 
 @pytest.mark.usefixtures("shelf")
