@@ -23,6 +23,7 @@ from core.images import Artwork
 from core.provenance.evidence import Evidence, summary
 from core.provenance.readers import evidence_of
 from core.provenance.trust import TrustedSigners, trusted_signers
+from core.review.maps import shows
 from core.review.rulings import Subject
 from core.verdict import Verdict
 
@@ -288,6 +289,14 @@ def occluded(
         item.hidden[target] = occlusion(detector, item.artwork, target, progress, known=known)
         item.begun.pop(target, None)
     return item.hidden[target]
+
+
+def told_of_map(item: Reviewed, method: str, saliency: Saliency) -> str:
+    """Say what a map of an artwork shows; of one by occlusion, also where a smaller copy was judged for it."""
+    width, height = item.preview.size
+    whole = method != "occlusion" or (width, height) == (item.artwork.width, item.artwork.height)
+    copy = "" if whole else f" Made from a smaller copy of {width} × {height} px, not from the file."
+    return shows(method, saliency) + copy
 
 
 def _facts(artwork: Artwork) -> dict[str, str]:

@@ -6,11 +6,11 @@ import streamlit as st
 
 from core.audit.store.database import open_database
 from core.explain import Saliency, overlay
-from core.review.maps import METHOD_NAMES, shows
+from core.review.maps import METHOD_NAMES
 from core.review.report import Findings, write_report
 from core.review.rulings import Rulings
 from dashboard.parts.saliency_view import Chosen
-from dashboard.review_desk import Reviewed
+from dashboard.review_desk import Reviewed, told_of_map
 
 NOT_MADE = f"The map by {METHOD_NAMES['occlusion']} was not made."
 
@@ -46,12 +46,11 @@ def report_of(item: Reviewed, chosen: Chosen, share: float) -> bytes:
         evidence=item.evidence,
         picture=item.preview,
         overlay=overlay(item.preview, saliency, chosen.opacity) if saliency else None,
-        overlay_says=_says(saliency, chosen) if saliency else missing,
+        overlay_says=_says(item, saliency, chosen) if saliency else missing,
     )
     return write_report(findings, kept_rulings().of(item.id), datetime.now(UTC))
 
 
-def _says(saliency: Saliency, chosen: Chosen) -> str:
-    return f"{shows(chosen.method, saliency)} Laid over with an opacity of {chosen.opacity:.0%}.".replace(
-        "%", " %"
-    )
+def _says(item: Reviewed, saliency: Saliency, chosen: Chosen) -> str:
+    told = told_of_map(item, chosen.method, saliency)
+    return f"{told} Laid over with an opacity of {chosen.opacity * 100:.0f} %."

@@ -8,11 +8,11 @@ import streamlit as st
 from core.detectors import store
 from core.errors import ModelError, VersoError
 from core.explain import Saliency, overlay
-from core.review.maps import METHOD_NAMES, TARGET_NAMES, shows, worth
+from core.review.maps import METHOD_NAMES, TARGET_NAMES, worth
 from dashboard.parts.error_sentence import error_sentence
 from dashboard.parts.escaping import escaped
 from dashboard.resources import detector_called
-from dashboard.review_desk import Reviewed, occluded
+from dashboard.review_desk import Reviewed, occluded, told_of_map
 
 HELP: Final = (
     "Grad-CAM, the quick look, marks the parts whose features raised the score of the chosen class. Occlusion hides one part after the other "
@@ -65,7 +65,7 @@ def saliency_view(item: Reviewed) -> Chosen:
         if saliency is not None:
             st.image(
                 overlay(item.preview, saliency, opacity),
-                caption=shows(method, saliency),
+                caption=told_of_map(item, method, saliency),
                 width="stretch",
                 alt=f"{METHOD_NAMES[method]} of {item.card.name}: what spoke {TARGET_NAMES[target]}",
             )

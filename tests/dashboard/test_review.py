@@ -530,6 +530,25 @@ def test_occlusion_is_made_when_it_is_asked_for_whatever_the_model(drawings, mod
 
 
 @pytest.mark.usefixtures("shelf")
+def test_occlusion_says_where_it_judged_a_smaller_copy(drawings):
+    app = opened()
+    drop(app, *((f"{width}.png", drawings.file(drawings.painting((width, 400), 1))) for width in (800, 500)))
+    copied = {"800.png": True, "500.png": False}
+    for item in app.session_state[KEY].items:
+        assert "smaller copy" not in captions(app)
+        app.segmented_control(f"method-{item.id}").set_value("occlusion").run()
+        copy = "Made from a smaller copy of 768 × 384 px, not from the file."
+        assert (copy in captions(app)) is copied[item.name]
+        report = printed(report_of(item, Chosen("occlusion", item.leaning), 0.5))
+        assert (copy in report) is copied[item.name]
+
+
+def captions(app: AppTest) -> str:
+    """What stands under the pictures of the page."""
+    return " ".join(each.caption for image in app.get("image") for each in image.proto.imgs)
+
+
+@pytest.mark.usefixtures("shelf")
 def test_the_report_on_the_page_holds_the_map_that_was_chosen(drawings, monkeypatch):
     prepared = []
     monkeypatch.setattr("dashboard.parts.review_ruling.partial", lambda *call: prepared.append(call) or b"")
