@@ -49,7 +49,9 @@ def review_ruling(item: Reviewed, chosen: Chosen, share: float) -> None:
 def _buttons(item: Reviewed, earlier: int, chosen: Chosen, share: float) -> None:
     note_key = f"review-note-{item.id}"
     line = st.container(horizontal=True, vertical_alignment="bottom", gap="small")
-    line.text_input("Note", key=note_key, placeholder="why, if it is worth saying", width=420)
+    line.text_input(
+        "Note", key=note_key, placeholder="why, if it is worth saying", width=420, persist_state="session"
+    )
     named = bool((st.session_state.get(NAME) or "").strip())
 
     # Buttons on another verdict, or after another ruling, are others: a click that comes late is none on those.

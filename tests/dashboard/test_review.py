@@ -182,6 +182,23 @@ def test_a_ruling_needs_a_name_is_kept_and_stands_beside_the_picture_again(app, 
     assert later.dataframe[0].value["ruling"].tolist() == ["override"]
 
 
+def test_a_note_not_ruled_with_is_there_after_another_page(app, drawings):
+    drop(app, ("one.png", drawings.file(drawings.painting((80, 60), 1))))
+    app.text_input(NAME).set_value("Ann").run()
+    note = f"review-note-{app.session_state[KEY].items[0].id}"
+    app.text_input(note).set_value("seen the sketch").run()
+    app.switch_page("app_pages/models.py").run()
+    app.switch_page("app_pages/review.py").run()
+    assert app.text_input(note).value == "seen the sketch"
+    labelled(app, "Unsure").click().run()
+    assert not app.exception
+    assert app.text_input(note).value == ""
+    assert "seen the sketch" in text_of(app)
+    app.switch_page("app_pages/models.py").run()
+    app.switch_page("app_pages/review.py").run()
+    assert app.text_input(note).value == ""
+
+
 def test_a_double_click_rules_once(app, drawings, monkeypatch):
     drop(app, ("one.png", drawings.file(drawings.painting((80, 60), 1))))
     app.text_input(NAME).set_value("Ann").run()
