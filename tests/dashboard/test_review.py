@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 import streamlit as st
 from PIL.PngImagePlugin import PngInfo
@@ -28,6 +29,7 @@ from core.errors import StoreError
 from core.evaluation.base_rate import worth
 from core.review.maps import shows
 from core.review.rulings import Rulings
+from core.wording import written
 from dashboard import review_desk
 from dashboard.parts import review_ruling
 from dashboard.parts.model_choice import KEY as MODEL
@@ -256,7 +258,11 @@ def test_several_pictures_stand_in_a_table_and_can_be_cleared(app, drawings):
     rows = app.dataframe[0].value
     assert rows["picture"].tolist() == ["cut.png", "two.png", "one.png"]
     assert rows["verdict"].tolist()[0] == "not readable"
-    assert rows["probability of AI"].str.endswith(" %").tolist() == [False, True, True]
+    assert rows["probability of AI"].isna().tolist() == [True, False, False]
+    shown = pa.ipc.open_stream(app.dataframe[0].proto.arrow_data.styler.display_values).read_all().to_pandas()
+    verdicts = [item.verdict for item in app.session_state[KEY].items[1:]]
+    assert shown["probability of AI"].tolist()[1:] == [written(verdict).p_ai for verdict in verdicts]
+    assert rows["probability of AI"].tolist()[1:] == [verdict.p_ai for verdict in verdicts]
     labelled(app, "Clear the desk").click().run()
     assert app.session_state[KEY].items == []
     assert "You decide" in text_of(app)
