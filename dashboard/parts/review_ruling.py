@@ -24,7 +24,17 @@ DRAWN: Final = "review-ruling-drawn"
 TOO_EARLY: Final = "Not ruled: that click came before the verdict and the rulings that stand here could be read. Click again."
 MEANWHILE: Final = "Not ruled: another ruling on this picture came first and stands here now. Click again if yours still holds."
 ALL: Final = "review-all-rulings"
-SHOWN: Final = ("name", "verdict", "p_ai", "model", "ruling", "ruled_by", "ruled_at", "note")
+P_AI: Final = "probability of AI"
+HEADINGS: Final = {
+    "name": "picture",
+    "verdict": "verdict",
+    "p_ai": P_AI,
+    "model": "model",
+    "ruling": "ruling",
+    "ruled_by": "ruled by",
+    "ruled_at": "ruled at (UTC)",
+    "note": "note",
+}
 
 
 def review_ruling(item: Reviewed, chosen: Chosen, share: float) -> None:
@@ -107,7 +117,6 @@ def _buttons(item: Reviewed, earlier: int, chosen: Chosen, share: float) -> None
 
 
 def _told(ruling: Ruling, item: Reviewed) -> str:
-    when = ruling.ruled_at[:16].replace("T", " ")
     about = (
         ""
         if ruling.model == item.verdict.model
@@ -116,7 +125,11 @@ def _told(ruling: Ruling, item: Reviewed) -> str:
     why = reason(ruling.verdict, ruling.ruling, ruling.note)
     note = f": {escaped(why)}" if why else ""
     said = told(ruling.verdict, ruling.ruling, ruling.note).capitalize()
-    return f"**{said}**{about}, {when} UTC, by {escaped(ruling.ruled_by)}{note}"
+    return f"**{said}**{about}, {_moment(ruling)} UTC, by {escaped(ruling.ruled_by)}{note}"
+
+
+def _moment(ruling: Ruling) -> str:
+    return ruling.ruled_at[:16].replace("T", " ")
 
 
 def all_rulings() -> None:
@@ -129,7 +142,13 @@ def all_rulings() -> None:
         return
     below = st.expander(f"All rulings made here ({len(rulings)})", key=ALL, on_change="rerun")
     if below.open:
-        below.dataframe(_table(rulings), hide_index=True, width="stretch")
+        below.dataframe(
+            _table(rulings),
+            hide_index=True,
+            width="stretch",
+            column_config={P_AI: st.column_config.NumberColumn(format="%.3f")},
+            alt="One row a ruling made in Review, the newest first",
+        )
         below.download_button(
             "rulings.csv",
             as_csv(rulings),
@@ -141,5 +160,6 @@ def all_rulings() -> None:
 
 
 def _table(rulings: Sequence[Ruling]) -> pd.DataFrame:
-    rows = [{name: getattr(ruling, name) for name in SHOWN} for ruling in reversed(rulings)]
-    return pd.DataFrame(rows, columns=list(SHOWN))
+    table = pd.DataFrame([{name: getattr(ruling, name) for name in HEADINGS} for ruling in reversed(rulings)])
+    table["ruled_at"] = [_moment(ruling) for ruling in reversed(rulings)]
+    return table.rename(columns=HEADINGS)

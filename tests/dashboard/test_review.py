@@ -181,7 +181,11 @@ def test_a_ruling_needs_a_name_is_kept_and_stands_beside_the_picture_again(app, 
     assert "All rulings made here (1)" in [each.label for each in later.expander]
     later.session_state[ALL] = True
     later.run()
-    assert later.dataframe[0].value["ruling"].tolist() == ["override"]
+    assert later.dataframe[0].proto.alt == "One row a ruling made in Review, the newest first"
+    (row,) = later.dataframe[0].value.to_dict("records")
+    assert (row["ruling"], row["ruled by"], row["picture"]) == ("override", "Ann", "one.png")
+    assert re.fullmatch("[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}", row["ruled at (UTC)"])
+    assert not [heading for heading in row if "_" in heading]
 
 
 def test_a_note_not_ruled_with_is_there_after_another_page(app, drawings):
