@@ -66,8 +66,8 @@ def _file_named(asked: str, address: Mapping[str, str]) -> tuple[str, bytes]:
 
 
 def left_review() -> None:
-    """Let a link into Review be followed that was followed before."""
-    desk().asked, desk().not_laid = "", None
+    """Let a link into Review be followed that was followed before, and let go of what was cleared and not put back."""
+    desk().asked, desk().not_laid, desk().cleared = "", None, []
 
 
 def return_to_what_was_left() -> None:

@@ -165,7 +165,7 @@ class Desk:
         self.left_out, self.same = [], []
 
     def clear(self) -> None:
-        """Take every item off the desk, to be put back as long as nothing new is dropped."""
+        """Take every item off the desk, to be put back as long as nothing new is dropped and Review is not left."""
         self.cleared, self.items, self.stale = self.items, [], []
         self.left_out, self.same = [], []
 

@@ -71,8 +71,9 @@ st.markdown(
 st.header("What is kept")
 st.markdown(
     "**Review** keeps no picture. An upload leaves the server's memory as soon as it is judged; a smaller copy "
-    "of it and the findings stay in the memory of your session until you take them off the desk or close the page. A ruling is "
-    "kept, with the picture's name, its fingerprint (sha256), the verdict, the evidence in a line, your name and your note, "
+    "of it and the findings stay in the memory of your session until you take them off the desk or close the page; what "
+    "*Clear the desk* takes off can be put back until you drop another file or leave Review. A note that you typed and did "
+    "not rule with stays there until you close the page. A ruling is kept, with the picture's name, its fingerprint (sha256), the verdict, the evidence in a line, your name and your note, "
     "in the database that keeps the audits.\n\n"
     "A zip dropped on **Compare** lies in a temporary folder of the server until the server stops. If the server is killed "
     "or crashes, the zip lies there until the server is started again and its first page opened.\n\n"

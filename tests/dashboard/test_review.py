@@ -274,6 +274,17 @@ def test_several_pictures_stand_in_a_table_and_can_be_cleared(app, drawings):
     assert [item.name for item in app.session_state[KEY].items] == ["cut.png", "two.png", "one.png"]
 
 
+def test_what_was_cleared_is_let_go_of_when_review_is_left(app, drawings):
+    drop(app, *((f"{seed}.png", drawings.file(drawings.painting((80, 60), seed))) for seed in (1, 2)))
+    labelled(app, "Clear the desk").click().run()
+    assert len(app.session_state[KEY].cleared) == 2
+    app.switch_page("app_pages/about.py").run()
+    assert "can be put back until you drop another file or leave Review" in text_of(app)
+    assert app.session_state[KEY].cleared == []
+    app.switch_page("app_pages/review.py").run()
+    assert "Put them back" not in [each.label for each in app.button]
+
+
 def test_facts_say_what_was_done_to_the_picture(app, drawings):
     frames = [drawings.painting((80, 60), 2)]
     moving = drawings.file(drawings.painting((80, 60), 1), "GIF", save_all=True, append_images=frames)
