@@ -20,10 +20,15 @@ TONES: Final = {
     Says.NEUTRAL: COLOURS[Label.INCONCLUSIVE],
 }
 MEANINGS: Final = {
-    Says.AI: "The file says that a generator had a part in it. That is a strong hint, and still a claim.",
+    Says.AI: "The file says that a generator had a part in it. No signature that fits stands behind that: it is a claim that "
+    "anyone can write.",
     Says.HUMAN: "The file says that a camera or a person made it. Claims that are not signed are easily copied from another file.",
     Says.NEUTRAL: "Nothing here speaks for a generator or for a person.",
 }
+SIGNED_AI: Final = (
+    "The file says that a generator had a part in it, and was not changed since that was signed. That is a strong hint, and "
+    "still a claim."
+)
 TRUST: Final = {
     Trust.INTACT: "Signed, and unchanged since.",
     Trust.BROKEN: "The signature does not fit: the file was changed after it was signed.",
@@ -63,7 +68,8 @@ def evidence_table(found: Sequence[Evidence]) -> None:
         return
     rows = "".join(_row(each) for each in found)
     st.html(f"{STYLE}<div class='verso-evidence' role='list' data-testid='evidence'>{rows}</div>")
-    st.caption(f"{MEANINGS[says]} The verdict above does not take it into account.")
+    signed = any(each.says is Says.AI and each.trust is Trust.INTACT for each in found)
+    st.caption(f"{SIGNED_AI if signed else MEANINGS[says]} The verdict above does not take it into account.")
     if any(each.signer is Signer.UNVERIFIED for each in found):
         _how_to_verify()
 

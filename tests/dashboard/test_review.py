@@ -27,6 +27,7 @@ from core.detectors.encoder_weights import read_weights
 from core.detectors.preprocessing import Preprocessing
 from core.errors import StoreError
 from core.evaluation.base_rate import worth
+from core.provenance.evidence import Evidence, Kind, Says, Trust
 from core.review.maps import shows
 from core.review.rulings import Rulings
 from core.wording import written
@@ -92,7 +93,21 @@ def test_what_a_file_says_of_itself_stands_beside_the_verdict(app, drawings):
     (shown,) = (each.proto.body for each in app.get("html") if "evidence" in each.proto.body)
     assert "Settings as AUTOMATIC1111 writes them" in shown
     assert "&lt;b&gt;a heron" in shown
-    assert "does not take it into account" in " ".join(each.value for each in app.caption)
+    told = " ".join(each.value for each in app.caption)
+    assert "does not take it into account" in told
+    assert "it is a claim that anyone can write" in told
+    assert "strong hint" not in told
+
+
+@pytest.mark.parametrize(
+    ("trust", "strong"), [(Trust.INTACT, True), (Trust.BROKEN, False), (Trust.CLAIM, False)]
+)
+def test_only_a_signature_that_fits_makes_a_strong_hint(app, drawings, monkeypatch, trust, strong):
+    claim = Evidence(Kind.GENERATOR, "PNG, chunk parameters", "Made by a generator.", "generator", Says.AI)
+    signed = Evidence(Kind.CREDENTIALS, "C2PA", "Made by a generator.", "generator", Says.AI, trust)
+    monkeypatch.setattr(review_desk, "evidence_of", lambda *_: (claim, signed))
+    drop(app, ("made.png", drawings.file(drawings.painting((80, 60), 1))))
+    assert ("strong hint" in " ".join(each.value for each in app.caption)) is strong
 
 
 def test_a_file_that_says_nothing_is_no_finding(app, drawings):
