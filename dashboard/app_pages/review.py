@@ -102,8 +102,9 @@ if uploads:
     st.rerun()  # with an emptied uploader: the desk holds the bytes now, until they are judged
 
 if on_desk.left_out:
+    left_out = len(on_desk.left_out)
     st.warning(
-        f"{len(on_desk.left_out)} of the files were left out: at most {CAPACITY} pictures lie on the desk. "
+        f"{left_out} of the files {'was' if left_out == 1 else 'were'} left out: at most {CAPACITY} pictures lie on the desk. "
         f"Take some off and drop the rest again: {', '.join(map(escaped, on_desk.left_out))}."
     )
 for new, known in on_desk.same:
