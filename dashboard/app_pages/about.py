@@ -40,7 +40,7 @@ if card is not None:
         "app_pages/models.py",
         label="How it was made, how good it is and where it goes wrong",
         icon=":material/badge:",
-        query_params={"model": card.name},
+        query_params={"model": model},
     )
 
 

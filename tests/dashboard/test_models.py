@@ -1,5 +1,6 @@
 import csv
 import io
+import shutil
 from pathlib import Path
 
 import pytest
@@ -336,4 +337,18 @@ def test_about_says_what_the_default_model_is_worth_and_links_to_its_card(tiny_m
     assert "On generators and sources it never saw it called" in text
     assert "**Review** keeps no picture" in text
     assert "model=tiny" in app.get("page_link")[0].proto.query_string
+    st.cache_resource.clear()
+
+
+def test_about_links_to_the_default_model_by_the_name_that_models_finds_it_by(
+    tiny_model, tmp_path, monkeypatch
+):
+    shutil.copytree(tiny_model, tmp_path / "renamed")
+    monkeypatch.setenv("VERSO_MODELS", str(tmp_path))
+    monkeypatch.setattr("core.detectors.store.DEFAULT_MODEL", "renamed")
+    st.cache_resource.clear()
+    app = AppTest.from_file(str(APP), default_timeout=60).run()
+    app.switch_page("app_pages/about.py").run()
+    assert not app.exception
+    assert "model=renamed" in app.get("page_link")[0].proto.query_string
     st.cache_resource.clear()
