@@ -10,6 +10,7 @@ from dashboard.parts.audit_queue import audit_queue
 from dashboard.parts.audit_results import distribution, downloads
 from dashboard.parts.audit_table import audit_table
 from dashboard.parts.audit_watch import audit_watch, figures
+from dashboard.parts.counting import counted
 from dashboard.parts.error_sentence import errors_told
 from dashboard.parts.escaping import escaped
 from dashboard.review_by_address import return_to_what_was_left
@@ -44,7 +45,8 @@ def one_audit(what: Standing) -> None:
         audit_keeping(what)
     st.title(escaped(what.title), anchor=False)
     inputs = f"{escaped(what.put_in)} · " if what.name else ""
-    size = f" · {what.audit.planned:,} files" if what.audit and what.audit.planned is not None else ""
+    planned = what.audit.planned if what.audit else None
+    size = "" if planned is None else f" · {counted(planned, 'file')}"
     ended = f" · {what.state}" if what.state in ENDED else ""
     st.caption(
         f"{inputs}Model {escaped(what.model)} · asked for {what.begun:%Y-%m-%d %H:%M} UTC{size}{ended}"
@@ -53,7 +55,7 @@ def one_audit(what: Standing) -> None:
         figures(store().counts(what.id))
     else:
         audit_watch(what.id, what.state)
-    if what.audit is None or what.audit.planned is None:
+    if what.audit is None or planned is None:
         return
     tabs = dict(
         zip(TABS, st.tabs(TABS, key="audit-tab", on_change="rerun", bind="query-params"), strict=True)

@@ -14,6 +14,7 @@ from dashboard.own_images import Scoring, forget, scoring
 from dashboard.parts.comparison_chooser import CONDITION, CONDITION_TITLES, KEYS, Asked, comparison_chooser
 from dashboard.parts.comparison_curves import comparison_curves
 from dashboard.parts.confusion_matrices import CELL, WORDS, confusion_matrices
+from dashboard.parts.counting import counted
 from dashboard.parts.disagreement_view import EXPLAINED, LIST, disagreement_view
 from dashboard.parts.error_sentence import error_sentence, errors_told
 from dashboard.parts.escaping import escaped
@@ -180,7 +181,7 @@ if shown is not None:
     fewest = min((count for count in of_class if count), default=FEW)
     if fewest < FEW:
         st.caption(
-            f"With only {fewest} works of a class every figure here may be chance, and an interval cannot know of errors that "
+            f"With only {counted(fewest, 'work')} of a class every figure here may be chance, and an interval cannot know of errors that "
             "did not happen to occur."
         )
     results(shown, wanted, bands, folders)

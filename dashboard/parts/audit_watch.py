@@ -19,6 +19,7 @@ from dashboard.audit_desk import (
     why_not_resumed,
 )
 from dashboard.parts.audit_keeping import ENDED
+from dashboard.parts.counting import counted
 from dashboard.parts.error_sentence import error_sentence, errors_told
 from dashboard.parts.escaping import escaped
 
@@ -62,7 +63,7 @@ def _how_far(audit_id: str, drawn: str) -> None:
     moment = queue().moment(audit_id) if now.request else None
     counts = store().counts(audit_id) if now.audit and now.audit.planned is not None else None
     if counts is None:
-        listed = f" {moment.planned:,} files so far." if moment and now.state == "planning" else ""
+        listed = f" {counted(moment.planned, 'file')} so far." if moment and now.state == "planning" else ""
         st.progress(0.0, f"{SAYS[now.state]}{listed}")
     else:
         pace = ""
@@ -70,7 +71,9 @@ def _how_far(audit_id: str, drawn: str) -> None:
             left = "" if moment.seconds_left is None else f", {duration(moment.seconds_left)} left"
             pace = f" {moment.rate:.1f} files a second{left}."
         share = counts.done / counts.total if counts.total else 1.0
-        st.progress(share, f"{SAYS[now.state]} {counts.done:,} of {counts.total:,} different files.{pace}")
+        st.progress(
+            share, f"{SAYS[now.state]} {counts.done:,} of {counted(counts.total, 'different file')}.{pace}"
+        )
         figures(counts)
         _errors(now, counts)
     if now.request and now.request.failure and now.state not in ENDED:
@@ -101,7 +104,7 @@ def figures(counts: Counts) -> None:
             continue
         line.metric(label, f"{count:,}", help=meaning, width=140)
     st.caption(
-        f"Of {counts.total + counts.duplicates:,} files. An exact duplicate is counted as that and not again under its verdict, "
+        f"Of {counted(counts.total + counts.duplicates, 'file')}. An exact duplicate is counted as that and not again under its verdict, "
         "a video as one file and its shots not at all."
     )
 
@@ -117,7 +120,7 @@ def duration(seconds: float) -> str:
 def _errors(now: Standing, counts: Counts) -> None:
     if not counts.unreadable or now.audit is None or now.state not in MOVING:
         return
-    with st.expander(f"{counts.unreadable:,} errors so far", icon=":material/broken_image:"):
+    with st.expander(f"{counted(counts.unreadable, 'error')} so far", icon=":material/broken_image:"):
         for row in results(now.audit).page(Wanted(kinds=(Kind.ERROR,)), limit=ERRORS):
             st.markdown(f"- {escaped(row.error or '')}")
         if counts.unreadable > ERRORS:

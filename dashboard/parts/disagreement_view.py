@@ -13,6 +13,7 @@ from core.explain import MAX_SIDE, Saliency, grad_cam, overlay
 from core.images import Artwork
 from dashboard.comparison_pictures import is_at_hand, named_bytes
 from dashboard.parts.confusion_matrices import WORDS
+from dashboard.parts.counting import counted
 from dashboard.parts.escaping import escaped
 from dashboard.parts.picture_list import Origin, Row, as_text, picture_list, what
 from dashboard.resources import detector_called, model_as_of
@@ -48,7 +49,7 @@ def disagreement_view(joined: Joined, rules: Rules, folders: Mapping[str, str], 
         with st.container(border=True):
             _explained(explained, joined.models, folders, origin.own)
     st.caption(
-        f"The {len(rows)} images here whose probabilities lie furthest apart, widest first. Under "
+        f"The {counted(len(rows), 'image')} here whose probabilities lie furthest apart, widest first. Under "
         "each the model that gives the least and the one that gives the most. *Maps* shows where each model looked."
     )
     picture_list(rows, LIST, origin, lambda row: _lines(row, joined.models), _maps_button)

@@ -650,6 +650,16 @@ def test_beside_a_video_stands_how_it_is_judged_and_that_its_shots_disagree(desk
     assert app.dataframe[0].value["file"][1] == "shot 1, 0.0 to 1.0 s, of a.mp4"
 
 
+def test_an_audit_of_one_file_counts_in_the_singular(desk, stub, folder, tmp_path):  # noqa: F811, ARG001
+    outcome = carry_out(Order((folder / "sub" / "cut.jpg",), tmp_path / "one", "stub"), desk)
+    desk.set_state(outcome.audit_id, State.RUNNING)
+    app = opened(audit=outcome.audit_id)
+    assert [each.label for each in app.expander] == ["1 error so far"]
+    assert "· 1 file" in text_of(app)
+    assert "Of 1 file." in text_of(app)
+    assert "1 files" not in text_of(app)
+
+
 def test_an_audit_that_is_not_here_is_a_sentence(desk):  # noqa: ARG001
     assert "There is no audit" in text_of(opened(audit="0" * 32))
     assert "no id of an audit" in text_of(opened(audit="../../etc"))

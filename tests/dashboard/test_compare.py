@@ -318,6 +318,17 @@ def test_own_images_are_judged_on_the_spot_and_open_in_review(labelled, monkeypa
 
 
 @pytest.mark.usefixtures("trained")
+def test_one_work_of_a_class_is_counted_in_the_singular(tmp_path, drawings, monkeypatch):
+    folder = tmp_path / "mine"
+    (folder / "human").mkdir(parents=True)
+    (folder / "human" / "0.png").write_bytes(drawings.file(drawings.painting()))
+    monkeypatch.setenv("VERSO_AUDIT_ROOTS", str(folder))
+    scoring(str(folder), ["tiny"]).outcome()
+    app = opened(models=["tiny"], images="your images", place=str(folder))
+    assert "With only 1 work of a class" in text_of(app)
+
+
+@pytest.mark.usefixtures("trained")
 @pytest.mark.parametrize("passing", [EvaluationError("The encoder is not here yet."), MemoryError()])
 def test_own_images_that_could_not_be_judged_are_judged_again_on_demand(labelled, monkeypatch, passing):
     monkeypatch.setenv("VERSO_AUDIT_ROOTS", str(labelled.parent))
