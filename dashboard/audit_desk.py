@@ -90,6 +90,11 @@ class Standing:
         return self.audit.model if self.audit else self.request.model if self.request else ""
 
     @property
+    def planned(self) -> int | None:
+        """How many files it has, None until all are listed."""
+        return self.audit.planned if self.audit else None
+
+    @property
     def begun(self) -> datetime:
         """When it was asked for."""
         if self.audit:

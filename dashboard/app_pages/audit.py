@@ -45,8 +45,7 @@ def one_audit(what: Standing) -> None:
         audit_keeping(what)
     st.title(escaped(what.title), anchor=False)
     inputs = f"{escaped(what.put_in)} · " if what.name else ""
-    planned = what.audit.planned if what.audit else None
-    size = "" if planned is None else f" · {counted(planned, 'file')}"
+    size = "" if what.planned is None else f" · {counted(what.planned, 'file')}"
     ended = f" · {what.state}" if what.state in ENDED else ""
     st.caption(
         f"{inputs}Model {escaped(what.model)} · asked for {what.begun:%Y-%m-%d %H:%M} UTC{size}{ended}"
@@ -54,8 +53,8 @@ def one_audit(what: Standing) -> None:
     if what.state == "finished" and what.audit is not None:
         figures(store().counts(what.id))
     else:
-        audit_watch(what.id, what.state)
-    if what.audit is None or planned is None:
+        audit_watch(what)
+    if what.audit is None or what.planned is None:
         return
     tabs = dict(
         zip(TABS, st.tabs(TABS, key="audit-tab", on_change="rerun", bind="query-params"), strict=True)

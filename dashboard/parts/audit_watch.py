@@ -40,28 +40,30 @@ SELDOM = ("No picture", "Not judged")
 """Counts that are shown only where there are such files."""
 
 
-def audit_watch(audit_id: str, drawn: str) -> None:
-    """Draw how far an audit is; each second while it moves, and the whole page again when its state is no more the one `drawn`.
+def audit_watch(drawn: Standing) -> None:
+    """Draw how far an audit is, each second while it moves.
 
-    One that rests is drawn once: a page that runs each second takes back the files it is about to hand out.
+    The whole page, which shows the audit as `drawn`, is drawn again once its files are all listed, and once it begins to
+    move or comes to rest. One that rests is drawn once: a page that runs each second takes back the files it is about to
+    hand out.
     """
-    st.fragment(_watch, run_every=1 if drawn in MOVING else None)(audit_id, drawn)
+    st.fragment(_watch, run_every=1 if drawn.state in MOVING else None)(drawn)
 
 
-def _watch(audit_id: str, drawn: str) -> None:
+def _watch(drawn: Standing) -> None:
     with errors_told():
-        _how_far(audit_id, drawn)
+        _how_far(drawn)
 
 
-def _how_far(audit_id: str, drawn: str) -> None:
-    now = standing(audit_id)
+def _how_far(drawn: Standing) -> None:
+    now = standing(drawn.id)
     if now is None:
         st.rerun()
     keep_working([now])
-    if now.state != drawn and (drawn in MOVING) != (now.state in MOVING):
+    if _turn(now) != _turn(drawn):
         st.rerun()
-    moment = queue().moment(audit_id) if now.request else None
-    counts = store().counts(audit_id) if now.audit and now.audit.planned is not None else None
+    moment = queue().moment(now.id) if now.request else None
+    counts = store().counts(now.id) if now.planned is not None else None
     if counts is None:
         listed = f" {counted(moment.planned, 'file')} so far." if moment and now.state == "planning" else ""
         st.progress(0.0, f"{SAYS[now.state]}{listed}")
@@ -79,6 +81,11 @@ def _how_far(audit_id: str, drawn: str) -> None:
     if now.request and now.request.failure and now.state not in ENDED:
         error_sentence(now.request.failure)
     _buttons(now)
+
+
+def _turn(of: Standing) -> tuple[bool, bool]:
+    """What the page around follows: whether an audit moves, and whether its files are all listed."""
+    return of.state in MOVING, of.planned is not None
 
 
 def figures(counts: Counts) -> None:

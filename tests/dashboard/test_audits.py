@@ -650,6 +650,30 @@ def test_beside_a_video_stands_how_it_is_judged_and_that_its_shots_disagree(desk
     assert app.dataframe[0].value["file"][1] == "shot 1, 0.0 to 1.0 s, of a.mp4"
 
 
+@pytest.mark.parametrize(
+    ("when_drawn", "times"),
+    [({"planned": None}, 2), ({"state": State.CANCELLING}, 1), ({"state": State.PAUSED}, 2)],
+)
+def test_the_page_is_drawn_again_once_the_files_are_listed_and_not_at_every_state(
+    of_the_command_line, desk, monkeypatch, when_drawn, times
+):
+    begun = of_the_command_line(pause=True)
+    desk.set_state(begun.id, State.RUNNING)
+    found, looked, watched = AuditStore.find, [], []
+    monkeypatch.setattr("dashboard.parts.audit_watch.keep_working", watched.append)
+
+    def other_when_the_page_is_drawn(each, audit_id):
+        looked.append(audit_id)
+        audit = found(each, audit_id)
+        return replace(audit, **when_drawn) if len(looked) == 1 else audit
+
+    monkeypatch.setattr(AuditStore, "find", other_when_the_page_is_drawn)
+    app = opened(audit=begun.id)
+    assert len(watched) == times
+    assert [tab.label for tab in app.tabs] == ["Review queue", "All files", "Distribution", "Downloads"]
+    assert "· 44 files" in text_of(app)
+
+
 def test_an_audit_of_one_file_counts_in_the_singular(desk, stub, folder, tmp_path):  # noqa: F811, ARG001
     outcome = carry_out(Order((folder / "sub" / "cut.jpg",), tmp_path / "one", "stub"), desk)
     desk.set_state(outcome.audit_id, State.RUNNING)
