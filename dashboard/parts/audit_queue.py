@@ -5,14 +5,17 @@ from typing import Final
 import streamlit as st
 
 from core.audit.store.pages import QUEUE
-from core.audit.store.records import Audit
-from dashboard.audit_desk import of_audit, results
+from core.audit.store.records import Audit, State
+from dashboard.audit_desk import MOVING, of_audit, results, standing, store
+from dashboard.parts.counting import counted
 from dashboard.parts.error_sentence import errors_told
 from dashboard.parts.escaping import escaped
 from dashboard.parts.ruling_panel import LAST, analyst_name, ruling_panel
 
 PASSED: Final = "passed"
 AGAIN: Final = "again"
+LOOKS: Final = 5
+"""Seconds after which it is looked again whether one waits, while files are still judged."""
 
 
 @st.fragment
@@ -32,7 +35,7 @@ def _first_that_waits(audit: Audit) -> None:
     _last(audit)
     row = pages.row(*again) if again else next(iter(pages.page(QUEUE, at, 1)), None)
     if row is None:
-        st.success("Nothing waits for a ruling.", icon=":material/done_all:")
+        _none(audit)
         return
 
     def go(to: int) -> None:
@@ -55,6 +58,26 @@ def _first_that_waits(audit: Audit) -> None:
     )
     line.markdown(where, width="content")
     ruling_panel(audit, row, "queue", lambda: st.session_state.pop(looked_at_again, None))
+
+
+def _none(audit: Audit) -> None:
+    """Say that nothing waits, and how many files are still to be judged; the page is drawn again once one of them waits."""
+    now = standing(audit.id)
+    if now is None or now.state == State.CANCELLED or not store().counts(audit.id).waiting:
+        st.success("Nothing waits for a ruling.", icon=":material/done_all:")
+        return
+    st.fragment(_none_so_far, run_every=LOOKS if now.state in MOVING else None)(audit)
+
+
+def _none_so_far(audit: Audit) -> None:
+    with errors_told():
+        left = store().counts(audit.id).waiting
+        if not left or results(audit).count(QUEUE):
+            st.rerun()
+        st.info(
+            f"Nothing judged so far waits for a ruling; {counted(left, 'file is', 'files are')} still to be judged.",
+            icon=":material/hourglass_empty:",
+        )
 
 
 def _last(audit: Audit) -> None:

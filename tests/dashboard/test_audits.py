@@ -19,7 +19,7 @@ from core.audit.lifecycle import LOCK, Order, carry_out, is_run
 from core.audit.queue import Queue, Wish
 from core.audit.shots import RULE
 from core.audit.store.audits import AuditStore
-from core.audit.store.pages import Sorting
+from core.audit.store.pages import QUEUE, Sorting
 from core.audit.store.records import Choice, Finding, State
 from core.audit.worker import Worker
 from core.errors import AuditError, ImageError, OutputError
@@ -648,6 +648,37 @@ def test_beside_a_video_stands_how_it_is_judged_and_that_its_shots_disagree(desk
     app = opened(audit=asked, audit_tab="All files")
     assert list(app.dataframe[0].value["shots"]) == ["shots disagree: 1 ai, 1 human", "", ""]
     assert app.dataframe[0].value["file"][1] == "shot 1, 0.0 to 1.0 s, of a.mp4"
+
+
+def rule_on_all(desk, begun):
+    """Rule on every file judged so far."""
+    for row in desk.results(begun).page(QUEUE):
+        desk.rule(begun.id, row.position, Choice.UNSURE, name="Ada")
+
+
+def test_an_empty_queue_of_an_audit_that_goes_on_says_how_many_files_are_still_to_be_judged(
+    of_the_command_line, desk
+):
+    begun = of_the_command_line(pause=True)
+    rule_on_all(desk, begun)
+    waiting = desk.counts(begun.id).waiting
+    for state in (State.PAUSED, State.RUNNING):
+        desk.set_state(begun.id, state)
+        app = opened(audit=begun.id)
+        assert (
+            f"Nothing judged so far waits for a ruling; {waiting} files are still to be judged."
+            in text_of(app)
+        )
+        assert not app.success
+    judge_the_rest(desk, begun)
+    assert [each.value for each in app.run().success] == ["Nothing waits for a ruling."]
+
+
+def test_an_empty_queue_of_a_cancelled_audit_waits_for_no_more(of_the_command_line, desk):
+    begun = of_the_command_line(pause=True)
+    rule_on_all(desk, begun)
+    desk.set_state(begun.id, State.CANCELLED)
+    assert [each.value for each in opened(audit=begun.id).success] == ["Nothing waits for a ruling."]
 
 
 @pytest.mark.parametrize(
