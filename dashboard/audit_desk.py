@@ -38,6 +38,8 @@ AUDIT: Final = "audit"
 ONE: Final = "app_pages/audit.py"
 """The page of one audit, which its address names."""
 POSITION: Final = "position"
+DIGITS: Final = 18
+"""More than any position has, and no more than the database takes."""
 ROOT: Final = Path(__file__).resolve().parents[1]
 MOVING: Final = ("waiting", "planning", "running", "pausing", "cancelling")
 """States in which an audit changes by itself."""
@@ -294,7 +296,8 @@ def file_of(audit_id: str, position: str) -> tuple[str, bytes]:
         ImageError: it cannot be read.
     """
     audit = store().find(audit_id)
-    item = results(audit).planned(int(position)) if audit and position.isdecimal() else None
+    named = position.isdecimal() and len(position) <= DIGITS
+    item = results(audit).planned(int(position)) if audit and named else None
     if item is None:
         raise AuditError(f"Audit {audit_id} has no file {position}: choose one from its results.")
     return item.path.rsplit("/", 1)[-1], picture_bytes(_sources(audit_id), item)

@@ -291,6 +291,12 @@ def test_a_file_changed_since_it_was_judged_is_not_shown(finished, desk, drawing
         audit_desk.file_of(finished, str(row.position))
 
 
+@pytest.mark.parametrize("position", ["99", "9" * 18, "9" * 31, "-1", "x", ""])
+def test_a_position_that_is_not_there_is_a_sentence(finished, position):
+    with pytest.raises(AuditError, match=f"has no file {position}: choose one"):
+        audit_desk.file_of(finished, position)
+
+
 def test_a_ruling_that_cannot_be_kept_is_a_sentence(finished):
     app = opened(audit=finished)
     app.text_input(key="analyst").set_value("Ada").run()
