@@ -54,7 +54,7 @@ def past_audits() -> None:
                 "state": each.state,
                 "model": each.model,
                 "files": each.audit.planned if each.audit else None,
-                "asked for": each.begun,
+                "asked for (UTC)": each.begun,
             }
             for each in found
         ]
@@ -66,7 +66,7 @@ def past_audits() -> None:
         selection_mode="single-row",
         key=f"audit-list-{crc32(repr([each.id for each in found]).encode())}",
         column_config={
-            "asked for": st.column_config.DatetimeColumn(format="YYYY-MM-DD HH:mm"),
+            "asked for (UTC)": st.column_config.DatetimeColumn(format="YYYY-MM-DD HH:mm"),
             "files": st.column_config.NumberColumn(format="localized"),
         },
         placeholder="not counted yet",

@@ -740,7 +740,9 @@ def test_an_audit_is_called_as_it_was_named_and_can_be_renamed(finished, desk):
     assert app.title[0].value == "Autumn"
     assert desk.find(finished).name == "Autumn"
     assert b"Report of the audit Autumn" in audit_desk.fresh_bytes(desk.find(finished), "report.html")
-    assert list(opened().dataframe[0].value["name"]) == ["Spring *competition*", "Autumn"]
+    listed = opened().dataframe[0].value
+    assert "asked for (UTC)" in listed
+    assert list(listed["name"]) == ["Spring *competition*", "Autumn"]
 
 
 def test_uploads_of_an_audit_that_ended_are_removed_and_its_verdicts_stay(desk, stub, drawings):  # noqa: ARG001, F811
