@@ -29,6 +29,10 @@ FURTHER_MEANINGS: Final = {
     "human_called_ai": "false-positive rate (FPR): false accusations; inconclusive is none",
     "ai_called_human": "false-negative rate: generated works let pass; inconclusive is none",
 }
+BOLD: Final = (
+    "**Bold**: better than every other model here by the paired bootstrap test of that figure, corrected for the number of "
+    "pairs (Holm, p < 0.05); the sentences above ask about ranking and right verdicts alone."
+)
 STYLE: Final = """
 <style>
 .verso-figures { overflow-x: auto; }
@@ -75,11 +79,12 @@ def figure_table(rows: Sequence[FigureRow]) -> None:
     reasons = dict.fromkeys(
         value.why for row in rows for value in row.by_model.values() if isinstance(value, NotDefined)
     )
-    st.caption(
-        "In small type 95 % intervals: bootstrap over sources, where a share is 0 or 1 at least as wide as Wilson's. **Bold**: better than every other model here by the paired "
-        "bootstrap test of that figure, corrected for the number of pairs (Holm, p < 0.05); the sentences above ask about ranking and right verdicts alone."
-        + (f" *Not defined here*: {escaped(' '.join(reasons))}" if reasons else "")
-    )
+    said = [
+        "In small type 95 % intervals: bootstrap over sources, where a share is 0 or 1 at least as wide as Wilson's.",
+        BOLD if len(models) > 1 else "",
+        f"*Not defined here*: {escaped(' '.join(reasons))}" if reasons else "",
+    ]
+    st.caption(" ".join(filter(None, said)))
 
 
 def pair_tables(pairs: Sequence[Pair]) -> None:

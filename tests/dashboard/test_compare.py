@@ -138,6 +138,12 @@ def test_matrices_figures_tests_and_sentences_of_the_first_models(corpus):
 
 
 @pytest.mark.usefixtures("models")
+def test_of_one_model_alone_nothing_is_said_of_bold_figures_and_pairs():
+    assert "**Bold**" not in text_of(opened(images="val", models=["good"]))
+    assert "**Bold**" in text_of(opened(images="val", models=["good", "fair"]))
+
+
+@pytest.mark.usefixtures("models")
 def test_the_address_reproduces_the_view():
     app = opened(
         models=["good", "head"],
