@@ -43,13 +43,18 @@ def address(models: Sequence[str]) -> list[tuple[str, str]]:
         value = st.session_state.get(key, st.query_params.get(key))
         value = AS_IN_ADDRESS.get(key, {}).get(str(value), value)
         values = value if isinstance(value, list) else [value]
-        found += [(key, _written(one)) for one in values if one not in (None, "", False)]
+        found += [(key, _written(one)) for one in values if _is_chosen(one)]
     return found
 
 
 def origin(asked: Asked, models: Sequence[str], model: str = "") -> Origin:
     """Return where the images come from, how to come back to this page, and which model is to judge in Review."""
     return Origin(asked.own, asked.selection.split, address(models), model)
+
+
+def _is_chosen(value: object) -> bool:
+    """Whether a value stands in the address; a threshold of 0.0 does, though it equals False."""
+    return value is not None and value is not False and value != ""
 
 
 def _written(value: object) -> str:

@@ -231,6 +231,20 @@ def test_a_cell_lists_its_images_surest_first_and_each_leads_to_review_and_back(
 
 
 @pytest.mark.usefixtures("models")
+def test_a_threshold_of_nought_is_kept_on_the_way_back_from_review():
+    app = opened(
+        images="val",
+        models=["good", "fair"],
+        thresholds="one for all",
+        cut="0.0",
+        cell=cell_name("fair", "ai", "ai"),
+    )
+    back = parse_qs(review_links(app)[0]["back"][0])
+    assert back["cut"] == ["0.0"]
+    assert "false" not in str(back).lower()
+
+
+@pytest.mark.usefixtures("models")
 def test_pictures_of_a_split_that_judges_are_shown_only_when_asked_for():
     app = opened(images="test", models=["good", "fair"], cell=cell_name("good", "human", "human"))
     assert not app.get("image")
