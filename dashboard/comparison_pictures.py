@@ -28,10 +28,10 @@ def named_bytes(sha256: str, own: str, path: str) -> tuple[str, bytes]:
     Raises:
         CorpusError: it is not on this computer.
         EvaluationError: the own set is gone.
-        ImageError: it cannot be unpacked.
+        ImageError: it cannot be unpacked, or is not the file that was judged.
     """
     if own:
-        return Path(path).name, picture_bytes(own, path)
+        return Path(path).name, picture_bytes(own, path, sha256)
     found = ImageCache.default().find(sha256)
     if found is None:
         raise CorpusError(

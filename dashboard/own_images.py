@@ -25,7 +25,7 @@ from core.audit.inputs.roots import VARIABLE, Roots
 from core.audit.queue import fitting
 from core.detectors.card import identity
 from core.detectors.store import load_card
-from core.errors import EvaluationError
+from core.errors import EvaluationError, ImageError
 from core.evaluation.model_names import told_apart
 from core.evaluation.own_set import OwnSet, read_own, score_own
 from core.named_paths import named_path
@@ -200,14 +200,20 @@ def _expect_server() -> None:
         raise EvaluationError("The server is being stopped.")
 
 
-def picture_bytes(place: str, path: str) -> bytes:
-    """Read the file of one image of a place; `path` as in `joined.images`.
+def picture_bytes(place: str, path: str, sha256: str) -> bytes:
+    """Read the file of one image of a place; `path` and `sha256` as in `joined.images`.
 
     Raises:
         EvaluationError: the place or the image is gone.
-        ImageError: the file cannot be read.
+        ImageError: the file cannot be read, or is not the one that was judged.
     """
-    return read_own(path_of(place), path)
+    data = read_own(path_of(place), path)
+    if hashlib.sha256(data).hexdigest() != sha256:
+        raise ImageError(
+            f"'{path}' was changed since it was judged, and what lies there now is not shown: put the file back as it was, or "
+            "compare the models on these images anew."
+        )
+    return data
 
 
 @st.cache_resource(show_spinner=False)

@@ -3,14 +3,16 @@
 import errno
 import os
 import shutil
+from functools import partial
 from io import BytesIO
 from types import SimpleNamespace
 
 import pytest
 from streamlit import runtime
 
-from core.errors import EvaluationError
+from core.errors import EvaluationError, ImageError
 from dashboard import own_images
+from dashboard.comparison_pictures import named_bytes, small
 from dashboard.own_images import Scoring, forget, keep_upload, path_of, scoring
 from dashboard.upload_folder import upload_folder
 from tests.dashboard.test_compare import corpus, trained  # noqa: F401  (fixtures)
@@ -103,6 +105,16 @@ def test_a_folder_that_could_not_be_judged_is_judged_when_it_is_mended(works):
         judged(works)
     (works / "human" / "0.png").write_bytes(picture)
     assert len(judged(works)) == 1
+
+
+def test_a_file_changed_since_it_was_judged_is_not_shown(works, drawings):
+    row = judged(works).iloc[0]
+    name, data = named_bytes(row["sha256"], str(works), row["path"])
+    assert (name, own_images.hashlib.sha256(data).hexdigest()) == ("0.png", row["sha256"])
+    (works / "human" / "0.png").write_bytes(drawings.file(drawings.painting(seed=2)))
+    for read in (named_bytes, partial(small, max_side=64)):
+        with pytest.raises(ImageError, match=r"'human/0\.png' was changed since it was judged"):
+            read(row["sha256"], str(works), row["path"])
 
 
 def test_work_that_is_forgotten_is_done_again(works):
