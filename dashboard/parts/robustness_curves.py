@@ -1,6 +1,6 @@
 """What is left of several models' figures after pictures were re-saved, resized or blurred."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from textwrap import wrap
 
 import pandas as pd
@@ -46,7 +46,7 @@ def robustness_curves(after: Mapping[str, Joined], rules: Rules) -> None:
     rows = frame[(frame["figure"] == figure) & frame["model"].isin(measured)]
     better = ({**FIGURES, **AT_THRESHOLDS})[figure].better
     downloadable(
-        _figure(rows, TITLES[figure]),
+        _figure(rows, TITLES[figure], after[CLEAN].models),
         rows,
         f"comparison-robustness-{figure}",
         f"Robustness: {TITLES[figure]}",
@@ -56,10 +56,13 @@ def robustness_curves(after: Mapping[str, Joined], rules: Rules) -> None:
     )
 
 
-def _figure(rows: pd.DataFrame, title: str) -> go.Figure:
+def _figure(rows: pd.DataFrame, title: str, models: Sequence[str]) -> go.Figure:
+    """Draw `rows`; each of the `models` compared has its line as in the other figures, also where some are left out."""
     figure = go.Figure()
-    for model, style in lines(list(dict.fromkeys(rows["model"]))).items():
+    for model, style in lines(models).items():
         of_model = rows[rows["model"] == model]
+        if of_model.empty:
+            continue
         figure.add_scatter(
             x=of_model["value"],
             y=[_title(condition) for condition in of_model["condition"]],
