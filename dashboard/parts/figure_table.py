@@ -4,11 +4,11 @@ import html
 from collections.abc import Sequence
 from typing import Final
 
+import pandas as pd
 import streamlit as st
 
 from core.detectors.card import Interval
 from core.evaluation.comparison import FigureRow, figure_frame, pair_frame, part_frame
-from core.evaluation.comparison_report import pair_table
 from core.evaluation.metrics import AT_THRESHOLDS, FIGURES
 from core.evaluation.paired import Pair
 from core.evaluation.tables import cell
@@ -21,6 +21,10 @@ SENTENCES: Final = 6
 PARTS: Final = "parts"
 ROW_HEIGHT: Final = 35
 MOST_ROWS: Final = 9
+AUC: Final = "%.3f"
+P: Final = "%.2g"
+HOLM: Final = "p (Holm)"
+NOT_DEFINED: Final = str(NotDefined(""))
 FURTHER_MEANINGS: Final = {
     "accuracy": "share of right verdicts; inconclusive is not right",
     "tpr": "true-positive rate (TPR, recall): generated works found",
@@ -94,10 +98,20 @@ def pair_tables(pairs: Sequence[Pair]) -> None:
     line = st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center")
     line.subheader("Every pair tested", anchor=False, width="content")
     csv_button(pair_frame(pairs), "comparison-pairs", line)
-    table = pair_table(pairs)
-    st.dataframe(table, height=_height(len(table)), alt="One row a pair of models")
+    table = _by_pair(pairs)
+    st.dataframe(
+        table,
+        height=_height(len(table)),
+        column_config={
+            name: st.column_config.NumberColumn(format=P if name.endswith(HOLM) else AUC)
+            for name in table
+            if pd.api.types.is_float_dtype(table[name])
+        },
+        placeholder=NOT_DEFINED,
+        alt="One row a pair of models",
+    )
     st.caption(
-        "ΔAUC is the first model's ROC AUC less the second's, with its 95 % interval over sources and the p value of the "
+        "ΔAUC is the first model's ROC AUC less the second's, *from* and *to* the ends of its 95 % interval over sources, and beside them the p value of the "
         "paired bootstrap. McNemar's test looks at the images only one of the two gets right at these thresholds. Both p "
         "values are corrected for the number of pairs; below 0.05 the two can be told apart. The interval holds 95 % of the "
         "resamples, p is the difference over their spread: where sources are few and unlike, an interval can leave out 0 and "
@@ -111,6 +125,26 @@ def pair_tables(pairs: Sequence[Pair]) -> None:
             below.dataframe(
                 parts, hide_index=True, height=_height(len(parts)), alt="One row a pair and group"
             )
+
+
+def _by_pair(pairs: Sequence[Pair]) -> pd.DataFrame:
+    """Lay paired tests out for people, a row a pair, in numbers that sort; what is not defined is missing."""
+    frame = pair_frame(pairs)
+    auc = {
+        title: frame[name].astype(float).round(3) + 0.0  # what rounds to zero has no sign
+        for title, name in (("ΔAUC", "auc_value"), ("from", "auc_low"), ("to", "auc_high"))
+    }
+    return pd.DataFrame(
+        {
+            "pair": frame["first"] + " less " + frame["second"],
+            **auc,
+            HOLM: frame["auc_p_holm"].astype(float),
+            "only the first right": frame["only_first_right"],
+            "only the second right": frame["only_second_right"],
+            "McNemar": frame["mcnemar_exact"].map({True: "exact", False: "chi-squared"}),
+            f"its {HOLM}": frame["mcnemar_p_holm"].astype(float),
+        }
+    ).set_index("pair")
 
 
 def _ground() -> str:

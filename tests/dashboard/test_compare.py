@@ -14,6 +14,7 @@ from streamlit.testing.v1 import AppTest
 
 from core.corpus import manifest
 from core.errors import EvaluationError
+from core.evaluation.comparison import Comparison
 from core.evaluation.confusion import cell_images, confusion
 from core.evaluation.metrics import AT_THRESHOLDS, FIGURES
 from core.evaluation.predictions import predictions_frame, write_predictions
@@ -135,6 +136,35 @@ def test_matrices_figures_tests_and_sentences_of_the_first_models(corpus):
     assert text.count("on val (ΔAUC") == 3
     assert app.dataframe[0].value.columns[0] == "ΔAUC"
     assert len(app.dataframe[0].value) == 3
+
+
+@pytest.mark.usefixtures("models")
+def test_the_table_of_pairs_sorts_by_number(corpus):
+    shown = opened(images="val", models=NAMES).dataframe[0]
+    pairs = Comparison(load(NAMES, Selection("val"), corpus)).pairs(shipped(NAMES))
+    table = shown.value
+    assert list(table.index) == [f"{pair.first} less {pair.second}" for pair in pairs]
+    assert table["p (Holm)"].tolist() == [pair.auc.p_holm for pair in pairs]
+    assert table["its p (Holm)"].tolist() == [pair.mcnemar.p_holm for pair in pairs]
+    for title, name in (("ΔAUC", "value"), ("from", "low"), ("to", "high")):
+        assert table[title].tolist() == pytest.approx([getattr(pair.auc, name) for pair in pairs], abs=0.0005)
+    formats = {
+        name: config["type_config"]["format"] for name, config in json.loads(shown.proto.columns).items()
+    }
+    assert formats == {
+        "ΔAUC": "%.3f",
+        "from": "%.3f",
+        "to": "%.3f",
+        "p (Holm)": "%.2g",
+        "its p (Holm)": "%.2g",
+    }
+
+
+@pytest.mark.usefixtures("models")
+def test_the_table_of_pairs_has_no_number_where_one_class_is_missing():
+    table = opened(images="val", source="folder:human-0").dataframe[0].value
+    assert table["ΔAUC"].isna().all()
+    assert table["its p (Holm)"].notna().all()
 
 
 @pytest.mark.usefixtures("models")
