@@ -23,6 +23,7 @@ from dashboard.parts.figure_table import figure_table, pair_tables, sentences_vi
 from dashboard.parts.group_heat_maps import group_heat_maps
 from dashboard.parts.picture_list import PAGE, SHOW, Origin, picture_list, what
 from dashboard.parts.robustness_curves import FIGURE, TITLES, robustness_curves
+from dashboard.parts.table_origin import at_thresholds, of_images
 from dashboard.parts.threshold_control import keys as threshold_keys
 from dashboard.parts.threshold_control import threshold_control
 from dashboard.review_by_address import return_to_what_was_left
@@ -83,8 +84,8 @@ def _results(held: Held, asked: Asked, bands: Rules, folders: Mapping[str, str])
                     rows, pairs = held.comparison.figures(rules), held.comparison.pairs(rules)
                 if pairs:
                     sentences_view(held.comparison.sentences(rules))
-                figure_table(rows)
-                pair_tables(pairs)
+                figure_table(rows, joined.short, rules)
+                pair_tables(pairs, joined.short, rules)
             case "Curves":
                 comparison_curves(held, rules)
             case "Groups":
@@ -107,9 +108,11 @@ def images_of(held: Held, asked: Asked, rules: Rules, cell: tuple[str, str, str]
         if said != "inconclusive"
         else f"Sorted by how far from even odds {escaped(model)} is, the furthest first; under each its probability of AI."
     )
+    of_cell = rows.assign(model=model, said=said)
     picture_list(
         rows,
         CELL,
+        of_images(at_thresholds(of_cell, rules), held.joined.short),
         origin(asked, held.joined.models, folder),
         lambda row: (f"{float(row['p_ai']):.3f}", what(row), row["source"]),
     )

@@ -28,6 +28,7 @@ from dashboard.parts.figure_download import (
     format_chooser,
     heading,
 )
+from dashboard.parts.table_origin import at_thresholds, of_images
 from dashboard.parts.threshold_control import in_words
 
 CELL: Final = "cell"
@@ -94,7 +95,7 @@ def confusion_matrices(joined: Joined, rules: Rules) -> tuple[str, str, str] | N
     line.markdown("**Confusion matrices**", width="content")
     saving = line.container(horizontal=True, width="content", vertical_alignment="bottom")
     format_chooser(saving)
-    csv_button(_table(matrices), "confusion-matrices", saving)
+    csv_button(of_images(at_thresholds(_table(matrices), rules), joined.short), "confusion-matrices", saving)
     with above.container(horizontal=True, gap="small", key="matrices"):
         for model, matrix in matrices.items():
             with st.container(width=WIDTH, gap="xxsmall"):

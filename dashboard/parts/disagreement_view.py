@@ -16,6 +16,7 @@ from dashboard.parts.confusion_matrices import WORDS
 from dashboard.parts.counting import counted
 from dashboard.parts.escaping import escaped
 from dashboard.parts.picture_list import Origin, Row, as_text, picture_list, what
+from dashboard.parts.table_origin import at_thresholds, of_images
 from dashboard.resources import detector_called, model_as_of
 from dashboard.review_by_address import PATH
 
@@ -52,7 +53,8 @@ def disagreement_view(joined: Joined, rules: Rules, folders: Mapping[str, str], 
         f"The {counted(len(rows), 'image')} here whose probabilities lie furthest apart, widest first. Under "
         "each the model that gives the least and the one that gives the most. *Maps* shows where each model looked."
     )
-    picture_list(rows, LIST, origin, lambda row: _lines(row, joined.models), _maps_button)
+    table = of_images(at_thresholds(rows, rules), joined.short)
+    picture_list(rows, LIST, table, origin, lambda row: _lines(row, joined.models), _maps_button)
 
 
 def _maps_button(row: Row) -> None:

@@ -12,6 +12,7 @@ import streamlit as st
 from core.audit.spreadsheet import neutral_in_csv
 from dashboard.parts.corpus_figures import FONT_SIZE
 from dashboard.parts.figure_colours import CLEAR, GRID, INK, LAYOUT
+from dashboard.parts.table_origin import of_images
 
 FORMAT: Final = "picture"
 FORMATS: Final = ("PNG", "SVG")
@@ -67,7 +68,7 @@ def downloadable(
         name: its key and the stem of its files.
         title: a few words.
         meaning: how to read it.
-        about: which images it is about, which then stands in the saved picture.
+        about: which images it is about, which then stands in the saved picture and table.
     """
     with st.container(gap="xxsmall"):
         if frame.empty:
@@ -81,7 +82,7 @@ def downloadable(
         )
         line = st.container(horizontal=True, vertical_alignment="top")
         line.caption(meaning, width="stretch")
-        csv_button(frame, name, line)
+        csv_button(of_images(frame, about) if about else frame, name, line)
 
 
 def csv_button(frame: pd.DataFrame, name: str, place: Any = st) -> None:  # noqa: ANN401  (st or a container)

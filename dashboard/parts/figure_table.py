@@ -11,11 +11,13 @@ from core.detectors.card import Interval
 from core.evaluation.comparison import FigureRow, figure_frame, pair_frame, part_frame
 from core.evaluation.metrics import AT_THRESHOLDS, FIGURES
 from core.evaluation.paired import Pair
+from core.evaluation.rules import Rules
 from core.evaluation.tables import cell
 from core.evaluation.undefined import NotDefined
 from dashboard.parts.escaping import escaped
 from dashboard.parts.figure_download import csv_button
 from dashboard.parts.model_figures import MEANINGS
+from dashboard.parts.table_origin import THRESHOLDS, at_thresholds, of_images
 
 SENTENCES: Final = 6
 PARTS: Final = "parts"
@@ -64,11 +66,11 @@ def sentences_view(sentences: Sequence[str]) -> None:
             st.markdown("\n".join(f"- {escaped(said)}" for said in sentences[SENTENCES:]))
 
 
-def figure_table(rows: Sequence[FigureRow]) -> None:
-    """Draw the table of figures; the best is bold only where the paired test tells it from all others."""
+def figure_table(rows: Sequence[FigureRow], images: str, rules: Rules) -> None:
+    """Draw the table of figures on `images`, as they are called; the best is bold only where the paired test tells it from all others."""
     line = st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center")
     line.subheader("Figures", anchor=False, width="content")
-    csv_button(figure_frame(rows), "comparison-figures", line)
+    csv_button(_saved(rows, images, rules), "comparison-figures", line)
     ordered = sorted(rows, key=_follows)
     models = list(rows[0].by_model)
     head = "".join(f"<th scope='col'>{html.escape(model)}</th>" for model in models)
@@ -91,20 +93,20 @@ def figure_table(rows: Sequence[FigureRow]) -> None:
     st.caption(" ".join(filter(None, said)))
 
 
-def pair_tables(pairs: Sequence[Pair]) -> None:
-    """Draw the paired tests: of all images, and of each medium and family."""
+def pair_tables(pairs: Sequence[Pair], images: str, rules: Rules) -> None:
+    """Draw the paired tests on `images`, as they are called: of all images, and of each medium and family."""
     if not pairs:
         return
     line = st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center")
     line.subheader("Every pair tested", anchor=False, width="content")
-    csv_button(pair_frame(pairs), "comparison-pairs", line)
+    csv_button(of_images(at_thresholds(pair_frame(pairs), rules), images), "comparison-pairs", line)
     table = _by_pair(pairs)
     st.dataframe(
         table,
         height=_height(len(table)),
         column_config={
             name: st.column_config.NumberColumn(format=P if name.endswith(HOLM) else AUC)
-            for name in table
+            for name in map(str, table)
             if pd.api.types.is_float_dtype(table[name])
         },
         placeholder=NOT_DEFINED,
@@ -121,7 +123,7 @@ def pair_tables(pairs: Sequence[Pair]) -> None:
         below = st.expander("Every pair on each medium and family", key=PARTS, on_change="rerun")
         if below.open:
             parts = part_frame(pairs)
-            csv_button(parts, "comparison-parts", below)
+            csv_button(of_images(at_thresholds(parts, rules), images), "comparison-parts", below)
             below.dataframe(
                 parts, hide_index=True, height=_height(len(parts)), alt="One row a pair and group"
             )
@@ -145,6 +147,14 @@ def _by_pair(pairs: Sequence[Pair]) -> pd.DataFrame:
             f"its {HOLM}": frame["mcnemar_p_holm"].astype(float),
         }
     ).set_index("pair")
+
+
+def _saved(rows: Sequence[FigureRow], images: str, rules: Rules) -> pd.DataFrame:
+    """Lay figures out for a file; those that no threshold changes name none."""
+    frame = at_thresholds(figure_frame(rows), rules)
+    follow = [row.name for row in rows if _follows(row)]
+    frame[THRESHOLDS] = frame[THRESHOLDS].where(frame["figure"].isin(follow), "")
+    return of_images(frame, images)
 
 
 def _ground() -> str:

@@ -12,6 +12,7 @@ from core.evaluation.selection import Joined
 from dashboard.parts.confusion_matrices import SCALE, ink
 from dashboard.parts.corpus_figures import FONT_SIZE
 from dashboard.parts.figure_download import downloadable
+from dashboard.parts.table_origin import at_thresholds
 
 ROW_HEIGHT = 34
 AROUND_ROWS = 150
@@ -33,7 +34,7 @@ def group_heat_maps(joined: Joined, rules: Rules) -> None:
     with left:
         downloadable(
             _figure(recall, "family"),
-            recall,
+            at_thresholds(recall, rules),
             "comparison-recall-by-generator",
             "Recall by generator family",
             "Share of a family's works called AI, in per cent; darker is better. In brackets how many works there are; "
@@ -43,7 +44,7 @@ def group_heat_maps(joined: Joined, rules: Rules) -> None:
     with right:
         downloadable(
             _figure(accused, "medium"),
-            accused,
+            at_thresholds(accused, rules),
             "comparison-false-positives-by-medium",
             "False positives by medium",
             "Share of the human works in a medium called AI, in per cent; darker is worse. In brackets how many works there are; "

@@ -60,6 +60,7 @@ class Origin:
 def picture_list(
     rows: pd.DataFrame,
     name: str,
+    table: pd.DataFrame,
     origin: Origin,
     lines: Callable[[Row], Sequence[str]],
     also: Callable[[Row], None] = lambda row: None,  # noqa: ARG005
@@ -69,6 +70,7 @@ def picture_list(
     Args:
         rows: the columns of `joined.images` and what `lines` needs.
         name: key of the list and stem of its file.
+        table: what that file holds.
         origin: of the images.
         lines: what to say under a picture.
         also: draws what else belongs under a picture that is at hand.
@@ -77,7 +79,7 @@ def picture_list(
     says = line.empty()
     pages = ceil(len(rows) / PER_PAGE)
     page = line.pagination(pages, key=_page_key(name, rows), bind="query-params") if pages > 1 else 1
-    csv_button(rows, name, line)
+    csv_button(table, name, line)
     shown = not origin.kept_unseen or line.toggle(
         "Show the pictures",
         key=f"{SHOW}-{name}",

@@ -15,6 +15,7 @@ from core.evaluation.selection import Joined
 from dashboard.parts.escaping import escaped
 from dashboard.parts.figure_download import downloadable
 from dashboard.parts.model_colours import lines
+from dashboard.parts.table_origin import at_thresholds
 
 FIGURE = "robustness-figure"
 SHOWN = ("auc", "accuracy", "human_called_ai", "tpr", "coverage", "ece")
@@ -44,14 +45,14 @@ def robustness_curves(after: Mapping[str, Joined], rules: Rules) -> None:
     )
     frame = robustness_of(after, rules)
     rows = frame[(frame["figure"] == figure) & frame["model"].isin(measured)]
-    better = ({**FIGURES, **AT_THRESHOLDS})[figure].better
+    shown = ({**FIGURES, **AT_THRESHOLDS})[figure]
     downloadable(
         _figure(rows, TITLES[figure], after[CLEAN].models),
-        rows,
+        at_thresholds(rows, rules) if shown.follows_rule else rows,
         f"comparison-robustness-{figure}",
         f"Robustness: {TITLES[figure]}",
         "The same done to every picture before it was judged, harder from top to bottom within a kind; a mark stands where "
-        f"a model was measured; {better} is better.",
+        f"a model was measured; {shown.better} is better.",
         after[CLEAN].short,
     )
 

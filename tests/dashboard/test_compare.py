@@ -13,10 +13,13 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from core.corpus import manifest
+from core.detectors.card import read_card
 from core.errors import EvaluationError
 from core.evaluation.comparison import Comparison
 from core.evaluation.confusion import cell_images, confusion
+from core.evaluation.measured import fingerprint, record
 from core.evaluation.metrics import AT_THRESHOLDS, FIGURES
+from core.evaluation.perturbations import CONDITIONS
 from core.evaluation.predictions import predictions_frame, write_predictions
 from core.evaluation.rules import Cut, shipped, the_same
 from core.evaluation.selection import Selection, load
@@ -230,6 +233,63 @@ def test_a_saved_figure_says_what_it_is_about():
     configs = [json.loads(each.proto.config)["toImageButtonOptions"] for each in app.get("plotly_chart")]
     assert {config["format"] for config in configs} == {"svg"}
     assert app.segmented_control(key="picture").value == "SVG"
+
+
+@pytest.fixture
+def saved(monkeypatch) -> dict[str, pd.DataFrame]:
+    """The tables that the page offers as CSV, by name."""
+    tables: dict[str, pd.DataFrame] = {}
+    for part in ("figure_download", "figure_table", "confusion_matrices", "picture_list"):
+        monkeypatch.setattr(
+            f"dashboard.parts.{part}.csv_button",
+            lambda frame, name, *_: tables.update({name: frame}),
+        )
+    return tables
+
+
+def test_a_saved_table_says_of_which_images_and_thresholds_it_is(models, saved):
+    condition = next(iter(CONDITIONS))
+    for name in ("good", "fair"):
+        folder = models / name
+        predictions = pd.read_csv(folder / "predictions.csv")
+        columns = predictions[["sha256", "p_ai"]].rename(columns={"p_ai": condition})
+        columns.to_csv(folder / "robustness.csv", index=False)
+        record(folder, CONDITIONS[condition], fingerprint(read_card(folder), CONDITIONS[condition]))
+    address = {"models": ["good", "fair"], "images": "test", "thresholds": "one each", "cut_good": "0.3"}
+    address |= {"condition": CONDITIONS[condition].title, "cell": cell_name("good", "ai", "ai")}
+    address |= {"robustness_figure": {**FIGURES, **AT_THRESHOLDS}["human_called_ai"].title}
+    for view in ("Curves", "Groups", "Robustness", "Disagreements", "Figures and tests"):
+        app = opened(**address, view=view)
+    app.session_state["parts"] = True
+    assert not app.run().exception
+    after = Selection("test", condition=condition).short
+    cuts = {"good": "AI above 0.30", "fair": "AI above 0.50"}
+    both = "; ".join(f"{model}: {cut}" for model, cut in cuts.items())
+    robustness = saved.pop("comparison-robustness-human_called_ai")
+    assert set(robustness["images"]) == {"test"}
+    assert set(robustness["condition"]) == {"none", condition}
+    assert set(zip(robustness["model"], robustness["thresholds"], strict=True)) == set(cuts.items())
+    assert len(saved) == 12
+    for name, table in saved.items():
+        assert table.columns[0] == "images"
+        assert set(table["images"]) == {after}, name
+    for name in (
+        "confusion-matrices",
+        "comparison-recall-by-generator",
+        "comparison-false-positives-by-medium",
+    ):
+        assert set(zip(saved[name]["model"], saved[name]["thresholds"], strict=True)) == set(cuts.items())
+        assert "count" in saved[name]
+    for name in ("comparison-pairs", "comparison-parts", "disagreements"):
+        assert set(saved[name]["thresholds"]) == {both}
+    figures = saved["comparison-figures"].set_index(["figure", "model"])["thresholds"]
+    assert figures["auc"].tolist() == ["", ""]
+    assert figures["accuracy"].to_dict() == cuts
+    cell = saved["cell"]
+    assert {tuple(row) for row in cell[["model", "said", "thresholds"]].to_numpy()} == {
+        ("good", "ai", cuts["good"])
+    }
+    assert not {"thresholds"} & {*saved["comparison-reliability"], *saved["comparison-histograms"]}
 
 
 @pytest.mark.usefixtures("models")
