@@ -46,15 +46,18 @@ def disagreement_view(joined: Joined, rules: Rules, folders: Mapping[str, str], 
         return
     asked = st.query_params.get(EXPLAINED)
     explained = next((row for row in as_text(rows) if row["sha256"] == asked), None)
-    if explained is not None:
-        with st.container(border=True):
-            _explained(explained, joined.models, folders, origin.own)
+    above = st.container()
     st.caption(
         f"The {counted(len(rows), 'image')} here whose probabilities lie furthest apart, widest first. Under "
         "each the model that gives the least and the one that gives the most. *Maps* shows where each model looked."
     )
     table = of_images(at_thresholds(rows, rules), joined.short)
-    picture_list(rows, LIST, table, origin, lambda row: _lines(row, joined.models), _maps_button)
+    shown = picture_list(rows, LIST, table, origin, lambda row: _lines(row, joined.models), _maps_button)
+    if explained is not None and shown:
+        with above.container(border=True):
+            _explained(explained, joined.models, folders, origin.own)
+    elif explained is not None:
+        above.info("The maps asked for lie over the picture: choose *Show the pictures* below to see them.")
 
 
 def _maps_button(row: Row) -> None:

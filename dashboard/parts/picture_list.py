@@ -64,8 +64,10 @@ def picture_list(
     origin: Origin,
     lines: Callable[[Row], Sequence[str]],
     also: Callable[[Row], None] = lambda row: None,  # noqa: ARG005
-) -> None:
-    """Draw images twelve at a time.
+) -> bool:
+    """Draw images twelve at a time; return whether their pictures are shown.
+
+    Pictures that are not shown lead nowhere either: what is behind their links shows them.
 
     Args:
         rows: the columns of `joined.images` and what `lines` needs.
@@ -73,7 +75,7 @@ def picture_list(
         table: what that file holds.
         origin: of the images.
         lines: what to say under a picture.
-        also: draws what else belongs under a picture that is at hand.
+        also: draws what else belongs under a picture that is at hand and shown.
     """
     line = st.container(horizontal=True, vertical_alignment="center", gap="medium")
     says = line.empty()
@@ -97,8 +99,9 @@ def picture_list(
                 _picture(row, origin.own, at_hand=at_hand, shown=shown)
                 said = "".join(f"<div title='{one}'>{one}</div>" for one in map(html.escape, lines(row)))
                 st.html(f"<div class='verso-said'>{said}</div>")
-                if at_hand:
+                if at_hand and shown:
                     _links(row, origin, also)
+    return shown
 
 
 def _page_key(name: str, rows: pd.DataFrame) -> str:

@@ -339,8 +339,30 @@ def test_pictures_of_a_split_that_judges_are_shown_only_when_asked_for():
     app = opened(images="test", models=["good", "fair"], cell=cell_name("good", "human", "human"))
     assert not app.get("image")
     assert "not shown" in text_of(app)
+    assert not review_links(app)
     app.toggle[0].set_value(True).run()
     assert app.get("image")
+    assert review_links(app)
+
+
+@pytest.mark.usefixtures("trained")
+def test_maps_over_pictures_of_a_split_that_judges_are_drawn_only_when_those_are_shown(monkeypatch, corpus):
+    monkeypatch.setattr("dashboard.parts.disagreement_view.disagreements", lambda joined, *_: listed(joined))
+
+    def listed(joined):
+        said = {f"p_ai {model}": 0.5 for model in joined.models} | {
+            f"said {model}": "ai" for model in joined.models
+        }
+        return joined.images.assign(spread=0.5, **said)
+
+    image = load(["tiny", "twin"], Selection("test"), corpus).images["sha256"].iloc[0]
+    app = opened(images="test", models=["tiny", "twin"], view="Disagreements", explained=image)
+    assert not app.get("image")
+    assert "choose *Show the pictures* below" in text_of(app)
+    assert "Maps" not in [button.label for button in app.button]
+    app.toggle(key="show-disagreements").set_value(True).run()
+    assert "Where each model looked" in text_of(app)
+    assert "Maps" in [button.label for button in app.button]
 
 
 @pytest.mark.usefixtures("models")
