@@ -10,7 +10,7 @@ from dashboard.audit_desk import MOVING, of_audit, results, standing, store
 from dashboard.parts.counting import counted
 from dashboard.parts.error_sentence import errors_told
 from dashboard.parts.escaping import escaped
-from dashboard.parts.ruling_panel import LAST, analyst_name, ruling_panel
+from dashboard.parts.ruling_panel import LAST, ruling_panel, who_rules_and_how
 
 PASSED: Final = "passed"
 AGAIN: Final = "again"
@@ -31,8 +31,8 @@ def _first_that_waits(audit: Audit) -> None:
     passed, looked_at_again = of_audit(PASSED, audit), of_audit(AGAIN, audit)
     at = min(st.session_state.get(passed, 0), max(0, waiting - 1))
     again = st.session_state.get(looked_at_again)
-    analyst_name()
-    _last(audit)
+    by_keyboard = who_rules_and_how()
+    _last(audit, by_keyboard=by_keyboard)
     row = pages.row(*again) if again else next(iter(pages.page(QUEUE, at, 1)), None)
     if row is None:
         _none(audit)
@@ -57,7 +57,13 @@ def _first_that_waits(audit: Audit) -> None:
         else f"{at + 1:,} of {waiting:,} not ruled yet, the most uncertain first."
     )
     line.markdown(where, width="content")
-    ruling_panel(audit, row, "queue", lambda: st.session_state.pop(looked_at_again, None))
+    ruling_panel(
+        audit,
+        row,
+        "queue",
+        lambda: st.session_state.pop(looked_at_again, None),
+        by_keyboard=by_keyboard,
+    )
 
 
 def _none(audit: Audit) -> None:
@@ -80,7 +86,7 @@ def _none_so_far(audit: Audit) -> None:
         )
 
 
-def _last(audit: Audit) -> None:
+def _last(audit: Audit, *, by_keyboard: bool) -> None:
     """Say what was ruled last in this audit, and offer to look at it again."""
     last = st.session_state.get(of_audit(LAST, audit))
     if not last:
@@ -89,8 +95,8 @@ def _last(audit: Audit) -> None:
     line = st.container(horizontal=True, vertical_alignment="center", gap="small")
     line.markdown(f"Ruled **{escaped(ruling)}**: {escaped(name)}", width="content")
     line.button(
-        "Look again", key="queue-again-button", icon=":material/undo:", type="tertiary", shortcut="Z",
-        on_click=st.session_state.update, args=({of_audit(AGAIN, audit): (position, part)},),
+        "Look again", key="queue-again-button", icon=":material/undo:", type="tertiary",
+        shortcut="Z" if by_keyboard else None, on_click=st.session_state.update, args=({of_audit(AGAIN, audit): (position, part)},),
     )  # fmt: skip
     if meanwhile:
         st.warning(meanwhile, icon=":material/groups:")

@@ -18,7 +18,7 @@ from core.errors import VersoError
 from core.verdict import Label
 from dashboard.audit_desk import of_audit, results, thumbnail
 from dashboard.parts.error_sentence import errors_told
-from dashboard.parts.ruling_panel import analyst_name, ruling_panel
+from dashboard.parts.ruling_panel import ruling_panel, who_rules_and_how
 
 PER_PAGE: Final = 25
 SIDE: Final = 96
@@ -87,9 +87,9 @@ def _page_of_files(audit: Audit) -> None:
             "*Order* sorts all."
         )
         return
-    analyst_name()
+    by_keyboard = who_rules_and_how()
     here = rows[selected[0]]
-    ruling_panel(audit, here, "table")
+    ruling_panel(audit, here, "table", by_keyboard=by_keyboard)
 
 
 def _key(audit: Audit, rows: Sequence[Row]) -> str:

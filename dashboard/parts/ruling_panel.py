@@ -22,6 +22,8 @@ from dashboard.review_by_address import BACK, IMAGE
 
 NAME: Final = "analyst"
 NAME_KEPT: Final = "analyst-kept"
+KEYS: Final = "rule-by-keyboard"
+KEYS_KEPT: Final = "rule-by-keyboard-kept"
 SIDE: Final = 900
 LAST: Final = "last-ruled"
 DRAFT: Final = "note-draft"
@@ -51,7 +53,35 @@ def analyst_name() -> None:
     )
 
 
-def ruling_panel(audit: Audit, row: Row, key: str, ruled: Callable[[], None] = lambda: None) -> None:
+def who_rules_and_how() -> bool:
+    """Draw the name of who rules, and the switch for single keys that rule; return whether they do."""
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
+        analyst_name()
+        return _by_keyboard()
+
+
+def _by_keyboard() -> bool:
+    """Draw the switch, which is kept for the session.
+
+    Whoever speaks to the computer, or reads its screen by keys, rules by accident otherwise (WCAG 2.1.4).
+    """
+    st.session_state[KEYS] = st.session_state.get(KEYS, st.session_state.get(KEYS_KEPT, True))
+
+    def keep() -> None:
+        st.session_state[KEYS_KEPT] = st.session_state[KEYS]
+
+    chosen: bool = st.toggle(
+        "Rule by keyboard",
+        key=KEYS,
+        on_change=keep,
+        help="Each button of a ruling has a letter that presses it, which stands on it. Off: no single key rules.",
+    )
+    return chosen
+
+
+def ruling_panel(
+    audit: Audit, row: Row, key: str, ruled: Callable[[], None] = lambda: None, *, by_keyboard: bool
+) -> None:
     """Draw one file and its ruling; `ruled` is called once the analyst has ruled.
 
     Args:
@@ -59,6 +89,7 @@ def ruling_panel(audit: Audit, row: Row, key: str, ruled: Callable[[], None] = l
         row: the file.
         key: of the panel's widgets.
         ruled: what follows a ruling.
+        by_keyboard: whether single keys rule.
     """
     picture, findings = st.columns([3, 2], gap="large")
     with picture:
@@ -67,7 +98,7 @@ def ruling_panel(audit: Audit, row: Row, key: str, ruled: Callable[[], None] = l
         _verdict(audit, row)
         video_note(audit, row)
         if row.verdict is not None:
-            _ruling(audit, row, key, ruled)
+            _ruling(audit, row, key, ruled, by_keyboard=by_keyboard)
         if row.sha256 and row.verdict is not None and row.format not in DEMUXERS:
             st.page_link(
                 "app_pages/review.py",
@@ -175,7 +206,7 @@ def _draft(audit: Audit, row: Row, key: str) -> tuple[str, str]:
     return note_key, draft
 
 
-def _ruling(audit: Audit, row: Row, key: str, ruled: Callable[[], None]) -> None:
+def _ruling(audit: Audit, row: Row, key: str, ruled: Callable[[], None], *, by_keyboard: bool) -> None:
     _earlier(audit, row)
     note_key, draft = _draft(audit, row, key)
     named = bool((st.session_state.get(NAME) or "").strip())
@@ -216,7 +247,7 @@ def _ruling(audit: Audit, row: Row, key: str, ruled: Callable[[], None]) -> None
         line.button(
             offer.label,
             key=f"rule-{key}-{offer.key}-{row.position}-{row.part}",  # one that comes late rules on no other file
-            shortcut=offer.key,
+            shortcut=offer.key if by_keyboard else None,
             help=offer.meaning if named else "Enter your name first.",
             disabled=not named,
             on_click=rule,

@@ -228,6 +228,26 @@ def test_the_name_of_who_rules_is_never_in_an_address(finished):
     assert not stranger.text_input(key="analyst").value
 
 
+def letters(app: AppTest) -> dict[str, str]:
+    """The single keys that press a button, by what stands on it."""
+    keys = {button.label: button.proto.shortcut for button in app.button}
+    return {label: key for label, key in keys.items() if len(key) == 1}
+
+
+def test_single_keys_rule_unless_they_are_turned_off_for_the_session(finished):
+    app = opened(audit=finished)
+    app.text_input(key="analyst").set_value("Ada").run()
+    press(app, "Unsure")
+    assert {key.upper() for key in letters(app).values()} == {"U", "H", "G", "Z"}
+    app.toggle(key="rule-by-keyboard").set_value(False).run()
+    assert letters(app) == {}
+    app.switch_page("app_pages/about.py").run()
+    app.query_params["audit"] = finished
+    app.switch_page("app_pages/audit.py").run()
+    assert not app.toggle(key="rule-by-keyboard").value
+    assert letters(app) == {}
+
+
 def test_two_analysts_on_one_file_learn_of_each_other(finished, desk):
     first, second = (opened(audit=finished) for _ in range(2))
     first.text_input(key="analyst").set_value("Ada").run()
