@@ -8,7 +8,7 @@ from dashboard.audit_desk import AUDIT, Standing, standing, store
 from dashboard.parts.audit_keeping import ENDED, audit_keeping
 from dashboard.parts.audit_queue import audit_queue
 from dashboard.parts.audit_results import distribution, downloads
-from dashboard.parts.audit_table import audit_table
+from dashboard.parts.audit_table import IN_ADDRESS, audit_table
 from dashboard.parts.audit_watch import audit_watch, figures
 from dashboard.parts.counting import counted
 from dashboard.parts.error_sentence import errors_told
@@ -17,6 +17,7 @@ from dashboard.review_by_address import return_to_what_was_left
 
 ALL: Final = "app_pages/audits.py"
 LAST: Final = "audit-last"
+TAB: Final = "audit-tab"
 TABS: Final = ["Review queue", "All files", "Distribution", "Downloads"]
 
 
@@ -25,10 +26,20 @@ def asked_for() -> str:
 
     When a page is left whose address holds a tab, Streamlit puts the bare address of the page into the browser's history.
     """
-    st.session_state[LAST] = st.query_params.get(AUDIT, st.session_state.get(LAST))
+    before = st.session_state.get(LAST)
+    st.session_state[LAST] = st.query_params.get(AUDIT, before)
+    if st.session_state[LAST] != before:
+        _forget_what_was_chosen()
     if st.session_state[LAST] is None:
         st.switch_page(ALL)
     return str(st.session_state[LAST])
+
+
+def _forget_what_was_chosen() -> None:
+    """Let another audit open with what its address names, and not with the tab and the filters of the last one."""
+    for key in (TAB, *IN_ADDRESS):
+        if key not in st.query_params:
+            st.session_state.pop(key, None)
 
 
 def back_to_all() -> None:
@@ -56,9 +67,7 @@ def one_audit(what: Standing) -> None:
         audit_watch(what)
     if what.audit is None or what.planned is None:
         return
-    tabs = dict(
-        zip(TABS, st.tabs(TABS, key="audit-tab", on_change="rerun", bind="query-params"), strict=True)
-    )
+    tabs = dict(zip(TABS, st.tabs(TABS, key=TAB, on_change="rerun", bind="query-params"), strict=True))
     opened = next((name for name, tab in tabs.items() if tab.open), TABS[0])
     with tabs[opened]:
         match opened:

@@ -31,6 +31,12 @@ ASKED: Final = (
     ("Evidence", EVIDENCE, "audit-evidence"),
 )
 """Filters by aspect: what is chosen of one is joined by "or", what is chosen of several by "and"."""
+VERDICT: Final = "audit-verdict"
+JUDGE: Final = "audit-judge"
+FIND: Final = "audit-find"
+ORDER: Final = "audit-order"
+IN_ADDRESS: Final = (VERDICT, *(key for _, _, key in ASKED), JUDGE, FIND, ORDER)
+"""The filters and the order, as the address names them."""
 
 
 @st.fragment
@@ -100,7 +106,7 @@ def _key(audit: Audit, rows: Sequence[Row]) -> str:
 def _filters(judges: Sequence[str]) -> Wanted:
     line = st.container(horizontal=True, vertical_alignment="bottom")
     verdicts = line.multiselect(
-        "Verdict", list(Label), key="audit-verdict", bind="query-params", placeholder="any", width=180
+        "Verdict", list(Label), key=VERDICT, bind="query-params", placeholder="any", width=180
     )
     kinds: list[Kind] = []
     for label, aspect, key in ASKED:
@@ -108,15 +114,15 @@ def _filters(judges: Sequence[str]) -> Wanted:
     models = []
     if len(judges) > 1:
         models = line.multiselect(
-            "Judged by", judges, key="audit-judge", bind="query-params", placeholder="any", width=250
+            "Judged by", judges, key=JUDGE, bind="query-params", placeholder="any", width=250
         )
     text = line.text_input(
-        "Find", key="audit-find", bind="query-params", placeholder="in the path, or a sha256", width=205
+        "Find", key=FIND, bind="query-params", placeholder="in the path, or a sha256", width=205
     )
     order = line.selectbox(
         "Order",
         list(Sorting),
-        key="audit-order",
+        key=ORDER,
         bind="query-params",
         width=190,
         help="Of all files, not of this page alone. But for *as in the results*, exact duplicates and shots of videos are "

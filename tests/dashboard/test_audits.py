@@ -643,6 +643,51 @@ def test_all_files_are_listed_and_filtered_by_the_address(finished):
     assert (shown["Errors"], shown["No picture"]) == ("1", "1")
 
 
+def test_another_audit_opens_without_the_filters_of_the_last_one_but_with_those_of_its_address(
+    finished,
+    desk,
+    folder,  # noqa: F811
+):
+    queue = Queue.of_this_computer()
+    other = queue.ask((folder / "sub", folder), "stub")
+    Worker(queue, desk).run(queue.find(other))
+    filters = {
+        "audit-tab": "All files",
+        "audit-kind": "error",
+        "audit-find": "cut",
+        "audit-order": Sorting.AI.value,
+    }
+
+    def go_to(audit: str, **address: str) -> AppTest:
+        app.switch_page("app_pages/audits.py").run()
+        app.query_params.clear()
+        for name, value in {"audit": audit, **address}.items():
+            app.query_params[name] = value
+        app.switch_page("app_pages/audit.py").run()
+        assert not app.exception
+        return app
+
+    app = opened(audit=finished, **filters)
+    assert list(app.dataframe[0].value["verdict"]) == ["error"]
+    assert not go_to(other).dataframe
+    assert "1 of 41 not ruled yet" in text_of(app)
+    app = go_to(other, **{"audit-tab": "All files"})
+    assert "1 to 25 of 48 rows" in text_of(app)
+    assert (app.text_input(key="audit-find").value, app.selectbox(key="audit-order").value) == (
+        "",
+        Sorting.PLANNED,
+    )
+    app = go_to(finished, **filters)
+    assert list(app.dataframe[0].value["verdict"]) == ["error"]
+    assert app.text_input(key="audit-find").value == "cut"
+    app = go_to(other, **{"audit-tab": "All files", "audit-kind": "no picture"})
+    assert set(app.dataframe[0].value["verdict"]) == {"no picture"}
+    assert app.text_input(key="audit-find").value == ""
+    assert set(go_to(other).dataframe[0].value["verdict"]) == {"no picture"}, (
+        "of the same audit they are kept"
+    )
+
+
 def test_the_table_and_the_counts_say_what_was_found(desk, stub, folder, drawings):  # noqa: F811, ARG001
     shades = folder / "shades"
     shades.mkdir()
