@@ -5,8 +5,8 @@ from typing import Final
 
 # Of Okabe and Ito's palette (Color Universal Design, 2008) those that show on light and dark ground.
 COLOURS: Final = ("#0a78b8", "#e69f00", "#009e73", "#cc79a7", "#d55e00", "#56b4e9", "#8a8a86")
-DASHES: Final = ("solid", "dash", "longdash", "dashdot")
-"""Without dots, which are those of guessing and of the ideal."""
+DASHES: Final = ("solid", "dash", "14px,3px", "dashdot")
+"""Without dots, which are those of guessing and of the ideal; short enough to be seen in a legend."""
 
 
 def lines(models: Sequence[str]) -> dict[str, dict[str, object]]:
