@@ -49,7 +49,8 @@ def disagreement_view(joined: Joined, rules: Rules, folders: Mapping[str, str], 
     above = st.container()
     st.caption(
         f"The {counted(len(rows), 'image')} here whose probabilities lie furthest apart, widest first. Under "
-        "each the model that gives the least and the one that gives the most. *Maps* shows where each model looked."
+        "each the model that gives the least and the one that gives the most. *Maps*, below a picture that is "
+        "shown, shows where each looked."
     )
     table = of_images(at_thresholds(rows, rules), joined.short)
     shown = picture_list(rows, LIST, table, origin, lambda row: _lines(row, joined.models), _maps_button)

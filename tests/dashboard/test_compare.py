@@ -360,6 +360,7 @@ def test_maps_over_pictures_of_a_split_that_judges_are_drawn_only_when_those_are
     assert not app.get("image")
     assert "choose *Show the pictures* below" in text_of(app)
     assert "Maps" not in [button.label for button in app.button]
+    assert "*Maps*, below a picture that is shown," in text_of(app)
     app.toggle(key="show-disagreements").set_value(True).run()
     assert "Where each model looked" in text_of(app)
     assert "Maps" in [button.label for button in app.button]
