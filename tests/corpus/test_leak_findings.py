@@ -56,6 +56,8 @@ def test_a_damaged_file_says_what_is_wrong_and_how_to_write_it_anew(tmp_path, te
 
 
 class Card:
+    features = None
+
     def __init__(self, name):
         self.preprocessing = Preprocessing(
             short_side=32, window=32, uniform_side=40, windows=1 + ("b" in name)

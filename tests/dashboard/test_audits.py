@@ -761,6 +761,7 @@ def test_the_page_is_drawn_again_once_the_files_are_listed_and_not_at_every_stat
 ):
     begun = of_the_command_line(pause=True)
     desk.set_state(begun.id, State.RUNNING)
+    monkeypatch.setattr("dashboard.audit_desk.is_run", lambda _: True)
     found, looked, watched = AuditStore.find, [], []
     monkeypatch.setattr("dashboard.parts.audit_watch.keep_working", watched.append)
 
@@ -776,7 +777,8 @@ def test_the_page_is_drawn_again_once_the_files_are_listed_and_not_at_every_stat
     assert "· 44 files" in text_of(app)
 
 
-def test_an_audit_of_one_file_counts_in_the_singular(desk, stub, folder, tmp_path):  # noqa: F811, ARG001
+def test_an_audit_of_one_file_counts_in_the_singular(desk, stub, folder, tmp_path, monkeypatch):  # noqa: F811, ARG001
+    monkeypatch.setattr("dashboard.audit_desk.is_run", lambda _: True)
     outcome = carry_out(Order((folder / "sub" / "cut.jpg",), tmp_path / "one", "stub"), desk)
     desk.set_state(outcome.audit_id, State.RUNNING)
     app = opened(audit=outcome.audit_id)

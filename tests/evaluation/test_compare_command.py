@@ -1,6 +1,7 @@
 import csv
 import io
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -51,7 +52,7 @@ def test_a_model_trained_anew_is_not_compared_by_what_it_said_before(models):
     folder = Path(models[1])
     calibration = PlattScaling(slope=9.0, intercept=0.0, fitted_on="other works")
     write_card(read_card(folder).model_copy(update={"calibration": calibration}), folder)
-    with pytest.raises(EvaluationError, match="evaluate other"):
+    with pytest.raises(EvaluationError, match=f"evaluate {re.escape(str(folder))}"):
         raise invoke("compare", *models, "--split", "test").exception
 
 
@@ -61,7 +62,7 @@ def test_own_images_are_judged_on_the_spot(models, tmp_path, drawings):
         picture = drawings.file(drawings.painting((80, 60), number))
         (tmp_path / "mine" / label / "a.png").write_bytes(picture)
     assert "your images in mine (1 human, 1 AI)" in run_cli(
-        "compare", *models, "--own", str(tmp_path / "mine")
+        "compare", *models[:2], "--own", str(tmp_path / "mine")
     )
 
 

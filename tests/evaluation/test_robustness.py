@@ -1,3 +1,5 @@
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -32,7 +34,9 @@ def test_a_broken_file_gives_one_sentence_with_a_way_out(tmp_path, text, message
 
 
 def test_a_file_that_is_not_there_names_the_command(tmp_path):
-    with pytest.raises(EvaluationError, match=f"python -m core evaluate {tmp_path.name} --perturb all"):
+    with pytest.raises(
+        EvaluationError, match=f"python -m core evaluate {re.escape(str(tmp_path))} --perturb all"
+    ):
         read_robustness(tmp_path)
 
 

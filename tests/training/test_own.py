@@ -176,10 +176,11 @@ def test_a_model_that_was_not_evaluated_on_the_corpus_is_told_before_any_work(st
 def test_a_work_to_be_measured_on_that_is_not_here_is_told_before_any_work(studio, drawings, tmp_path):
     whole, files = manifest.read(studio.manifest), ImageCache.default(studio.manifest)
     gone = whole.frame.loc[whole.frame["split"] == "ood", "sha256"].iloc[0]
-    here = tmp_path / "images"
+    here = tmp_path / "corpus"
     for path in files.paths(whole.frame.loc[whole.frame["sha256"] != gone, "sha256"]):
-        (here / path.parent.name).mkdir(parents=True, exist_ok=True)
-        (here / path.parent.name / path.name).write_bytes(path.read_bytes())
+        copy = here / path.relative_to(studio.folder)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        copy.write_bytes(path.read_bytes())
     recipe = load_recipe(str(studio.recipes["logistic-regression"]))
     own = write_own(tmp_path / "mine", drawings)
     with pytest.raises(CorpusError, match=gone[:12]):

@@ -290,7 +290,7 @@ def test_pictures_too_small_for_a_uniform_copy_stay_paid_for(api, generate):
 
 
 def test_two_runs_in_one_folder_do_not_pay_for_each_other(api, generate):
-    api.seconds = 1.0
+    api.seconds = 4.0  # longer than the second waits for the first
     first = threading.Thread(target=generate, args=(2,))
     first.start()
     wait_until(lambda: api.calls)
