@@ -56,8 +56,8 @@ Margins = NDArray[np.float32]
 class Gathered:
     """What a head is fitted on: rows of a manifest `[N]`, their features `[N, size]`, and those of their views.
 
-    If the rows have a column `weight`, a row counts that many times for the head and for what standardises its input (not
-    for nearest neighbours); for its calibration and thresholds each counts once.
+    If the rows have a column `weight`, a row counts that many times for what standardises the features, and for the head
+    unless it is one of nearest neighbours; for its calibration and thresholds each counts once.
     """
 
     frame: pd.DataFrame

@@ -94,11 +94,11 @@ def refit_head(
             of a class besides those of the corpus, or too few families or sources can be held out.
     """
     shipped_model = _shipped_model(recipe, output)
-    for split in _reported(
-        manifest
-    ):  # what it is to be compared to, and measured on, is missed before any work
+    for split in _reported(manifest):
         load([recipe.name], Selection(split), manifest)
-        files.paths(manifest.frame.loc[manifest.frame["split"] == split, "sha256"])
+        files.paths(
+            manifest.frame.loc[manifest.frame["split"] == split, "sha256"]
+        )  # misses some before any work
     features = shipped_model.features
     looked = _besides(manifest, look_at_own(place, _look(recipe, features), progress))
     images = looked.images
