@@ -25,7 +25,7 @@ from core.verdict import Label
 HTML_FILE = "report.html"
 PDF_FILE = "report.pdf"
 XLSX_FILE = "results.xlsx"
-GRAVEST_FIRST: Final = (
+PDF_ORDER: Final = (
     Wanted((Label.AI,)),
     Wanted((Label.INCONCLUSIVE,)),
     Wanted(kinds=(Kind.ERROR, Kind.NO_PICTURE)),
@@ -81,6 +81,6 @@ def write_reports(
 def _gravest_first(store: AuditStore, audit: Audit, newest: int) -> Iterator[Row]:
     """Yield at most `MOST_ROWS` of each kind."""
     pages = store.results(audit, newest)
-    for wanted in GRAVEST_FIRST:
+    for wanted in PDF_ORDER:
         yield from pages.page(wanted, limit=MOST_ROWS)
     yield from (row for row in store.all_rows(audit.id, newest) if row.verdict is None and row.error is None)
