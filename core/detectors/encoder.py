@@ -133,9 +133,9 @@ class Encoder:
             first = self.network.pre_layrnorm(self.network.embeddings(batch.to(self.compute.device)))
             hidden = first
             for number, hidden in enumerate(self._after_layers(first, taps), start=1):
-                for kind, read in READINGS.items():
-                    if (tap := f"{kind}-{number}") in taps:
-                        found[tap] = read(hidden.float())
+                wanted = {tap: kind for kind in READINGS if (tap := f"{kind}-{number}") in taps}
+                tokens = hidden.float() if wanted else hidden
+                found |= {tap: READINGS[kind](tokens) for tap, kind in wanted.items()}
             if POOLED in taps:
                 found[POOLED] = self.network.post_layernorm(hidden[:, 0])
         return torch.stack([found[tap].float() for tap in taps], dim=1)
