@@ -3,7 +3,7 @@
 On disk, below the folder `embeddings` of the user's cache:
 
 - one folder per encoder and preprocessing, named `memory_key(encoder, preprocessing)`: the first 16 hex digits
-  of the sha256 of what the encoder is `remembered_as`, followed by the preprocessing's compact JSON;
+  of the sha256 of what the encoder is `remembered_as`, `LIBRARIES` and the preprocessing's compact JSON, a line each;
 - in it, shards: safetensors files that are written once, whole, and never changed. A shard has one tensor for
   each of the encoder's taps, named like the tap: float16 `[n, size]`, row i what the tap gives for picture i,
   averaged over the picture's windows, then scaled to length 1. Its metadata has `keys`: a JSON list of the n
@@ -35,7 +35,7 @@ from core.cache_folder import cache_folder
 from core.corpus.cache import ImageCache
 from core.detectors.encoder import Embedder
 from core.detectors.precision import on_every_core
-from core.detectors.preprocessing import Preprocessing
+from core.detectors.preprocessing import LIBRARIES, Preprocessing
 from core.detectors.taps import JUST_POOLED, require_taps
 from core.errors import EncoderError
 
@@ -54,7 +54,8 @@ View = Callable[[Image.Image, str], Tensor]
 
 def memory_key(encoder: str, preprocessing: Preprocessing) -> str:
     """Return the name of the folder for the embeddings of one encoder, as it is remembered, and one preprocessing."""
-    return hashlib.sha256((encoder + preprocessing.model_dump_json()).encode()).hexdigest()[:16]
+    decided_by = f"{encoder}\n{LIBRARIES}\n{preprocessing.model_dump_json()}"
+    return hashlib.sha256(decided_by.encode()).hexdigest()[:16]
 
 
 class EmbeddingMemory:

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Self
+from typing import Final, Self
 
 import numpy as np
+import PIL
 import pyarrow as pa
 import torch
+import torchvision
 from PIL import Image
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
@@ -23,6 +25,11 @@ from torchvision.transforms import InterpolationMode
 from torchvision.transforms.v2 import functional as F  # noqa: N812  (torchvision's own convention)
 
 from core import images
+
+LIBRARIES: Final = (
+    f"Pillow {PIL.__version__}, torch {torch.__version__}, torchvision {torchvision.__version__}"
+)
+"""What decodes, resamples and computes: caches of what was made of pictures begin anew with another version."""
 
 
 @dataclass(frozen=True)

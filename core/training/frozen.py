@@ -1,9 +1,9 @@
 """Remembers what a frozen body makes of the training pictures, so that its epochs take seconds.
 
 A frozen body in evaluation mode gives each augmented picture a feature that depends on nothing but the body, the
-precision, the preprocessing, the augmentation, the seed, the epoch, and the picture and its number. On disk, below
-the folder `features` of the user's cache: one folder for each digest of all these but the last three, in it one
-`.npz` for each epoch with `pictures` `[n]`, keys made of number and content, and `features`, float32 `[n, 512]`. A
+libraries, the precision, the preprocessing, the augmentation, the seed, the epoch, and the picture and its number. On
+disk, below the folder `features` of the user's cache: one folder for each digest of all these but the last three, in it
+one `.npz` for each epoch with `pictures` `[n]`, keys made of number and content, and `features`, float32 `[n, 512]`. A
 file grows with the pictures that are asked for: networks that learn from a part of them find all they need in it.
 """
 
@@ -26,7 +26,7 @@ from torchvision.models import ResNet
 from core import atomic, images
 from core.detectors.bodies import body_digest
 from core.detectors.precision import Compute
-from core.detectors.preprocessing import Preprocessing
+from core.detectors.preprocessing import LIBRARIES, Preprocessing
 from core.detectors.resnet import body_of
 from core.errors import TrainingError
 from core.training.data import AugmentedExamples, Example, folder_for, process_context
@@ -97,7 +97,7 @@ class FrozenBody:
         folder: Path,
     ) -> FrozenBody:
         """Take the body of `network`, which must be in evaluation mode and not change any more."""
-        seen_by = [body_digest(network), str(compute.dtype), compute.device.type]
+        seen_by = [LIBRARIES, body_digest(network), str(compute.dtype), compute.device.type]
         seen_by.append(recipe.preprocessing.model_dump_json())
         steps = [step.model_dump_json() for step in recipe.augmentation]
         return cls(

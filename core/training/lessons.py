@@ -28,6 +28,7 @@ from core.detectors.classical import pipeline_margins
 from core.detectors.encoder import BATCH, CLIP_PREPROCESSING, Encoder
 from core.detectors.features import EmbeddingFeatures
 from core.detectors.precision import on_every_core
+from core.detectors.preprocessing import LIBRARIES
 from core.errors import RecipeError, TrainingError
 from core.training.data import Example, as_in, batches_of, folder_for, process_context
 from core.training.heads import fit_head
@@ -155,7 +156,7 @@ def _folder(
             *(step.model_dump_json() for step in recipe.augmentation),
             *(recipe.preprocessing.model_dump_json(), str(recipe.seed)),
             *(str(distillation.views), str(distillation.side)),
-            *(encoder.identity, str(encoder.compute), *taps),
+            *(LIBRARIES, encoder.identity, str(encoder.compute), *taps),
             *(each.key for each in examples),
         ]
     )

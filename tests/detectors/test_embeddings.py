@@ -153,6 +153,19 @@ def test_other_weights_or_preprocessing_are_not_mixed(corpus, tmp_path, identity
     assert other.asked == len(hashes)
 
 
+def test_what_other_libraries_made_of_pictures_is_not_taken_for_what_these_make(
+    corpus, tmp_path, monkeypatch
+):
+    hashes, files = corpus
+    with EmbeddingMemory(CountingEncoder(), tmp_path) as memory:
+        memory.embed_files(hashes, files, PREPROCESSING, taps=BOTH)
+    monkeypatch.setattr(embeddings, "LIBRARIES", "Pillow 99")
+    other = CountingEncoder()
+    with EmbeddingMemory(other, tmp_path) as memory:
+        memory.embed_files(hashes, files, PREPROCESSING, taps=BOTH)
+    assert other.asked == len(hashes)
+
+
 def test_memories_that_write_at_once_lose_nothing(corpus, tmp_path, monkeypatch):
     monkeypatch.setattr(embeddings, "SHARD", 4)
     hashes, files = corpus

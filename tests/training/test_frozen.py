@@ -89,6 +89,15 @@ def test_another_seed_is_other_pictures(workshop, memory, tmp_path, opened):
     assert len(opened) == 24
 
 
+@pytest.mark.usefixtures("remembered")
+def test_pictures_are_opened_anew_with_another_version_of_a_library(
+    workshop, memory, tmp_path, opened, monkeypatch
+):
+    monkeypatch.setattr(frozen, "LIBRARIES", "Pillow 99")
+    fitted(workshop, HEAD_ONLY, tmp_path / "run", memory=memory)
+    assert len(opened) == 2 * 24
+
+
 def test_features_of_a_broken_off_epoch_are_kept(workshop, remembered, tmp_path, opened, monkeypatch):
     monkeypatch.setattr(frozen, "SAVE_EVERY", 8)
     monkeypatch.setattr(frozen, "BATCH", 8)
