@@ -30,6 +30,7 @@ from core.usage import (
     expect_writable,
 )
 from core.visible_text import utf8_path, visible
+from core.wording import to_three_decimals
 
 if TYPE_CHECKING:
     from core.evaluation.selection import Joined, Selection
@@ -90,7 +91,9 @@ def predict(
         elif line["error"]:
             typer.echo(f"{visible(named)}: error: {line['error']}")
         else:
-            typer.echo(f"{visible(named)}: {line['verdict']} (p_ai {line['p_ai']:.3f}, {detector.card.name})")
+            typer.echo(
+                f"{visible(named)}: {line['verdict']} (p_ai {to_three_decimals(line['p_ai'])}, {detector.card.name})"
+            )
     if unread:
         raise typer.Exit(1)
 
@@ -136,7 +139,9 @@ def explain(
         say(told)
     detector = load_detector(model)
     verdict = judge(detector, [artwork])[0]
-    typer.echo(f"{visible(utf8_path(path))}: {verdict.label} (p_ai {verdict.p_ai:.3f}, {verdict.model})")
+    typer.echo(
+        f"{visible(utf8_path(path))}: {verdict.label} (p_ai {to_three_decimals(verdict.p_ai)}, {verdict.model})"
+    )
     saliency = attribute(method, detector, artwork, target)
     try:
         overlay(artwork.preview(MAX_SIDE), saliency, opacity).save(output, "PNG")

@@ -9,6 +9,7 @@ from core.evaluation.confusion import cell_images
 from core.evaluation.model_names import told_apart
 from core.evaluation.robustness import PERTURBED_SPLITS
 from core.evaluation.rules import Rules, shipped
+from core.wording import to_three_decimals
 from dashboard.comparison_shelf import Held, after_conditions, comparable, compared
 from dashboard.own_images import Scoring, forget, scoring
 from dashboard.parts.comparison_chooser import CONDITION, CONDITION_TITLES, KEYS, Asked, comparison_chooser
@@ -114,7 +115,7 @@ def images_of(held: Held, asked: Asked, rules: Rules, cell: tuple[str, str, str]
         CELL,
         of_images(at_thresholds(of_cell, rules), held.joined.short),
         origin(asked, held.joined.models, folder),
-        lambda row: (f"{float(row['p_ai']):.3f}", what(row), row["source"]),
+        lambda row: (to_three_decimals(float(row["p_ai"])), what(row), row["source"]),
     )
 
 
@@ -161,8 +162,9 @@ def judged(asked: Asked) -> Held | None:
         forget(work)
         raise
     if not refused.empty:
-        files = "1 file is" if len(refused) == 1 else f"{len(refused):,} files are"
-        with st.expander(f"{files} left out", icon=":material/broken_image:"):
+        with st.expander(
+            f"{counted(len(refused), 'file is', 'files are')} left out", icon=":material/broken_image:"
+        ):
             st.dataframe(refused, hide_index=True, alt="One row a file that was left out")
             csv_button(refused, "left-out")
     return work.held

@@ -11,6 +11,7 @@ from core.audit.store.pages import BINS
 from core.audit.store.records import Audit
 from core.verdict import Label
 from dashboard.audit_desk import MOVING, fresh_bytes, kept_file, queue, results, standing, store
+from dashboard.parts.counting import counted
 from dashboard.parts.escaping import escaped
 from dashboard.parts.figure_colours import GREY
 from dashboard.parts.figure_download import downloadable
@@ -72,8 +73,8 @@ def downloads(audit: Audit) -> None:
     counts = store().counts(audit.id)
     if counts.waiting:
         st.warning(
-            f"These files are **partial**: {counts.done:,} of {counts.total:,} different files were examined. The reports say so in "
-            "their title; rows without a verdict and without an error were not judged.",
+            f"These files are **partial**: {counts.done:,} of {counted(counts.total, 'different file')} examined so far. The reports "
+            "say so in their title; rows without a verdict and without an error were not judged.",
             icon=":material/incomplete_circle:",
         )
     st.caption("Results carry every ruling made until you press the button.")

@@ -13,6 +13,7 @@ from core.audit.worker import TURN
 from core.errors import OutputError
 from dashboard.audit_desk import AUDIT, ONE, queue
 from dashboard.parts.audit_keeping import new_name
+from dashboard.parts.counting import counted
 from dashboard.parts.model_choice import model_choice
 
 DRAFT: Final = "draft"
@@ -88,7 +89,7 @@ def _ready(draft: str, inputs: list[Path]) -> None:
     size = sum(path.stat().st_size for path in found) / 1e6
     line = st.container(horizontal=True, vertical_alignment="center")
     line.success(
-        f"Ready: {len(found):,} {'file' if len(found) == 1 else 'files'}, {size:,.1f} MB. Drop more, or start.",
+        f"Ready: {counted(len(found), 'file')}, {size:,.1f} MB. Drop more, or start.",
         icon=":material/check:",
     )
     if line.button("Discard them", icon=":material/delete:"):

@@ -16,7 +16,9 @@ from core.audit.store.pages import EVIDENCE, ODDITIES, RULINGS, Kind, Sorting, T
 from core.audit.store.records import Audit, ItemState, Row
 from core.errors import VersoError
 from core.verdict import Label
+from core.wording import to_three_decimals
 from dashboard.audit_desk import of_audit, results, thumbnail
+from dashboard.parts.counting import counted
 from dashboard.parts.error_sentence import errors_told
 from dashboard.parts.ruling_panel import ruling_panel, who_rules_and_how
 
@@ -63,7 +65,9 @@ def _page_of_files(audit: Audit) -> None:
     line.markdown(f"{first + 1:,} to {first + len(rows):,} of {_said(tally)}", width="content")
     shots = pages.shots([row.position if row.original is None else row.original for row in rows])
     chosen = st.dataframe(
-        pd.DataFrame([_cells(audit, row, shots) for row in rows]),
+        pd.DataFrame([_cells(audit, row, shots) for row in rows])
+        .astype({"p_ai": float})
+        .style.format({"p_ai": to_three_decimals}, na_rep=""),
         hide_index=True,
         row_height=ROW_HEIGHT,
         height=min(len(rows), 9) * ROW_HEIGHT + 40,
@@ -80,9 +84,7 @@ def _page_of_files(audit: Audit) -> None:
                 width="medium",
                 help="What the file says of itself. Anyone can write or remove such claims; silence means nothing.",
             ),
-            "p_ai": st.column_config.NumberColumn(
-                "p(AI)", format="%.3f", help="Calibrated probability of AI"
-            ),
+            "p_ai": st.column_config.NumberColumn("p(AI)", help="Calibrated probability of AI"),
         },
         alt="One row a file",
     )
@@ -144,8 +146,8 @@ def _said(tally: Tally) -> str:
         (tally.duplicates, "exact duplicate", "exact duplicates"),
         (tally.shots, "shot of a video", "shots of videos"),
     )
-    said = ", ".join(f"{count:,} {one if count == 1 else many}" for count, one, many in parts if count)
-    return f"{tally.rows:,} {'row' if tally.rows == 1 else 'rows'}: {said}"
+    said = ", ".join(counted(count, one, many) for count, one, many in parts if count)
+    return f"{counted(tally.rows, 'row')}: {said}"
 
 
 def _cells(audit: Audit, row: Row, shots: Shots) -> dict[str, object]:

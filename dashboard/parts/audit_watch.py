@@ -148,7 +148,7 @@ def _buttons(now: Standing) -> None:
         sure = line.popover("Cancel", icon=":material/stop:", key="audit-sure")
         sure.markdown(
             "A cancelled audit **cannot go on**. What was judged so far stays, and can be ruled on and downloaded as partial "
-            "results. To go on later, pause it instead."
+            f"results. To go on later, {'pause it' if goes else 'leave it as it is'} instead."
         )
         if sure.button("Cancel for good", icon=":material/stop:", key=f"audit-{Wish.CANCEL}"):
             _ask(now, Wish.CANCEL)

@@ -4,6 +4,7 @@ import pandas as pd
 import streamlit as st
 
 from dashboard.corpus_shelf import FACETS, Facet, matching, stated
+from dashboard.parts.counting import counted
 
 HELP = {
     "split": "train: models learn from it. val: chooses epochs and thresholds. test: unseen images from the same "
@@ -56,7 +57,7 @@ def _count(rows: pd.DataFrame, frame: pd.DataFrame) -> str:
     sources = rows["source"].nunique()
     return (
         f"**{len(rows):,} of {len(frame):,} images** match: {labels.get('human', 0):,} human, "
-        f"{labels.get('ai', 0):,} AI, from {sources} {'source' if sources == 1 else 'sources'}."
+        f"{labels.get('ai', 0):,} AI, from {counted(sources, 'source')}."
     )
 
 

@@ -10,6 +10,7 @@ import streamlit as st
 from core.detectors.card import Card
 from core.detectors.library import Entry, files_of, places_of
 from core.evaluation.tables import cell
+from dashboard.parts.counting import counted
 from dashboard.parts.escaping import escaped
 from dashboard.parts.model_figures import decides_nothing
 
@@ -171,8 +172,8 @@ def _figure(card: Card | None, split: str, name: str) -> str:
 def _count(found: int, there_are: int, rows: bool) -> str:
     if not found:
         return f"None of the {there_are} models has all these words on its card. Take one of them back."
-    counted = f"{there_are} {'model' if there_are == 1 else 'models'}"
+    shown = counted(there_are, "model")
     if found < there_are:
-        counted = f"{found} of {counted}"
+        shown = f"{found} of {shown}"
     hint = " Select a row to open its card; select a heading to sort." if rows else ""
-    return f"{counted}.{hint}"
+    return f"{shown}.{hint}"

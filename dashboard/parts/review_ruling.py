@@ -12,6 +12,7 @@ from core.audit.choices import Offer, offers, reason, told
 from core.detectors.card import identity
 from core.errors import VersoError
 from core.review.rulings import Ruling, as_csv
+from core.wording import to_three_decimals
 from dashboard.parts.error_sentence import error_sentence
 from dashboard.parts.escaping import escaped
 from dashboard.parts.ruling_panel import LOOK, NAME
@@ -143,10 +144,9 @@ def all_rulings() -> None:
     below = st.expander(f"All rulings made here ({len(rulings)})", key=ALL, on_change="rerun")
     if below.open:
         below.dataframe(
-            _table(rulings),
+            _table(rulings).style.format({P_AI: to_three_decimals}),
             hide_index=True,
             width="stretch",
-            column_config={P_AI: st.column_config.NumberColumn(format="%.3f")},
             alt="One row a ruling made in Review, the newest first",
         )
         below.download_button(
