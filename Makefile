@@ -17,10 +17,10 @@ MODELS := cascade verso verso-fast $(ON_EMBEDDINGS) forensic-gradient-boosting \
 	$(addprefix pixel-,svm knn decision-tree random-forest) resnet18-finetune $(addprefix student-,1 2 3 4)
 CORPUS := data/manifest.csv
 
-.PHONY: run test encoder models lint format browser-test bench clean
+.PHONY: run test encoder body models lint format browser-test bench clean
 .DELETE_ON_ERROR:
 
-run: $(VENV)/app encoder
+run: $(VENV)/app encoder body
 	@exec $(BIN)/python -m streamlit run dashboard/app.py --server.port $(PORT)
 
 test: $(VENV)/dev encoder
@@ -36,6 +36,9 @@ lint: $(VENV)/dev
 
 encoder: $(VENV)/app
 	@$(BIN)/python -m core encoder fetch || echo "Going on without the encoder: verso-fast judges until it is there."
+
+body: $(VENV)/app
+	@$(BIN)/python -m core body fetch || echo "Going on without it: models that carry only a head cannot judge until it is there."
 
 models: export VERSO_MODELS = $(abspath $(INTO))
 models: $(MODELS:%=$(INTO)/%/robustness.csv)

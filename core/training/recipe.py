@@ -79,6 +79,8 @@ class Recipe(_Table):
     its last epochs.
 
     Without `held_out` calibration and band are fitted on `val`, whose sources the network knows.
+
+    `initial_weights` names what the network starts from unless a file is given, see `core.detectors.bodies`.
     """
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
@@ -86,6 +88,7 @@ class Recipe(_Table):
     seed: int = Field(ge=0, lt=2**32)
     batch_size: int = Field(ge=2)
     label_smoothing: float = Field(0.0, ge=0, lt=1)
+    initial_weights: Literal["torchvision", "omniart-eye-classifier"] = "torchvision"
     preprocessing: Preprocessing
     augmentation: tuple[Annotated[Augmentation, Field(discriminator="op")], ...]
     optimiser: Annotated[Optimiser, Field(discriminator="name")]

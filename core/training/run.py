@@ -97,7 +97,7 @@ def train(
         compute,
         None if recipe.distillation is None else load_encoder(compute),
     )
-    run = at.run_from(initial_network(init, recipe.seed)[2])
+    run = at.run_from(initial_network(init, recipe)[2])
     work = output / WORK
     work.mkdir(parents=True, exist_ok=True)
     with alone(work / LOCK_FILE, _by_another(output)):
@@ -209,7 +209,7 @@ class _Workshop:
     def network(self, rows: pd.DataFrame, folder: Path) -> Card:
         """Train on the rows of split `train`, measure its epochs on those of `val`, and write all but the card."""
         folder.mkdir(parents=True, exist_ok=True)
-        network, initialisation, digest = initial_network(self.init, self.recipe.seed)
+        network, initialisation, digest = initial_network(self.init, self.recipe)
         learned, chosen_by = (rows[rows["split"] == split] for split in ("train", "val"))
         fitted = fit(
             network,

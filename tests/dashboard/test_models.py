@@ -10,6 +10,7 @@ from streamlit.testing.v1 import AppTest
 from core.detectors.card import Group, Interval, Perturbed
 from core.evaluation.metrics import FIGURES
 from core.training.recipe_difference import side_by_side
+from core.wording import to_three_decimals
 from dashboard.parts.model_figures import MEANINGS
 from dashboard.parts.model_list import CLICKED, KEY, MOST_ROWS
 from dashboard.parts.model_use import in_python, judging, on_the_command_line
@@ -289,7 +290,7 @@ def test_the_lines_shown_load_the_model_and_judge(tiny_model, monkeypatch, drawi
     (p_ai,) = names["p_ai"]
     assert 0 <= p_ai <= 1
     _, _, _, *arguments = on_the_command_line("tiny", str(picture)).split()
-    assert f"p_ai {p_ai:.3f}" in invoke(*arguments).output
+    assert f"p_ai {to_three_decimals(p_ai)}" in invoke(*arguments).output
 
 
 def test_a_computer_without_models_is_told_how_to_train_one(tmp_path, monkeypatch):

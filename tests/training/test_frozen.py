@@ -55,7 +55,7 @@ def test_the_memory_changes_no_result(live, remembered):
 
 
 def test_a_frozen_body_stays_the_same_bit_for_bit(workshop, live, remembered):
-    start = initial_network(workshop.init, HEAD_ONLY.seed)[0].state_dict()
+    start = initial_network(workshop.init, HEAD_ONLY)[0].state_dict()
     for run in (live, remembered):
         for name, value in run.network.state_dict().items():
             assert torch.equal(value, start[name]) != name.startswith("fc."), name
