@@ -24,8 +24,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-from PIL import Image
+from drawn import draw_small
 from sqlalchemy import URL
 
 from core.audit import lifecycle
@@ -73,14 +72,9 @@ class Run:
 
 def draw_files(folder: Path, count: int) -> None:
     """Draw small pictures, some of them twice and some damaged."""
-    chance = np.random.default_rng(0)
-    for number in range(count):
-        coarse = Image.fromarray(chance.integers(0, 256, (6, 8, 3), dtype=np.uint8))
-        path = folder / f"{number:04}.jpg"
-        coarse.resize((64, 48), Image.Resampling.BICUBIC).save(path)
-        if number % REPEATED == 0:
-            (folder / f"{number:04}-again.jpg").write_bytes(path.read_bytes())
-            (folder / f"{number:04}-cut.jpg").write_bytes(path.read_bytes()[:400])
+    for path in draw_small(folder, count, (64, 48))[::REPEATED]:
+        path.with_stem(f"{path.stem}-again").write_bytes(path.read_bytes())
+        path.with_stem(f"{path.stem}-cut").write_bytes(path.read_bytes()[:400])
 
 
 def carry_out(run: Run, ready: Event) -> None:

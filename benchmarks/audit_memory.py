@@ -16,22 +16,13 @@ import tempfile
 import time
 from pathlib import Path
 
-import numpy as np
-from PIL import Image
+from drawn import draw_small
 
 MOST = 1.1
 """What ten times the files may take, as a multiple."""
 PEAK_A_MEGABYTE = 1_000_000 if sys.platform == "darwin" else 1_000
 SIZE = (160, 120)
 WORKERS = 2
-
-
-def draw_files(folder: Path, count: int) -> None:
-    """Draw small pictures, all different."""
-    chance = np.random.default_rng(0)
-    for number in range(count):
-        coarse = Image.fromarray(chance.integers(0, 256, (6, 8, 3), dtype=np.uint8))
-        coarse.resize(SIZE, Image.Resampling.BICUBIC).save(folder / f"{number:06}.jpg")
 
 
 def carry_out(folder: Path, model: str | None) -> None:
@@ -69,7 +60,7 @@ def measured(count: int, model: str | None) -> tuple[float, float]:
     """Audit `count` pictures in a process of its own; return its peaks in MB: when all was judged, and in the end."""
     with tempfile.TemporaryDirectory() as name:
         (Path(name) / "works").mkdir()
-        draw_files(Path(name) / "works", count)
+        draw_small(Path(name) / "works", count, SIZE)
         command = [sys.executable, __file__, "--child", name, *(["--model", model] if model else [])]
         begun = time.perf_counter()
         result = subprocess.run(command, check=True, capture_output=True, text=True)  # noqa: S603  (its own program)

@@ -29,8 +29,9 @@ from core.corpus import manifest
 from core.corpus.cache import ImageCache
 from core.detectors.cascade import CascadeDetector
 from core.errors import AuditError, VersoError
+from core.usage import USUAL_MANIFEST
 
-MANIFEST = Path("data/manifest.csv")
+MANIFEST = Path(USUAL_MANIFEST)
 COLD_START = Path(__file__).with_name("cold_start.py")
 LOADS = 3
 """Cold starts, of which the median is printed."""

@@ -24,7 +24,6 @@ from sklearn.svm import SVC
 
 from core.corpus import manifest
 from core.corpus.cache import ImageCache
-from core.corpus.stats import Table, markdown
 from core.detectors.classical import pipeline_margins
 from core.detectors.features import Matrix, load_features
 from core.detectors.store import find_model
@@ -32,13 +31,15 @@ from core.errors import VersoError
 from core.evaluation.held_out_margins import read_held_out
 from core.evaluation.metrics import EVEN_ODDS, expected_calibration_error, tpr_at_fpr
 from core.evaluation.metrics import FIGURES as KNOWN
+from core.markdown_table import Table, markdown
 from core.training.experiments import put_between
 from core.training.heads import Gathered, Margins, calibrate, fit_on, gather, seen_rows
 from core.training.held_out import Fold, Rows, by_family_and_source, groups_of
 from core.training.recipe import HeadRecipe, load_recipe
+from core.usage import USUAL_MANIFEST
 from core.verdict import Thresholds
 
-MANIFEST = Path("data/manifest.csv")
+MANIFEST = Path(USUAL_MANIFEST)
 BEGIN = "<!-- failed heads: begin -->"
 END = "<!-- failed heads: end -->"
 STRENGTHS = (1.0, 10.0)

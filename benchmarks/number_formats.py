@@ -19,9 +19,10 @@ from core.corpus.cache import ImageCache
 from core.detectors.precision import BF16_TOLERANCE, INT8_TOLERANCE, Compute, best_compute, one_core_a_pass
 from core.detectors.store import load_card, load_detector
 from core.errors import VersoError
+from core.usage import USUAL_MANIFEST
 from core.verdict import decide
 
-MANIFEST = Path("data/manifest.csv")
+MANIFEST = Path(USUAL_MANIFEST)
 BATCH = 16
 
 

@@ -21,8 +21,9 @@ from core.detectors.store import find_model
 from core.evaluation.bootstrap import calibration_errors
 from core.evaluation.metrics import ECE_BINS, arrays, figures_with_intervals
 from core.evaluation.predictions import read_predictions
+from core.usage import USUAL_MANIFEST
 
-MANIFEST = Path("data/manifest.csv")
+MANIFEST = Path(USUAL_MANIFEST)
 SPLIT = "ood"
 SHOWN = ("auc", "tpr_at_5_fpr", "human_called_ai", "coverage")
 

@@ -25,9 +25,10 @@ from core.detectors.precision import BF16_TOLERANCE, one_core_a_pass
 from core.detectors.protocol import Detector
 from core.detectors.store import load_detector
 from core.errors import VersoError
+from core.usage import USUAL_MANIFEST
 from core.verdict import decide
 
-MANIFEST = Path("data/manifest.csv")
+MANIFEST = Path(USUAL_MANIFEST)
 QUALITY = 90
 
 Picture = Callable[[int], bytes]

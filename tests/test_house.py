@@ -28,7 +28,7 @@ ROOMS = (
     ("detectors",),
     ("provenance",),
     ("corpus",),
-    ("archives", "video_formats", "cache_folder", "terminal", "usage", "pdf"),
+    ("archives", "markdown_table", "video_formats", "cache_folder", "terminal", "usage", "pdf"),
     ("images", "verdict"),
     ("limits", "locks"),
     (

@@ -15,7 +15,7 @@ from core.usage import a_file_to_write, a_folder_to_write
 if TYPE_CHECKING:
     from typer._click.core import Command, Context
 
-    from core.corpus.stats import Table
+    from core.markdown_table import Table
 
 ManifestFile = Annotated[
     Path, typer.Argument(metavar="MANIFEST", help="A manifest.", exists=True, dir_okay=False)
@@ -178,22 +178,25 @@ def stats(
     ] = None,
 ) -> None:
     """Count the images of a manifest by split, label, source, medium, generator, format, licence and size."""
+    from core import markdown_table
     from core.corpus import manifest
-    from core.corpus import stats as counting
+    from core.corpus.stats import tables
     from core.terminal import show
 
     frame = manifest.read(path, unsplit=True).frame
-    for table in counting.tables(frame):
+    for table in tables(frame):
         if markdown:
-            typer.echo(f"{counting.markdown(table)}\n")
+            typer.echo(f"{markdown_table.markdown(table)}\n")
         else:
             typer.echo(table.title)
             show(_grid(table))
     if figures is not None:
+        from core.corpus.figures import FIGURES
+
         figures.mkdir(parents=True, exist_ok=True)
-        for name, draw in counting.FIGURES.items():
+        for name, draw in FIGURES.items():
             draw(frame).write_html(figures / f"{name}.html", include_plotlyjs="directory")
-        typer.echo(f"Wrote {len(counting.FIGURES)} figures to {figures}.")
+        typer.echo(f"Wrote {len(FIGURES)} figures to {figures}.")
 
 
 def _grid(table: Table) -> Grid:

@@ -9,7 +9,6 @@ from typing import Any
 
 import pandas as pd
 
-from core.corpus.stats import Table, markdown
 from core.evaluation.comparison import Comparison, FigureRow, figure_frame
 from core.evaluation.confusion import Confusion, confusion
 from core.evaluation.metrics import FIGURES
@@ -17,6 +16,7 @@ from core.evaluation.paired import AucDifference, Pair
 from core.evaluation.rules import Cut, Rule, Rules
 from core.evaluation.tables import cell
 from core.evaluation.undefined import NotDefined
+from core.markdown_table import Table, markdown
 
 BEST_MARK = "**{}**"
 

@@ -10,10 +10,10 @@ import pandas as pd
 
 from core.corpus.cache import ImageCache
 from core.corpus.manifest import Manifest
-from core.corpus.stats import Table, markdown
 from core.detectors.features import load_features
 from core.evaluation.calibration import BandPolicy, choose_band, fit_platt
 from core.evaluation.conformal import class_conditional
+from core.markdown_table import Table, markdown
 from core.training.experiments import LEAST_WORKS, put_between
 from core.training.heads import Margins, gather, out_of_fold_margins, seen_rows
 from core.training.held_out import Fold, by_family_and_source

@@ -28,7 +28,7 @@ from core.errors import TrainingError
 from core.evaluation.held_out_margins import read_held_out
 from core.evaluation.measured import expect_current
 from core.evaluation.predictions import DECIMALS, read_predictions
-from core.training.provenance import code_commit
+from core.training.lineage import code_commit
 from core.verdict import Label, Thresholds
 
 SPLIT = "val"

@@ -11,12 +11,12 @@ import pandas as pd
 from core import atomic
 from core.corpus.cache import ImageCache
 from core.corpus.manifest import Manifest
-from core.corpus.stats import Table, markdown
 from core.detectors.features import Matrix, load_features
 from core.errors import EvaluationError, OutputError, RecipeError
 from core.evaluation.bootstrap import Scores, Truth
 from core.evaluation.metrics import EVEN_ODDS, FIGURES, arrays
 from core.evaluation.undefined import NotDefined
+from core.markdown_table import Table, markdown
 from core.training.heads import Margins, calibrate, gather, out_of_fold_margins, seen_rows
 from core.training.held_out import by_family_and_source, by_source, one_family
 from core.training.recipe import HeadRecipe
@@ -51,7 +51,7 @@ def cross_validate(
     thresholds = Thresholds(band.human_below, band.ai_above)
     truth, scores = arrays(frame.assign(p_ai=p_ai))
     row = {
-        "AUC, sources held out": _shown(
+        f"{FIGURES['auc'].title}, sources held out": _shown(
             FIGURES["auc"].compute(*arrays(frame.assign(p_ai=of_sources)), thresholds)
         )
     }

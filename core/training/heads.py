@@ -38,7 +38,7 @@ from core.evaluation.calibration import BandPolicy, choose_band, fit_platt
 from core.evaluation.held_out_margins import write_held_out
 from core.training.held_out import Fold, Rows, by_family_and_source
 from core.training.history import HISTORY_FILE
-from core.training.provenance import code_commit, corpus_of
+from core.training.lineage import code_commit, corpus_of
 from core.training.recipe import SVM, Boosting, Forest, HeadRecipe, LogisticHead, Neighbours, Tree
 from core.training.views import embed_augmented
 

@@ -33,7 +33,7 @@ from core.evaluation.selection import FACTS, Joined, Selection, load
 from core.images import Artwork
 from core.training.heads import OWN, Gathered, fit_on, gather, seen_rows, write_head
 from core.training.held_out import by_family_and_source
-from core.training.provenance import corpus_of
+from core.training.lineage import corpus_of
 from core.training.recipe import HeadRecipe
 from core.training.views import augmented
 

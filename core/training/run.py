@@ -38,7 +38,7 @@ from core.training.held_out import Fold, by_family_and_source
 from core.training.history import HISTORY_FILE
 from core.training.initial import initial_network
 from core.training.lessons import School, open_school, taught_by, teacher_of
-from core.training.provenance import code_commit, corpus_of
+from core.training.lineage import code_commit, corpus_of
 from core.training.recipe import Recipe
 
 CALIBRATION_SPLIT = "val"

@@ -1,4 +1,4 @@
-"""The figures of the corpus, laid out for a page: `core.corpus.stats` draws them, this makes room for them."""
+"""The figures of the corpus, laid out for a page: `core.corpus.figures` draws them, this makes room for them."""
 
 import textwrap
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
-from core.corpus.stats import FIGURES
+from core.corpus.figures import FIGURES
 from core.corpus.uniform import SHORT_SIDE
 
 FONT_SIZE: Final = 13

@@ -76,3 +76,18 @@ def write_images(tmp_path: Path):
         return manifest.write(frame(*rows), tmp_path / "corpus" / "manifest.csv")
 
     return store
+
+
+@pytest.fixture
+def seven_images(tmp_path):
+    """Seven images whose counts are known by eye."""
+    rows = [
+        row(name(1), split="train", source="folder:a", medium="oil", original_format="JPEG"),
+        row(name(2), split="train", source="folder:a", medium="", original_format="JPEG", license=""),
+        row(name(3), split="ood", source="folder:b", width=48, height=48),
+        row(name(4), label="ai", split="train", source="folder:c", width=48, height=48),
+        row(name(5), label="ai", split="val", source="folder:c", width=30, height=60),
+        row(name(6), label="ai", split="ood", source="folder:c", family="new", generator="new-1"),
+        row(name(7), label="ai", split="ood", source="folder:d", family="new", generator="new-2|x"),
+    ]
+    return manifest.write(frame(*rows), tmp_path / "manifest.csv").frame

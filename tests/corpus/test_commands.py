@@ -6,7 +6,9 @@ from typing import get_args
 import pytest
 from typer.testing import CliRunner
 
+from core import markdown_table
 from core.corpus import cache, commands, manifest, splits, stats
+from core.corpus.figures import FIGURES
 from core.errors import CorpusError
 from tests.corpus.conftest import draw
 
@@ -182,13 +184,13 @@ def test_stats_shows_every_table_and_markdown_is_what_the_datasheet_holds(listed
     shown, markdown = corpus("stats", listed.path), corpus("stats", listed.path, "--markdown")
     for table in stats.tables(listed.frame):
         assert table.title in shown.stdout
-        assert stats.markdown(table) in markdown.stdout
+        assert markdown_table.markdown(table) in markdown.stdout
 
 
 def test_figures_are_written_as_pages(listed, computer):
     assert corpus("stats", listed.path, "--figures", computer / "figures").exit_code == 0
     pages = {path.stem for path in (computer / "figures").glob("*.html")}
-    assert pages == set(stats.FIGURES)
+    assert pages == set(FIGURES)
 
 
 def test_fetching_is_offered_beside_the_other_verbs():

@@ -1,13 +1,15 @@
 """The datasheet says what the commands say."""
 
+import re
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
-from core.corpus import integrity, leakage, manifest, stats
+from core.corpus import integrity, leak_findings, leakage, manifest, stats
 from core.corpus.cache import ImageCache
 from core.corpus.commands import app
+from core.markdown_table import markdown
 
 DATA = Path(__file__).resolve().parents[2] / "data"
 SHEET = (DATA / "DATASHEET.md").read_text(encoding="utf-8")
@@ -21,7 +23,7 @@ def printed():
 
 @pytest.mark.parametrize("table", TABLES, ids=lambda table: table.title)
 def test_every_table_the_command_prints_is_in_the_datasheet(table, printed):
-    text = stats.markdown(table)
+    text = markdown(table)
     assert text in printed
     assert text in SHEET
 
@@ -52,6 +54,15 @@ def test_the_alarm_reaches_the_figures_of_the_datasheet(shared_data):
         assert report.verdict == "rings"
         auc = report.auc
         assert f"| {auc.value:.3f} ({auc.low:.3f} to {auc.high:.3f}) | rings |" in SHEET
+
+
+def test_every_finding_of_the_alarm_that_is_shipped_stands_in_the_datasheet():
+    findings = leak_findings.read(DATA / "leaks.json")
+    rows = re.findall(r"^\| [^|]+ \| (.+ to .+) \| (rings|silent) \|$", SHEET, re.MULTILINE)
+    assert sorted(rows) == sorted(
+        (f"{each.auc.value:.3f} ({each.auc.low:.3f} to {each.auc.high:.3f})", each.verdict)
+        for each in findings.reports
+    )
 
 
 def test_the_look_alikes_are_as_many_as_the_datasheet_says(shared_data):

@@ -8,8 +8,8 @@ from streamlit.testing.v1 import AppTest
 
 from core import images
 from core.corpus import cache, leak_findings, leakage, manifest
+from core.corpus.figures import FIGURES
 from core.corpus.leak_findings import LeakFindings
-from core.corpus.stats import FIGURES
 from dashboard import corpus_shelf
 from dashboard.corpus_shelf import matching
 from dashboard.parts.leak_view import STAGES

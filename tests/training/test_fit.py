@@ -14,7 +14,7 @@ from core.detectors.store import load_detector
 from core.errors import RecipeError, TrainingError
 from core.training import run
 from core.training.checkpoint import CHECKPOINT_FILE
-from core.training.provenance import code_commit
+from core.training.lineage import code_commit
 from core.training.recipe import load_recipe, recipe_names
 from tests.commands import invoke, run_cli
 from tests.training.network import StoppedError

@@ -438,7 +438,7 @@ def test_experiments_are_written_between_their_marks(studio, tmp_path):
     text = output.read_text()
     assert text.startswith("Before.")
     assert text.endswith("After.\n")
-    assert text.count("| AUC, sources held out |") == 1
+    assert text.count("| ROC AUC, sources held out |") == 1
     assert "families and sources held out" in text
 
 
