@@ -1,6 +1,6 @@
 """Milliseconds that the Compare page takes: loading, and every move of a threshold.
 
-Usage: PYTHONPATH=. python benchmarks/compare.py [--models 15] [--images 5000] [--sources 150] [--rounds 5]
+Usage: PYTHONPATH=. python benchmarks/compare_page_speed.py [--models 15] [--images 5000] [--sources 150] [--rounds 5]
 
 Predictions are drawn. First what is computed: "load" is everything a page shows first, from predictions joined to
 tables; "slider" is what a moved threshold changes: confusion matrices and figures with their intervals; "pairs" are
