@@ -109,18 +109,30 @@ needs_full_disk = pytest.mark.skipif(
     not FULL_DISK.exists(), reason="this system has no disk that is always full"
 )
 
+UNSPECIFIED = 2
 COLOURS = ((200, 20, 20), (20, 200, 20), (20, 20, 220))
 
 
 def film(
-    path: Path, colours=COLOURS, frames: int = 10, size=(96, 64), options=None, *, late: int = 0, sound=None
+    path: Path,
+    colours=COLOURS,
+    frames: int = 10,
+    size=(96, 64),
+    options=None,
+    *,
+    late: int = 0,
+    sound=None,
+    codec: str = "mpeg4",
+    matrix: int = UNSPECIFIED,
 ) -> Path:
     """A video of 10 frames a second with a cut wherever the colour changes.
 
     Its clock says `late` (seconds) when it starts; `sound`, if any, starts when the clock says that, and is silence.
+    `matrix` is how it says that its colours are coded (ITU-T H.273, 8.3), which they are not; MPEG-4 says nothing.
     """
     with av.open(path, "w", options=options or {}) as container:
-        stream = container.add_stream("mpeg4", rate=10)
+        stream = container.add_stream(codec, rate=10)
+        stream.codec_context.colorspace = matrix
         stream.width, stream.height, stream.pix_fmt = *size, "yuv420p"
         if sound is not None:
             audio = container.add_stream("aac", rate=48_000)

@@ -7,6 +7,7 @@ video shot boundary detection techniques, 1996). Slow fades and a moved camera d
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Final, cast
 
@@ -99,7 +100,8 @@ def survey(file: IO[bytes], video_format: str, name: str) -> Video:
         time = max(time, told)
         end = max(end, time + _seconds(frame))
         begun = begun or (number, time)
-        histogram = colour_histogram(frame)
+        with _converted(frame, name):
+            histogram = colour_histogram(frame)
         if previous is not None and np.abs(histogram - previous).sum() / 2 > CUT:
             shots.append(Shot(begun[0], number - 1, begun[1], time))
             begun = (number, time)
@@ -121,7 +123,8 @@ def sampled(file: IO[bytes], video_format: str, name: str, video: Video) -> Iter
     wanted = {frame: number for number, shot in enumerate(video.shots) for frame in shot.sample()}
     for number, _, frame in _frames(file, video_format, name):
         if number in wanted:
-            picture = Image.fromarray(frame.to_ndarray(format="rgb24"))
+            with _converted(frame, name):
+                picture = Image.fromarray(frame.to_ndarray(format="rgb24"))
             if frame.rotation:
                 picture = picture.rotate(frame.rotation, expand=True)
             yield wanted[number], images.frame(picture, name=name)
@@ -133,6 +136,18 @@ def colour_histogram(frame: VideoFrame) -> Histogram:
     counts = np.bincount(pixels @ (BINS**2, BINS, 1), minlength=BINS**3)
     share: Histogram = counts / counts.sum()
     return share
+
+
+@contextmanager
+def _converted(frame: VideoFrame, name: str) -> Iterator[None]:
+    """Refuse a video whose colours FFmpeg cannot convert: judged by other colours, its verdict would be of another video."""
+    try:
+        yield
+    except (FFmpegError, OSError) as error:
+        raise UnreadableVideoError(
+            f"'{name}' holds colours in a way that cannot be converted ({frame.format.name}, colour matrix "
+            f"{int(frame.colorspace)}): convert it to MP4 (H.264, colours by BT.709) and try that."
+        ) from error
 
 
 def _seconds(frame: VideoFrame) -> float:
