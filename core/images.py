@@ -280,7 +280,10 @@ def header(source: bytes | Path, *, limits: Limits = DEFAULT_LIMITS) -> Header:
 
 
 def read_at_most(stream: IO[bytes], most: int) -> bytes:
-    """Read a stream to its end, or its first `most` bytes: no room is made for more than it holds, which takes time."""
+    """Read a stream to its end, or its first `most` bytes, even if it gives fewer at a time than it is asked for.
+
+    No room is made for more than it holds, which takes time.
+    """
     blocks: list[bytes] = []
     while most > 0 and (block := stream.read(min(most, _BLOCK))):
         blocks.append(block)

@@ -4,6 +4,7 @@ import csv
 import threading
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from time import sleep
 
 import boto3
 import pytest
@@ -13,6 +14,7 @@ from core.audit.inputs.address import Address
 from core.audit.inputs.remote import RemoteFiles
 from core.audit.store.records import State
 from core.errors import AuditError, UnreadableFileError
+from tests.audit.conftest import film
 from tests.audit.test_lifecycle import CrashError, crash_after
 from tests.commands import invoke
 
@@ -85,6 +87,42 @@ def test_files_of_a_web_server_get_the_results_of_the_same_files_on_disk(audit, 
     audit(folder, name="disk")
     audit(Address(web), name="web")
     assert rows(tmp_path / "web", web) == rows(tmp_path / "disk", f"{folder}/")
+
+
+def test_files_that_a_web_server_sends_piece_by_piece_get_the_results_of_the_same_files_on_disk(
+    audit, drawings, tmp_path
+):
+    """Such a server says neither how long a file is nor that a part of it can be asked for."""
+
+    class Streaming(SimpleHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def log_message(self, *_):
+            """Say nothing."""
+
+        def send_header(self, keyword, value):
+            if keyword == "Content-Length":
+                keyword, value = "Transfer-Encoding", "chunked"
+            super().send_header(keyword, value)
+
+        def copyfile(self, source, outputfile):
+            while piece := source.read(100):
+                outputfile.write(b"%x\r\n%b\r\n" % (len(piece), piece))
+                outputfile.flush()
+                sleep(0.0005)
+            outputfile.write(b"0\r\n\r\n")
+
+    works = tmp_path / "few"
+    works.mkdir()
+    (works / "large.png").write_bytes(drawings.file(drawings.painting((256, 256))))
+    film(works / "film.mp4")
+    audit(works, name="disk")
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Streaming, directory=works)) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        web = f"http://127.0.0.1:{server.server_port}/"
+        audit(Address(web), name="web")
+        server.shutdown()
+    assert rows(tmp_path / "web", web) == rows(tmp_path / "disk", f"{works}/")
 
 
 @pytest.mark.parametrize("methods", [("GET",), ("HEAD", "GET")])

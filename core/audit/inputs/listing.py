@@ -11,7 +11,7 @@ from typing import IO, Protocol
 from core import video_formats
 from core.errors import ImageError
 from core.image_headers import NO_PICTURES, describe_stranger, recognise
-from core.images import DEFAULT_LIMITS, Artwork
+from core.images import DEFAULT_LIMITS, Artwork, read_at_most
 
 BLOCK = 1 << 20
 NO_SIZE = -1
@@ -96,7 +96,7 @@ def identify(source: Source, entry: Entry) -> Identity | None:
         return None
     try:
         with source.stream(entry) as stream:
-            start = stream.read(video_formats.SIGNATURE_BYTES)
+            start = read_at_most(stream, video_formats.SIGNATURE_BYTES)
             video = video_formats.recognise(start)
             limit = video_formats.MAX_BYTES if video else DEFAULT_LIMITS.max_bytes
             if entry.size > limit:

@@ -110,7 +110,7 @@ class RemoteFiles:
                 "file: save a smaller copy and try that."
             )
         with self.stream(entry) as stream:
-            data = stream.read(DEFAULT_LIMITS.max_bytes + 1)
+            data = images.read_at_most(stream, DEFAULT_LIMITS.max_bytes + 1)
         return images.open(data, name=name, enough=enough)
 
     def _below(self, found: Sequence[Info], depth: int = 1) -> Iterator[Entry]:
