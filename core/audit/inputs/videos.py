@@ -39,6 +39,10 @@ FRAMES_PER_SHOT = 3
 WHOLE: Final = 0.8
 """Share of the length a video announces that its pictures must fill."""
 MAX_FRAMES: Final = 1_000_000
+MAX_PIXELS: Final = 5_000_000_000_000
+"""Of all frames together: five hours of 4K at 30 frames a second. Decoding as many takes hours."""
+MAX_SHOTS: Final = 20_000
+"""Each is judged by frames of its own; a long film has some thousands."""
 
 Histogram = NDArray[np.float64]
 
@@ -104,6 +108,8 @@ def survey(file: IO[bytes], video_format: str, name: str) -> Video:
             histogram = colour_histogram(frame)
         if previous is not None and np.abs(histogram - previous).sum() / 2 > CUT:
             shots.append(Shot(begun[0], number - 1, begun[1], time))
+            if len(shots) >= MAX_SHOTS:
+                raise UnreadableVideoError(f"'{name}' has more than {MAX_SHOTS:,} shots: cut it into parts.")
             begun = (number, time)
         previous = histogram
     if begun is None:
@@ -184,11 +190,17 @@ def _decoded(
     _check_size(stream.width, stream.height, name)
     stream.thread_type = "AUTO"
     start = _start(container, video_format)
-    shown = 0.0
+    shown, pixels = 0.0, 0
     for number, frame in enumerate(container.decode(stream)):
         if number >= MAX_FRAMES:
             raise UnreadableVideoError(f"'{name}' has more than {MAX_FRAMES:,} frames: cut it into parts.")
         _check_size(frame.width, frame.height, name)  # a stream may change its mind
+        pixels += frame.width * frame.height
+        if pixels > MAX_PIXELS:
+            raise UnreadableVideoError(
+                f"'{name}' has more than {MAX_PIXELS / 1e6:,.0f} megapixels in all its frames: make a smaller copy, or cut it "
+                "into parts."
+            )
         time = float(frame.time or 0.0)
         shown = max(shown, time + _seconds(frame))
         yield number, max(time - start, 0.0), frame

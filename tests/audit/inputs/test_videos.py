@@ -105,6 +105,23 @@ def test_a_video_whose_colours_cannot_be_converted_is_one_error_of_its_own(tmp_p
         list(sampled(file, "MP4", "a.mp4", video))
 
 
+@pytest.mark.parametrize(
+    ("limit", "most", "refusal"),
+    [
+        ("MAX_FRAMES", 30, "more than 29 frames: cut it into parts"),
+        ("MAX_SHOTS", 3, "more than 2 shots: cut it into parts"),
+        ("MAX_PIXELS", 30 * 96 * 64, "megapixels in all its frames: make a smaller copy"),
+    ],
+)
+def test_a_video_that_would_take_days_is_refused(tmp_path, monkeypatch, limit, most, refusal):
+    file = opened(film(tmp_path / "a.mp4"))
+    monkeypatch.setattr(videos, limit, most)
+    assert len(survey(file, "MP4", "a.mp4").shots) == 3
+    monkeypatch.setattr(videos, limit, most - 1)
+    with pytest.raises(UnreadableVideoError, match=f"'a.mp4' has .*{refusal}"):
+        survey(file, "MP4", "a.mp4")
+
+
 @pytest.mark.parametrize("cut", [64, 1_000])
 def test_a_video_cut_short_is_refused(tmp_path, cut):
     data = film(tmp_path / "a.mp4").read_bytes()[:cut]
