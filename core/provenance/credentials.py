@@ -20,7 +20,7 @@ import c2pa
 from core.image_headers import without_pixels
 from core.images import Artwork
 from core.provenance.containers import credentials_size, video_credentials_size
-from core.provenance.evidence import Evidence, Kind, Says, Signer, Trust
+from core.provenance.evidence import Evidence, Kind, Says, Signer, Trust, foremost
 from core.provenance.source_types import source_type
 from core.provenance.trust import TrustedSigners
 
@@ -160,9 +160,9 @@ def _told(store: dict[str, Any], *, checked: bool = False) -> list[Evidence]:
             if holds
         )
         told.append(found(label, f"{of}: {meaning}", f"{name}{short}", says))
-    if distinct := list(dict.fromkeys(told))[:MOST_FINDINGS]:
-        return sorted(distinct, key=lambda each: list(Says).index(each.says))
-    return [found(active, "Nothing of how the picture was made", "no source type")]
+    return foremost(told, MOST_FINDINGS) or [
+        found(active, "Nothing of how the picture was made", "no source type")
+    ]
 
 
 def _word(name: str, trust: Trust, signer: Signer | None) -> str:

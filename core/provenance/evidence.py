@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
@@ -96,6 +96,12 @@ def summary(found: Sequence[Evidence]) -> str:
     """
     said = (f"{each.says}: {each.kind} ({each.word})" for each in found)
     return "; ".join(dict.fromkeys(said))
+
+
+def foremost(found: Iterable[Evidence], most: int) -> list[Evidence]:
+    """Return findings, each once, at most `most`: AI before human before neutral, so that none is cut for one that says less."""
+    order = list(Says)
+    return sorted(dict.fromkeys(found), key=lambda each: order.index(each.says))[:most]
 
 
 def strongest(found: Sequence[Evidence]) -> Says | None:

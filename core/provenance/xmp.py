@@ -11,7 +11,7 @@ from typing import Final
 from defusedxml import ElementTree
 
 from core.images import Metadata
-from core.provenance.evidence import Evidence, Kind, Says
+from core.provenance.evidence import Evidence, Kind, Says, foremost
 from core.provenance.makers import generator_named
 from core.provenance.source_types import source_type
 
@@ -45,7 +45,7 @@ def read_xmp(metadata: Metadata) -> list[Evidence]:
     found = [_of_type(value) for value in _values(root, SOURCE_TYPES)]
     found += [_of_maker("XMP CreatorTool", value) for value in _values(root, TOOL)]
     found += [_of_maker("XMP Credit", value) for value in _values(root, CREDIT) if value.endswith(BY_GOOGLE)]
-    return list(dict.fromkeys(found))[:MOST_FINDINGS]
+    return foremost(found, MOST_FINDINGS)
 
 
 def _values(root: ElementTree.Element, names: tuple[str, ...]) -> Iterator[str]:

@@ -118,6 +118,14 @@ def test_a_source_type_may_stand_in_a_template_or_a_related_action():
     assert found.says is Says.AI
 
 
+def test_a_generator_is_told_however_many_other_types_stand_before_it():
+    """A long history of edits must not push out what made the picture."""
+    others = [{"action": "c2pa.edited", "digitalSourceType": f"x/other{number}"} for number in range(20)]
+    found = of_actions(*others, {"action": "c2pa.created", "digitalSourceType": "x/trainedAlgorithmicMedia"})
+    assert len(found) == credentials.MOST_FINDINGS
+    assert found[0].word == "trainedAlgorithmicMedia, intact"
+
+
 def test_a_generated_part_is_told_as_a_part():
     made = {"actions": [{"action": "c2pa.created", "digitalSourceType": "x/trainedAlgorithmicMedia"}]}
     part = {"assertions": [{"label": "c2pa.actions", "data": made}]}

@@ -7,6 +7,7 @@ from core import images
 from core.provenance.evidence import LONGEST, Says, Trust
 from core.provenance.readers import evidence_of
 from core.provenance.source_types import source_type
+from core.provenance.xmp import MOST_FINDINGS
 
 HEAD = (
     '<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
@@ -50,6 +51,13 @@ def test_what_a_placed_part_says_of_itself_is_not_told_of_the_picture(told):
     own = f'Iptc4xmpExt:DigitalSourceType="{TYPE}digitalCreation"'
     assert [each.says for each in told(packet(own, pantry))] == [Says.HUMAN]
     assert Says.AI in [each.says for each in told(packet(own, part))]
+
+
+def test_a_generator_is_told_however_many_other_findings_stand_before_it(told):
+    types = "".join(f'<rdf:li Iptc4xmpExt:DigitalSourceType="{TYPE}other{number}"/>' for number in range(20))
+    found = told(packet(inside=types + '<rdf:li xmp:CreatorTool="Midjourney"/>'))
+    assert len(found) == MOST_FINDINGS
+    assert (found[0].word, found[0].says) == ("Midjourney", Says.AI)
 
 
 @pytest.mark.parametrize("kind", ["PNG", "WEBP", "TIFF", "AVIF"])
