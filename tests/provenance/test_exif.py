@@ -7,6 +7,7 @@ from PIL.ExifTags import Base
 from core import images
 from core.provenance.evidence import Kind, Says, Trust, strongest, summary
 from core.provenance.readers import evidence_of
+from tests.provenance.test_xmp import TYPE, packet
 
 
 @pytest.fixture
@@ -55,7 +56,16 @@ def test_an_artist_is_named_and_speaks_for_nothing(told):
     assert summary(found) == "neutral: artist (Midjourney Smith)"
 
 
-def test_damaged_exif_does_not_hide_the_rest(drawings):
-    broken = b"Exif\0\0II*\0\xff\xff\xff\xff"
-    data = drawings.file(drawings.painting(), "WEBP", exif=broken, xmp=b"<x/>")
-    assert all(each.trust is Trust.UNREADABLE for each in evidence_of(images.open(data)))
+@pytest.mark.parametrize("broken", [b"Exif\0\0II*\0\xff\xff\xff\xff", b"Exif\0\0no EXIF at all"])
+def test_damaged_exif_does_not_hide_the_rest(drawings, broken):
+    xmp = packet(f'Iptc4xmpExt:DigitalSourceType="{TYPE}trainedAlgorithmicMedia"')
+    found = evidence_of(images.open(drawings.file(drawings.painting(), "WEBP", exif=broken, xmp=xmp)))
+    assert [(each.kind, each.says) for each in found if each.trust is Trust.CLAIM] == [
+        (Kind.SOURCE_TYPE, Says.AI)
+    ]
+
+
+def test_exif_that_cannot_be_read_is_a_finding(drawings):
+    data = drawings.file(drawings.painting(), "WEBP", exif=b"Exif\0\0no EXIF at all")
+    (found,) = evidence_of(images.open(data))
+    assert (found.trust, found.finding) == (Trust.UNREADABLE, "Could not be read: it is damaged.")
