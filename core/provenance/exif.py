@@ -8,13 +8,12 @@ from typing import Final
 from PIL.ExifTags import Base
 
 from core.images import Metadata
+from core.provenance.cameras import read_camera
 from core.provenance.evidence import Evidence, Kind, Says
 from core.provenance.makers import generator_named
 
 _CHARACTER_CODES: Final = {b"ASCII\0\0\0": "utf-8", b"\0\0\0\0\0\0\0\0": "utf-8"}
 _UNICODE: Final = b"UNICODE\0"
-GLASSES: Final = "Meta AI"
-"""The maker that cameras in glasses name, beside their model: photographs, whatever else bears the name."""
 _SETTINGS: Final = re.compile(r"(prompt|workflow):\s*(?=\{)", re.IGNORECASE)
 """How ComfyUI begins the tags in which it saves WebP's settings: Model and those before it, whatever these are meant for."""
 
@@ -29,16 +28,7 @@ def read_exif(metadata: Metadata) -> list[Evidence]:
             _text(metadata.exif.get(tag)) for tag in (Base.Make, Base.Model, Base.Software, Base.Artist)
         )
     )
-    found = []
-    if camera := f"{make} {model}".strip():
-        where, named = "EXIF Make and Model", f"Names the device '{camera}'"
-        if generator_named(camera) and not (make == GLASSES and model):
-            found.append(
-                Evidence(Kind.CAMERA, where, f"{named}, but that is the name of a generator.", camera[:40])
-            )
-        else:
-            said = f"{named}, as cameras and scanners do."
-            found.append(Evidence(Kind.CAMERA, where, said, camera[:40], Says.HUMAN))
+    found = read_camera(make, model, "EXIF Make and Model")
     if software:
         generator = generator_named(software)
         says = Says.AI if generator else Says.NEUTRAL

@@ -14,6 +14,7 @@ from av.error import FFmpegError
 
 from core.errors import UnreadableVideoError
 from core.images import Metadata
+from core.provenance.cameras import read_camera
 from core.provenance.evidence import Evidence, Kind, Says, plain
 from core.provenance.generators import COMPANIONS, QUOTED, STRUCTURED, WRITTEN, read_generators
 from core.provenance.makers import generator_credited, generator_named
@@ -145,7 +146,4 @@ def _named(tag: str, text: str, word: str, says: Says) -> Evidence:
 
 def _camera(tags: Mapping[str, str]) -> list[Evidence]:
     make, model = (next((tags[name] for name in names if name in tags), "") for names in (MAKES, MODELS))
-    if not (camera := f"{make} {model}".strip()):
-        return []
-    said = f"Names the device '{plain(camera, QUOTED)}', as cameras do."
-    return [Evidence(Kind.CAMERA, f"{PLACE}s 'make' and 'model'", said, plain(camera, 40), Says.HUMAN)]
+    return read_camera(make, model, f"{PLACE}s 'make' and 'model'")

@@ -114,6 +114,14 @@ def test_programs_comments_and_cameras_are_named():
     assert (camera.says, camera.word) == (Says.HUMAN, "Apple iPhone 15")
 
 
+def test_a_device_that_is_called_as_a_generator_speaks_for_nobody_unless_it_is_in_glasses():
+    (camera,) = of_kind(Kind.CAMERA, told(film("mov", make="Midjourney", model="V6"), "mov"))
+    assert (camera.says, camera.word) == (Says.NEUTRAL, "Midjourney V6")
+    glasses = film("mov", make="Meta AI", model="Ray-Ban Meta Smart Glasses 2")
+    (camera,) = of_kind(Kind.CAMERA, told(glasses, "mov"))
+    assert camera.says is Says.HUMAN
+
+
 def test_xmp_of_a_video_is_read():
     xmp = packet(f'Iptc4xmpExt:DigitalSourceType="{TYPE}trainedAlgorithmicMedia"')
     (found,) = of_kind(Kind.SOURCE_TYPE, told(film("mp4") + box(b"uuid", XMP_BOX + xmp)))
