@@ -12,6 +12,7 @@ import io
 import json
 import threading
 from collections.abc import Iterable, Iterator
+from contextlib import nullcontext
 from functools import cache
 from typing import IO, Any, Final
 
@@ -54,8 +55,10 @@ OF_THE_WHOLE: Final = {"c2pa.created", "c2pa.opened"}
 """Actions whose source type is that of the picture; others place something in it, or change it."""
 LISTED: Final = "signingCredential.trusted"
 UNLISTED: Final = "signingCredential.untrusted"
+FEW_BYTES: Final = 1_000_000
+"""Of Content Credentials of pictures that several threads may read at once."""
 _ONE_AT_A_TIME: Final = threading.Lock()
-"""Of videos: the library may take half a gigabyte to check one, however long it is."""
+"""Of videos, and of pictures with more than `FEW_BYTES`: the library may take half a gigabyte to check one."""
 
 
 def read_credentials(artwork: Artwork, signers: TrustedSigners = NOBODY) -> list[Evidence]:
@@ -67,7 +70,8 @@ def read_credentials(artwork: Artwork, signers: TrustedSigners = NOBODY) -> list
     if artwork.format not in MIME or MARK not in _where_they_stand(artwork):
         return []
     size = credentials_size(artwork.file, artwork.format)
-    return _read(io.BytesIO(artwork.file), MIME[artwork.format], size, signers)
+    with _ONE_AT_A_TIME if size > FEW_BYTES else nullcontext():
+        return _read(io.BytesIO(artwork.file), MIME[artwork.format], size, signers)
 
 
 def _where_they_stand(artwork: Artwork) -> bytes:

@@ -3,6 +3,7 @@
 import io
 import socket
 import struct
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from time import sleep
 
@@ -163,6 +164,21 @@ def test_huge_credentials_are_left_alone(studio, drawings, kind, monkeypatch):
     assert told(data)[0].trust is Trust.INTACT
     monkeypatch.setattr(credentials, "MOST_BYTES", 200_000)
     assert told(data)[0].trust is Trust.UNREADABLE
+
+
+def test_large_credentials_are_read_one_after_the_other(studio, drawings, monkeypatch):
+    """Their reader may take half a gigabyte: as many at once as there are threads would not fit a computer's memory."""
+    drawn = drawings.file(drawings.painting(), "JPEG")
+    small = studio.sign(drawn, "image/jpeg", "digitalCapture")
+    large = studio.sign(drawn, "image/jpeg", "digitalCapture", extra=["x" * 50] * 4_000)
+    monkeypatch.setattr(credentials, "FEW_BYTES", 200_000)
+    with ThreadPoolExecutor() as pool:
+        with credentials._ONE_AT_A_TIME:
+            assert pool.submit(told, small).result(timeout=60)[0].trust is Trust.INTACT
+            waiting = pool.submit(told, large)
+            with pytest.raises(TimeoutError):
+                waiting.result(timeout=0.3)
+        assert waiting.result()[0].trust is Trust.INTACT
 
 
 @pytest.mark.parametrize(
