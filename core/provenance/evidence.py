@@ -19,6 +19,7 @@ class Kind(StrEnum):
 
     CREDENTIALS = "Content Credentials"
     SOURCE_TYPE = "digital source type"
+    LABEL = "AI label"
     GENERATOR = "generator text"
     SOFTWARE = "software"
     CAMERA = "camera"

@@ -10,6 +10,7 @@ from typing import IO
 from core import images, video_formats
 from core.errors import ImageError, UnreadableVideoError
 from core.images import Artwork, Limits
+from core.provenance.aigc_label import read_labels
 from core.provenance.credentials import NOBODY, WHERE, read_credentials, read_video_credentials
 from core.provenance.evidence import Evidence, Kind
 from core.provenance.exif import read_exif
@@ -36,6 +37,7 @@ def evidence_of(artwork: Artwork, signers: TrustedSigners = NOBODY) -> tuple[Evi
     except ImageError:
         return (*found, _damaged(Kind.METADATA, "the file's metadata"))
     found += _guarded(lambda: read_xmp(metadata), Kind.METADATA, "XMP")
+    found += _guarded(lambda: read_labels(metadata), Kind.LABEL, "label of generated content")
     found += _guarded(lambda: read_generators(metadata), Kind.GENERATOR, "settings of a generator")
     found += _guarded(lambda: read_exif(metadata), Kind.METADATA, "EXIF")
     return tuple(found)

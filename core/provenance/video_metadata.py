@@ -1,4 +1,4 @@
-"""What the container of a video holds beside its pictures: programs, cameras, comments, and the settings of generators.
+"""What the container of a video holds beside its pictures: programs, cameras, comments, labels, the settings of generators.
 
 Video nodes of ComfyUI write its `prompt` and `workflow` as tags of the container, or both as JSON in its comment.
 """
@@ -14,6 +14,7 @@ from av.error import FFmpegError
 
 from core.errors import UnreadableVideoError
 from core.images import Metadata
+from core.provenance.aigc_label import KEY, read_label
 from core.provenance.cameras import read_camera
 from core.provenance.evidence import Evidence, Kind, Says, plain
 from core.provenance.generators import COMPANIONS, QUOTED, STRUCTURED, WRITTEN, read_generators
@@ -72,6 +73,7 @@ def read_video_metadata(file: IO[bytes], video_format: str) -> list[Evidence]:
         of_streams = [_tags(stream.metadata) for stream in container.streams.video]
     packet = tags.pop(XMP, "")
     found = _xmp(packet)
+    found += read_label(tags.get(KEY.lower(), ""), f"{PLACE} '{KEY}'")
     found += read_generators(Metadata(_settings(tags), {}, b""), PLACE)
     found += _programs(tags)
     for each in of_streams:

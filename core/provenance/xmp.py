@@ -1,4 +1,4 @@
-"""XMP: the digital source type of IPTC, and the program that a file says it was made with.
+"""XMP: the digital source type of IPTC, China's label, and the program that a file says it was made with.
 
 IPTC Photo Metadata Standard 2023.2 (`Iptc4xmpExt:DigitalSourceType`), XMP Specification Part 1 (`xmp:CreatorTool`).
 """
@@ -11,6 +11,7 @@ from typing import Final
 from defusedxml import ElementTree
 
 from core.images import Metadata
+from core.provenance.aigc_label import KEY, XMP_NAMES, read_label
 from core.provenance.evidence import Evidence, Kind, Says, foremost
 from core.provenance.makers import generator_named
 from core.provenance.source_types import source_type
@@ -43,6 +44,8 @@ def read_xmp(metadata: Metadata) -> list[Evidence]:
         return [Evidence.unreadable(Kind.METADATA, "XMP", f"it has more than {MOST_BYTES / 1e6:.0f} MB")]
     root = ElementTree.fromstring(packet)
     found = [_of_type(value) for value in _values(root, SOURCE_TYPES)]
+    for value in _values(root, XMP_NAMES):
+        found += read_label(value, f"XMP {KEY}")
     found += [_of_maker("XMP CreatorTool", value) for value in _values(root, TOOL)]
     found += [_of_maker("XMP Credit", value) for value in _values(root, CREDIT) if value.endswith(BY_GOOGLE)]
     return foremost(found, MOST_FINDINGS)
