@@ -127,11 +127,13 @@ class Metadata:
 
     `texts` are a PNG's by their keywords. `exif` holds the tags of its first and its Exif directory that are text
     or bytes, by number (`PIL.ExifTags`), or is None where the EXIF is damaged. `xmp` is a packet of XML, "" if none.
+    `comment` is that of a GIF or JPEG, "" if none.
     """
 
     texts: Mapping[str, str]
     exif: Mapping[int, str | bytes] | None
     xmp: bytes
+    comment: str = ""
 
 
 def open(  # noqa: A001 - read as `images.open`
@@ -220,6 +222,7 @@ def metadata(data: bytes, *, limits: Limits = DEFAULT_LIMITS) -> Metadata:
             texts=texts | _private_texts(file) if isinstance(file, PngImageFile) else {},
             exif=_exif(file) if kind == "TIFF" or "exif" in file.info else {},
             xmp=(xmp if isinstance(xmp, bytes) else b"") or _raw_profile(texts.get(f"{_RAW_PROFILE}xmp", "")),
+            comment=_comment(file),
         )
 
 
@@ -541,6 +544,11 @@ def _raw_profile(text: str) -> bytes:
         return bytes.fromhex("".join(text.split("\n")[3:]))
     except ValueError:
         return b""
+
+
+def _comment(file: ImageFile.ImageFile) -> str:
+    comment = file.info.get("comment")
+    return comment.decode("utf-8", "replace") if isinstance(comment, bytes) else ""
 
 
 def _private_texts(file: PngImageFile) -> dict[str, str]:

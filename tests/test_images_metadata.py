@@ -57,10 +57,16 @@ def test_exif_of_both_directories_is_given(drawings, kind):
     assert (found[Base.Software], found[Base.UserComment]) == ("Brush", b"ASCII\0\0\0hello")
 
 
+@pytest.mark.parametrize("kind", ["GIF", "JPEG"])
+def test_the_comment_of_a_gif_or_jpeg_is_given_whatever_its_bytes(drawings, kind):
+    data = drawings.file(drawings.painting(), kind, comment="für Zoë ".encode() + b"\xff")
+    assert images.metadata(data).comment == "für Zoë \N{REPLACEMENT CHARACTER}"
+
+
 @pytest.mark.parametrize("kind", images.FORMATS)
 def test_a_file_without_any_carries_nothing(drawings, kind):
     found = images.metadata(drawings.file(drawings.painting(), kind))
-    assert (found.texts, found.xmp) == ({}, b"")
+    assert (found.texts, found.xmp, found.comment) == ({}, b"", "")
     assert not {Base.Software, Base.Make, Base.UserComment} & set(found.exif)
 
 

@@ -1,4 +1,4 @@
-"""The settings that generators leave in a file: as texts of a PNG, or in the EXIF of any format.
+"""The settings that generators leave in a file: as texts of a PNG, as the comment of a GIF or JPEG, or in any EXIF.
 
 The parsers are those of sd-parsers. Its own reading of files is not used: it decodes whole pictures, and keeps the last
 comment in a variable that all threads share.
@@ -53,6 +53,7 @@ INVOKE: Final = "InvokeAI"
 INVOKED: Final = re.compile(r"(txt2img|img2img|inpaint|outpaint)$")
 """Ends of the modes in which InvokeAI generates."""
 COMMENT: Final = "EXIF UserComment"
+FILE_COMMENT: Final = "GIF/JPEG comment"
 EXIF: Final = "EXIF text"
 PNG: Final = "PNG text"
 GENERATES: Final = re.compile(
@@ -87,6 +88,7 @@ def read_generators(metadata: Metadata, place: str = PNG) -> list[Evidence]:
     settings = (
         (f"{place} {_quoted(held)}", held),
         (COMMENT, {"parameters": comment} if comment else {}),
+        (FILE_COMMENT, {"parameters": metadata.comment} if metadata.comment else {}),
         (f"{EXIF} {_quoted(saved)}", saved),
     )
     places = {where: texts for where, texts in settings if texts}
@@ -220,11 +222,11 @@ def _named(texts: Mapping[str, str], place: str) -> list[Evidence]:
 def _not_parsed(texts: Mapping[str, str], where: str) -> list[Evidence]:
     """Say what stands where generators leave their settings and reads like none of them.
 
-    A UserComment is passed over: cameras and people write there as well.
+    Comments are passed over: cameras, programs and people write there as well.
     """
     if len(_short(texts)) < len(texts):
         return [Evidence.unreadable(Kind.GENERATOR, where, "the text is too long")]
-    if where == COMMENT or not set(texts) - COMPANIONS:
+    if where in {COMMENT, FILE_COMMENT} or not set(texts) - COMPANIONS:
         return []
     said = "Text where generators leave their settings, in no form that Verso knows."
     return [Evidence(Kind.GENERATOR, where, said, "unknown form")]

@@ -113,6 +113,13 @@ def test_settings_in_the_user_comment_of_other_formats_are_found(drawings, kind,
     assert (found.word, found.where) == ("AUTOMATIC1111", "EXIF UserComment")
 
 
+@pytest.mark.parametrize("kind", ["GIF", "JPEG"])
+def test_settings_in_the_comment_of_a_gif_or_jpeg_are_found(drawings, kind):
+    (found,) = told(drawings.file(drawings.painting(), kind, comment=A1111.encode()))
+    assert (found.word, found.where) == ("AUTOMATIC1111", "GIF/JPEG comment")
+    assert told(drawings.file(drawings.painting(), kind, comment="für Zoë, created with GIMP".encode())) == []
+
+
 @pytest.mark.parametrize("texts", [{"Comment": "Created with GIMP"}, {"parameters": "width: 12 mm"}])
 def test_a_text_that_is_none_of_a_generator_hides_no_settings(with_texts, texts):
     exif = Image.Exif()
