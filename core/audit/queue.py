@@ -182,8 +182,9 @@ class Queue:
     def discard_old(self) -> None:
         """Remove drafts into which nothing was uploaded for `DRAFTS_KEPT`."""
         for folder in self.home.iterdir():
-            if ID.fullmatch(folder.name) and time.time() - folder.stat().st_mtime > DRAFTS_KEPT:
-                self.discard(folder.name)
+            with suppress(FileNotFoundError):  # the page removes drafts meanwhile
+                if ID.fullmatch(folder.name) and time.time() - folder.stat().st_mtime > DRAFTS_KEPT:
+                    self.discard(folder.name)
 
     def ask(self, inputs: tuple[Path, ...], model: str, audit_id: str = "", name: str = "") -> str:
         """Ask for an audit, of a draft if its id is given, call it `name`, and return its id.

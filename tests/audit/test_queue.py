@@ -121,6 +121,16 @@ def test_an_old_draft_that_gets_an_upload_is_young_again(queue):
     assert queue.uploads(draft)
 
 
+def test_a_draft_that_the_page_removes_meanwhile_keeps_no_worker_from_its_start(queue, monkeypatch):
+    old = queue.draft()
+    os.utime(queue.folder(old), (0, 0))
+    monkeypatch.setattr(
+        type(queue.home), "iterdir", lambda _: iter([queue.home / ("0" * 32), queue.folder(old)])
+    )
+    queue.discard_old()
+    assert not queue.folder(old).exists()
+
+
 def test_what_was_dropped_too_long_ago_is_asked_for_again(queue):
     draft = queue.draft()
     queue.discard(draft)
