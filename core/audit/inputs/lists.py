@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import IO
+from typing import IO, TypeVar
 
 from core.audit.inputs.address import MARK
 from core.audit.inputs.files import Files, entry_of
@@ -19,7 +19,8 @@ SUFFIXES = (".txt", ".csv", ".tsv")
 LONGEST = 32_768
 """Characters of a line of a text file, which no path has."""
 LONGEST_ROW = 1_000_000
-"""Characters of a line of a CSV, which may have other columns."""
+"""Characters of a row of a CSV, which may have other columns, and lines in them."""
+Row = TypeVar("Row")
 
 
 class ListOfFiles(Files):
@@ -36,7 +37,7 @@ class ListOfFiles(Files):
         """List the files named.
 
         Raises:
-            ListError: the list is no text in UTF-8, has a line longer than any path, or its CSV has no column `path`.
+            ListError: the list is no text in UTF-8, has a line or row longer than any path, or its CSV has no column `path`.
         """
         for named in self._named():
             if MARK in named:
@@ -59,17 +60,19 @@ class ListOfFiles(Files):
         try:
             with self.path.open(encoding="utf-8-sig", newline="") as file:
                 if self.path.suffix.lower() == ".txt":
-                    lines = (line.rstrip("\r\n") for line in _lines(file, shown, LONGEST))
+                    lines = _Lines(file, shown, LONGEST)
+                    named = (line.rstrip("\r\n") for line in lines.told_apart(lines))
                 else:
+                    lines = _Lines(file, shown, LONGEST_ROW)
                     delimiter = "\t" if self.path.suffix.lower() == ".tsv" else ","
-                    rows = csv.DictReader(_lines(file, shown, LONGEST_ROW), delimiter=delimiter, strict=True)
+                    rows = csv.DictReader(lines, delimiter=delimiter, strict=True)
                     if COLUMN not in (rows.fieldnames or ()):
                         found = ", ".join(rows.fieldnames or ()) or "none"
                         raise ListError(
                             f"{shown} needs a column '{COLUMN}', found: {printable(found)}; name it so."
                         )
-                    lines = (row[COLUMN] or "" for row in rows)
-                yield from (line for line in lines if line.strip())
+                    named = (row[COLUMN] or "" for row in lines.told_apart(rows))
+                yield from (path for path in named if path.strip())
         except (OSError, UnicodeDecodeError, csv.Error) as error:
             raise ListError(
                 f"{shown} cannot be read as a list of files ({error}): save it as UTF-8, one path a line, or as CSV "
@@ -77,13 +80,35 @@ class ListOfFiles(Files):
             ) from error
 
 
-def _lines(file: IO[str], shown: str, longest: int) -> Iterator[str]:
-    while line := file.readline(longest):
-        if len(line) == longest:
+class _Lines(Iterator[str]):
+    """The lines of a file, of which those of one row have fewer than `longest` characters together.
+
+    Raises:
+        ListError: a row has more.
+    """
+
+    def __init__(self, file: IO[str], shown: str, longest: int) -> None:
+        self._file, self._shown, self._longest = file, shown, longest
+        self._of_this_row = 0
+
+    def __next__(self) -> str:
+        line = self._file.readline(self._longest - self._of_this_row)
+        if not line:
+            raise StopIteration
+        part = "row" if self._of_this_row else "line"
+        self._of_this_row += len(line)
+        if self._of_this_row == self._longest:
             raise ListError(
-                f"{shown} has a line of {longest:,} characters or more, which is no path: save it with one path a line."
+                f"{self._shown} has a {part} of {self._longest:,} characters or more, which is no path: save it with one "
+                "path a line."
             )
-        yield line
+        return line
+
+    def told_apart(self, rows: Iterable[Row]) -> Iterator[Row]:
+        """Yield the rows that were made of these lines; with each, the next begins."""
+        for row in rows:
+            self._of_this_row = 0
+            yield row
 
 
 def _without_secrets(address: str) -> str:

@@ -76,6 +76,24 @@ def test_a_csv_with_a_line_without_end_is_refused_before_it_is_in_memory(tmp_pat
         tracemalloc.stop()
 
 
+def test_a_row_of_lines_without_end_is_refused_before_it_is_in_memory(tmp_path):
+    """Each line ends inside quotes, so that the next one belongs to the row as well."""
+    text = "path\na.png\n" + '"' + 'b\n","' * (2 * LONGEST_ROW)
+    (tmp_path / "list.csv").write_text(text)
+    tracemalloc.start()
+    try:
+        with pytest.raises(ListError, match=r"list\.csv has a row of 1,000,000 characters or more"):
+            list(ListOfFiles(tmp_path / "list.csv").entries())
+        assert tracemalloc.get_traced_memory()[1] < 40 * LONGEST_ROW
+    finally:
+        tracemalloc.stop()
+
+
+def test_rows_of_a_csv_may_have_more_characters_together_than_one(tmp_path):
+    text = "path,note\n" + f"a.png,{'c' * (LONGEST_ROW // 10)}\n" * 11
+    assert len(listed(tmp_path / "list.csv", text)) == 11
+
+
 def test_a_row_of_a_csv_may_have_columns_longer_than_any_path_and_of_several_lines(tmp_path):
     text = f'id,path,note\r\n1,a.png,"two\r\nlines"\r\n2,b.png,{"c" * 2 * LONGEST}\r\n'
     assert listed(tmp_path / "list.csv", text) == [f"{tmp_path}/a.png", f"{tmp_path}/b.png"]
