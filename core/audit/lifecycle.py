@@ -116,7 +116,7 @@ def carry_out(
             if not _run(order, store, audit, sources, detector, watcher):
                 return _stopped(store, audit)
             write_files(store, audit, order.output, sources)
-        except (VersoError, KeyboardInterrupt):
+        except (VersoError, OSError, KeyboardInterrupt):
             if not order.audit_id:  # whoever asked for it by its id notes why it stopped
                 with suppress(StoreError):
                     _settle(store, audit, State.PAUSED)
@@ -176,7 +176,7 @@ def write_files(store: AuditStore, audit: Audit, folder: Path, sources: Sequence
 
     audit = store.find(audit.id) or audit
     newest = store.results(audit).newest_ruling()  # what is ruled from now on stands in none of the files
-    (folder / STATE).unlink(missing_ok=True)
+    _remove(folder / STATE)
     if audit.state is not State.FINISHED:
         store.set_look_alikes(audit.id, groups_of(*store.looks(audit.id)))
     write_results(store, audit, folder, newest)
@@ -362,6 +362,15 @@ def _put(path: Path, data: bytes) -> None:
     except OSError as error:
         raise OutputError(
             f"{path} cannot be written ({error.strerror}): make room or choose another --output."
+        ) from error
+
+
+def _remove(path: Path) -> None:
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        raise OutputError(
+            f"{path} cannot be replaced ({error.strerror}): see to the permissions of its folder, or choose another --output."
         ) from error
 
 

@@ -15,7 +15,7 @@ from pyarrow import parquet
 from sqlalchemy import URL
 
 from core.audit import lifecycle
-from core.audit.lifecycle import LOCK, NOTE, Order, carry_out, write_again
+from core.audit.lifecycle import LOCK, NOTE, STATE, Order, carry_out, write_again
 from core.audit.model import whole_name
 from core.audit.own_files import own_files
 from core.audit.results import COLUMNS
@@ -281,6 +281,17 @@ def test_a_wish_made_while_a_killed_audit_gets_ready_to_go_on_is_followed(
     assert (outcome.state, outcome.counts.done) == (kept[wish], done)
 
 
+def test_an_audit_that_the_system_stops_is_paused_and_goes_on(audit, folder, store):
+    def unplugged(progress):
+        if progress.counts and progress.counts.judged:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    with pytest.raises(OSError, match="Input/output error"):
+        audit(folder, watcher=unplugged)
+    assert store.all()[0].state is State.PAUSED
+    assert audit(folder, resume=True).state is State.FINISHED
+
+
 def test_an_audit_killed_while_it_was_to_pause_goes_on(audit, folder, store):
     with pytest.raises(CrashError):
         audit(folder, watcher=crash_after(3), workers=1)
@@ -449,6 +460,14 @@ def test_a_note_that_cannot_be_written_says_so(audit, folder, tmp_path):
     (tmp_path / "out" / f".{NOTE}.part").mkdir(parents=True)
     with pytest.raises(OutputError, match=r"audit\.json cannot be written \(Is a directory\)"):
         audit(folder)
+
+
+def test_what_cannot_be_replaced_in_the_folder_says_so(audit, folder, tmp_path):
+    audit(folder)
+    (tmp_path / "out" / STATE).unlink()
+    (tmp_path / "out" / STATE).mkdir()
+    with pytest.raises(OutputError, match=rf"{STATE} cannot be replaced \(.*\): see to the permissions"):
+        audit(folder, resume=True)
 
 
 def test_a_fault_elsewhere_is_not_told_as_one_of_the_output(audit, folder, monkeypatch):
