@@ -88,7 +88,8 @@ def carry_out(
         watcher: told how far it is, after each step.
 
     Returns:
-        The outcome: `FINISHED`, or `PAUSED` or `CANCELLED` if the store was asked for that meanwhile.
+        The outcome: `FINISHED`, or `PAUSED` or `CANCELLED` if the store was asked for that meanwhile; once everything is
+            judged there is nothing left to pause.
 
     Raises:
         AuditError: the folder holds an audit and `resume` is not set, or files of others under the names of results; the
@@ -121,7 +122,7 @@ def carry_out(
                 with suppress(StoreError):
                     _settle(store, audit, State.PAUSED)
             raise
-        store.set_state(audit.id, State.FINISHED)
+        _settle(store, audit, State.FINISHED)
         return _outcome(store, audit)
 
 

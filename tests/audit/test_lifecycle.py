@@ -281,6 +281,22 @@ def test_a_wish_made_while_a_killed_audit_gets_ready_to_go_on_is_followed(
     assert (outcome.state, outcome.counts.done) == (kept[wish], done)
 
 
+@pytest.mark.parametrize(
+    ("wish", "state"), [(State.CANCELLING, State.CANCELLED), (State.PAUSING, State.FINISHED)]
+)
+def test_a_cancel_while_the_reports_are_written_is_followed_and_a_pause_has_nothing_left(
+    audit, folder, store, monkeypatch, wish, state
+):
+    def write_results(audits, about, *arguments):
+        audits.ask(about.id, wish)
+        return write(audits, about, *arguments)
+
+    write = lifecycle.write_results
+    monkeypatch.setattr(lifecycle, "write_results", write_results)
+    outcome = audit(folder)
+    assert (outcome.state, store.state(outcome.audit_id)) == (state, state)
+
+
 def test_an_audit_that_the_system_stops_is_paused_and_goes_on(audit, folder, store):
     def unplugged(progress):
         if progress.counts and progress.counts.judged:
