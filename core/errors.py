@@ -99,6 +99,10 @@ class TrainingError(VersoError):
     """Training cannot start or resume as asked."""
 
 
+class UnfitModelError(TrainingError, WrongUsageError):
+    """The model is none of which can be made what was asked for."""
+
+
 class ModelError(VersoError):
     """A model folder is missing or its files do not fit each other."""
 

@@ -33,7 +33,7 @@ from core.detectors.int8_graph import BORDERED, FEATURES, cut
 from core.detectors.precision import Compute
 from core.detectors.preprocessing import Preprocessing
 from core.detectors.resnet import folded, load_resnet
-from core.errors import TrainingError
+from core.errors import TrainingError, UnfitModelError
 
 WORKS = 96
 """Training pictures whose activations are looked at; all are held in memory, some 40 MB each."""
@@ -109,11 +109,12 @@ def quantise(
     Raises:
         CorpusError: if pictures are not on this computer.
         ModelError: if the model's weights are missing or are not those of its card.
-        TrainingError: if the model is no ResNet-18 with a body of its own, or there are no pictures to look at.
+        TrainingError: if there are no pictures to look at.
+        UnfitModelError: if the model is no ResNet-18 with a body of its own.
     """
     card = read_card(folder)
     if card.family != "resnet18" or card.weights.body is not None:
-        raise TrainingError(
+        raise UnfitModelError(
             f"'{card.name}' has no body of its own to round to 8 bits: name a ResNet-18 all of whose layers were trained."
         )
     hashes = corpus.frame.loc[corpus.frame["split"] == "train", "sha256"]

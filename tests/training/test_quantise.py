@@ -11,7 +11,7 @@ from core.detectors.int8 import Int8Body, bordered
 from core.detectors.int8_graph import BORDERED, FEATURES, cut
 from core.detectors.precision import Compute, best_compute
 from core.detectors.store import load_detector, what_is_missing
-from core.errors import ModelError, TrainingError
+from core.errors import ModelError, UnfitModelError, WrongUsageError
 from core.evaluation.measured import UNPERTURBED, is_current
 from tests.commands import invoke, run_cli
 
@@ -79,7 +79,8 @@ def test_a_model_that_brings_only_its_head_is_refused(copy, workshop):
     headed = card.weights.model_copy(update={"body": "0" * 64, "int8": None})
     write_card(card.model_copy(update={"weights": headed}), copy)
     result = invoke("quantise", str(copy), "--corpus", str(workshop.manifest))
-    assert isinstance(result.exception, TrainingError)
+    assert isinstance(result.exception, UnfitModelError)
+    assert isinstance(result.exception, WrongUsageError)
     assert "no body of its own" in str(result.exception)
 
 
