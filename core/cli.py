@@ -6,6 +6,7 @@ import io
 import os
 import subprocess
 import sys
+import traceback
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -18,7 +19,7 @@ from core.detectors.commands import body_app, encoder_app
 from core.errors import ClusterLostError, OutputError, SelectionError, VersoError, WrongUsageError
 from core.evaluation.commands import faithfulness, leaks
 from core.provenance.commands import evidence
-from core.terminal import progress_bar, say, write_json
+from core.terminal import progress_bar, say, show, write_json
 from core.training.commands import bands, cascade, quantise, refit
 from core.usage import (
     USUAL_MANIFEST,
@@ -557,7 +558,7 @@ def main() -> None:
             os._exit(1)  # without Ray's own end, which can wait for what is gone, or crash
         sys.exit(2 if isinstance(error, WrongUsageError) else 1)
     except OSError as error:
-        if not _is_of_stdout():
+        if not _is_of_stdout(error):
             what = error.filename or "A file"
             say(f"{what} cannot be read or written ({error.strerror or error}): check the disk.", "Error:")
             sys.exit(1)
@@ -566,10 +567,12 @@ def main() -> None:
         sys.exit(1)
 
 
-def _is_of_stdout() -> bool:
-    """Whether stdout takes not even an empty line."""
+def _is_of_stdout(error: OSError) -> bool:
+    """Whether an error came up while something was printed, or what was printed before finds no room."""
+    printing = {typer.echo.__code__, show.__code__}
+    if any(frame.f_code in printing for frame, _ in traceback.walk_tb(error.__traceback__)):
+        return True
     try:
-        sys.stdout.write("\n")
         sys.stdout.flush()
     except OSError:
         return True

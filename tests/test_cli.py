@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import typer
 from PIL import Image
 
 from core import cli, images
@@ -92,6 +93,19 @@ def test_a_disk_that_is_full_is_a_sentence(tmp_path, monkeypatch, capsys):
     assert "weights cannot be read or written (No space left on device): check the disk." in " ".join(
         capsys.readouterr().err.split()
     )
+
+
+def test_an_error_of_another_file_adds_nothing_to_what_was_printed(monkeypatch, capsys):
+    def unplugged():
+        typer.echo('{"path": "a.png"}')
+        raise OSError(errno.EIO, os.strerror(errno.EIO), "b.png")
+
+    monkeypatch.setattr(cli, "app", unplugged)
+    with pytest.raises(SystemExit):
+        cli.main()
+    said = capsys.readouterr()
+    assert said.out == '{"path": "a.png"}\n'
+    assert "b.png cannot be read or written" in said.err
 
 
 def test_an_address_is_repeated_as_it_was_given_and_sent_to_an_audit(tiny_model):

@@ -65,16 +65,28 @@ def evidence_of_file(path: Path, signers: TrustedSigners) -> tuple[str, tuple[Ev
         ImageError: it cannot be read, or is neither.
     """
     if video_format := _video_format(path):
+        return _evidence_of_video_file(path, video_format, signers)
+    artwork = images.open(path)
+    return artwork.sha256, evidence_of(artwork, signers)
+
+
+def _evidence_of_video_file(
+    path: Path, video_format: str, signers: TrustedSigners
+) -> tuple[str, tuple[Evidence, ...]]:
+    name = printable(path.name)
+    try:
         with path.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
             try:
-                expect_opens(file, video_format, printable(path.name))
+                expect_opens(file, video_format, name)
             except UnreadableVideoError as error:
                 error.sha256 = digest
                 raise
             return digest, evidence_of_video(file, video_format, signers)
-    artwork = images.open(path)
-    return artwork.sha256, evidence_of(artwork, signers)
+    except OSError as error:
+        raise UnreadableVideoError(
+            f"'{name}' cannot be read to its end ({error.strerror or error}): check the disk."
+        ) from error
 
 
 def _video_format(path: Path) -> str:

@@ -1,12 +1,16 @@
 """The verb `evidence`."""
 
+import errno
 import hashlib
 import json
+import os
 
 from PIL.PngImagePlugin import PngInfo
 
+from core.provenance import readers
 from tests.commands import invoke
 from tests.provenance.test_generators import A1111
+from tests.provenance.test_videos import film
 
 
 def test_evidence_json_reports_every_file_and_exits_1(tmp_path, drawings):
@@ -39,3 +43,17 @@ def test_evidence_in_words_exits_0_when_all_was_read(tmp_path, drawings):
     result = invoke("evidence", str(path))
     assert result.exit_code == 0
     assert "no evidence, which says nothing" in result.stdout
+
+
+def test_a_video_that_the_disk_does_not_give_stops_no_other_file(tmp_path, drawings, monkeypatch):
+    def damaged(*_):
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    (tmp_path / "a.mp4").write_bytes(film("mp4"))
+    (tmp_path / "plain.png").write_bytes(drawings.file(drawings.painting()))
+    monkeypatch.setattr(readers.hashlib, "file_digest", damaged)
+    result = invoke("evidence", str(tmp_path / "a.mp4"), str(tmp_path / "plain.png"), "--json")
+    video, plain = (json.loads(line) for line in result.stdout.splitlines())
+    assert result.exit_code == 1
+    assert video["error"] == "'a.mp4' cannot be read to its end (Input/output error): check the disk."
+    assert (plain["evidence"], plain["error"]) == ([], None)

@@ -98,7 +98,9 @@ def test_frames_over_the_limit_of_pixels_are_refused_wherever_they_come(tmp_path
 @pytest.mark.parametrize("matrix", [8, 10, 14])
 def test_a_video_whose_colours_cannot_be_converted_is_one_error_of_its_own(tmp_path, matrix):
     file = opened(film(tmp_path / "a.mp4", codec="libx264", matrix=matrix))
-    with pytest.raises(UnreadableVideoError, match=rf"'a\.mp4' holds colours .*matrix {matrix}\): convert it"):
+    with pytest.raises(
+        UnreadableVideoError, match=rf"'a\.mp4' holds colours .*matrix {matrix}\): convert it"
+    ):
         survey(file, "MP4", "a.mp4")
     video = Video(96, 64, (Shot(0, 29, 0.0, 3.0),))
     with pytest.raises(UnreadableVideoError, match=r"'a\.mp4' holds colours"):
