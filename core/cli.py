@@ -7,16 +7,26 @@ import os
 import subprocess
 import sys
 import traceback
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TextIO
 
 import typer
 
 from core.audit.commands import audit, report
 from core.corpus.commands import app as corpus
 from core.detectors.commands import body_app, encoder_app
-from core.errors import ClusterLostError, OutputError, SelectionError, VersoError, WrongUsageError
+from core.errors import (
+    ClusterLostError,
+    OutputError,
+    SelectionError,
+    VersoError,
+    VersoWarning,
+    WrongUsageError,
+)
 from core.evaluation.commands import faithfulness, leaks
 from core.provenance.commands import evidence
 from core.terminal import progress_bar, say, show, write_json
@@ -550,7 +560,8 @@ def main() -> None:
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # a file's name may hold bytes that are no text
     try:
-        app()
+        with _warnings_in_words():
+            app()
     except VersoError as error:
         say(str(error), "Error:")
         if isinstance(error, ClusterLostError):
@@ -565,6 +576,30 @@ def main() -> None:
         say(f"The output cannot be written ({error.strerror}): make room, or send it elsewhere.", "Error:")
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what waits there is lost already
         sys.exit(1)
+
+
+@contextmanager
+def _warnings_in_words() -> Iterator[None]:
+    """Tell Verso's own warnings as remarks, without a line of its source; keep what Pillow says of damaged metadata back."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
+        as_usual = warnings.showwarning
+
+        def show_warning(
+            message: Warning | str,
+            category: type[Warning],
+            filename: str,
+            lineno: int,
+            file: TextIO | None = None,
+            line: str | None = None,
+        ) -> None:
+            if issubclass(category, VersoWarning):
+                say(str(message), "Warning:")
+            else:
+                as_usual(message, category, filename, lineno, file, line)
+
+        warnings.showwarning = show_warning
+        yield
 
 
 def _is_of_stdout(error: OSError) -> bool:

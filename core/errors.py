@@ -119,11 +119,15 @@ class PackageError(VersoError):
     """A package that carries weights cannot be fetched, or is not the pinned one."""
 
 
-class SettingWarning(UserWarning):
+class VersoWarning(UserWarning):
+    """Base of every warning; its message is a sentence for users, as that of an error."""
+
+
+class SettingWarning(VersoWarning):
     """A variable of the environment holds what it cannot; the usual value holds instead."""
 
 
-class EncoderWarning(UserWarning):
+class EncoderWarning(VersoWarning):
     """The encoder is not the one a model was fitted on; its verdicts may be wrong."""
 
 

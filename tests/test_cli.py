@@ -108,6 +108,17 @@ def test_an_error_of_another_file_adds_nothing_to_what_was_printed(monkeypatch, 
     assert "b.png cannot be read or written" in said.err
 
 
+def test_warnings_are_sentences_and_those_of_libraries_about_metadata_are_not_repeated(tmp_path, drawings):
+    (tmp_path / "a.webp").write_bytes(
+        drawings.file(drawings.painting(), "WEBP", exif=b"Exif\0\0II*\0\xff\xff\xff\xff")
+    )
+    result = run_apart("evidence", str(tmp_path / "a.webp"), VERSO_MAX_PIXELS="a lot")
+    assert result.returncode == 0
+    assert result.stderr.decode() == (
+        f"Warning: VERSO_MAX_PIXELS is 'a lot', and must be a whole number from 1 to {2**62}: 100000000 holds instead.\n"
+    )
+
+
 def test_an_address_is_repeated_as_it_was_given_and_sent_to_an_audit(tiny_model):
     for verb in (["predict", "--model", str(tiny_model)], ["evidence"]):
         result = invoke(*verb, "http://x.test/a.jpg", "./a//b.jpg", "--json")
