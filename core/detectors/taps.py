@@ -26,8 +26,9 @@ def _deviation(tokens: Tensor) -> Tensor:
 
     `Tensor.std` takes several times as long on a CPU.
     """
-    length: Tensor = torch.linalg.vector_norm(tokens - tokens.mean(dim=1, keepdim=True), dim=1)
-    return length / (tokens.shape[1] - 1) ** 0.5
+    length = torch.linalg.vector_norm(tokens - tokens.mean(dim=1, keepdim=True), dim=1)
+    deviation: Tensor = length / (tokens.shape[1] - 1) ** 0.5
+    return deviation
 
 
 READINGS: dict[str, Callable[[Tensor], Tensor]] = {

@@ -1,4 +1,4 @@
-"""`python -m core faithfulness` and `corpus leaks`: thin layers over functions that look at models."""
+"""`python -m core evaluate`, `compare`, `faithfulness` and `corpus leaks`: thin layers over what measures models."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import typer
 from rich.table import Table
 
 from core.corpus.commands import ManifestFile
+from core.errors import SelectionError
 from core.terminal import progress_bar, say, show
 from core.usage import USUAL_MANIFEST, a_file_to_write, a_name, expect_writable
 
@@ -20,11 +21,181 @@ if TYPE_CHECKING:
 
     from core.corpus.leakage import LeakReport, Prepare
     from core.detectors.preprocessing import Preprocessing
+    from core.evaluation.selection import Joined, Selection
     from core.images import Artwork
 
 
 Fed = tuple["Preprocessing", bool]
 """How a model prepares pictures, and whether it makes forensic features of them."""
+
+
+def evaluate(
+    model: Annotated[str, typer.Argument(help="A model's name or folder.", parser=a_name)],
+    corpus: Annotated[
+        Path | None,
+        typer.Option(help="The manifest whose images are judged.", show_default=USUAL_MANIFEST),
+    ] = None,
+    perturb: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="CONDITION",
+            help="Measure robustness too, under a perturbation such as jpeg-50, or under 'all'; may be repeated.",
+        ),
+    ] = None,
+    own: Annotated[
+        Path | None,
+        typer.Option(
+            help="Instead: print the figures on a folder or zip of your own, with human and ai in it."
+        ),
+    ] = None,
+) -> None:
+    """Judge every validation, test and ood image; write predictions.csv and the figures on the card.
+
+    With --perturb also robustness.csv; the same command again goes on where it stopped. With --own nothing is written:
+    the figures on your images are printed.
+    """
+    from core.corpus import manifest
+    from core.corpus.cache import ImageCache
+    from core.detectors.store import find_model, load_detector
+    from core.evaluation import comparison_report
+    from core.evaluation import evaluate as whole
+    from core.evaluation.comparison import Comparison
+    from core.evaluation.perturbations import chosen
+    from core.evaluation.rules import shipped
+
+    if own is not None:
+        if perturb or corpus:
+            raise typer.BadParameter(
+                "--own measures your images as they are; leave --perturb and --corpus out"
+            )
+        typer.echo(comparison_report.as_markdown(Comparison(_judged([model], own)), shipped([model])))
+        return
+    conditions = chosen(perturb or ())
+    corpus = corpus or Path(USUAL_MANIFEST)
+    rows = manifest.read(corpus)
+    folder = find_model(model)
+    expect_writable(folder)
+    detector = load_detector(model)
+    name = detector.card.name
+    with progress_bar() as bar:
+        task = bar.add_task(name, total=None)
+        whole.evaluate(
+            detector,
+            folder,
+            rows,
+            ImageCache.default(corpus),
+            conditions,
+            lambda doing, done, total: bar.update(
+                task, description=f"{name}: {doing}", completed=done, total=total
+            ),
+        )
+    measured = "predictions.csv, robustness.csv" if conditions else "predictions.csv"
+    say(f"Wrote {measured} and the figures of card.toml in {folder}.")
+
+
+def compare(  # noqa: PLR0913, PLR0917  (one option, one argument)
+    models: Annotated[
+        list[str], typer.Argument(metavar="MODEL...", help="Names or folders of models.", parser=a_name)
+    ],
+    split: Annotated[
+        list[str] | None, typer.Option(help="A split to compare on; may be repeated. Default: test and ood.")
+    ] = None,
+    family: Annotated[str, typer.Option(help="Of the ai works, only this generator family.")] = "",
+    medium: Annotated[str, typer.Option(help="Of the human works, only this medium.")] = "",
+    source: Annotated[str, typer.Option(help="Only images of this source.")] = "",
+    condition: Annotated[str, typer.Option(help="After this perturbation, such as jpeg-50.")] = "",
+    own: Annotated[
+        Path | None, typer.Option(help="Instead: a folder or zip of your own, with human and ai in it.")
+    ] = None,
+    threshold: Annotated[
+        float | None, typer.Option(min=0, max=1, help="One threshold for all models instead of their own.")
+    ] = None,
+    band: Annotated[
+        tuple[float, float] | None, typer.Option(help="Or one band for all: human below, ai above.")
+    ] = None,
+    corpus: Annotated[
+        Path | None,
+        typer.Option(help="The manifest the models were evaluated on.", show_default=USUAL_MANIFEST),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Write JSON.")] = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Write the figures as CSV.")] = False,
+) -> None:
+    """Print models side by side on the same images: figures with 95 % intervals, paired tests, matrices."""
+    from core.evaluation import comparison_report, rules
+    from core.evaluation.comparison import Comparison
+    from core.evaluation.selection import Selection
+    from core.verdict import Thresholds
+
+    if threshold is not None and band is not None:
+        raise typer.BadParameter("give --threshold or --band, not both")
+    if as_json and as_csv:
+        raise typer.BadParameter("give --json or --csv, not both")
+    if own is not None and (split or family or medium or source or condition or corpus):
+        raise typer.BadParameter("--own compares on your images; leave the options that choose others out")
+    at: dict[str, rules.Rule] = rules.shipped(models)
+    if threshold is not None:
+        at = rules.the_same(at, rules.Cut(threshold))
+    elif band is not None:
+        if not 0 <= band[0] <= band[1] <= 1:
+            raise typer.BadParameter(
+                f"{band[0]:g} {band[1]:g} is no band: give two numbers from 0 to 1, the lower one first.",
+                param_hint="--band",
+            )
+        at = rules.the_same(at, Thresholds(*band))
+    if own is None:
+        joined = _chosen(
+            models,
+            [Selection(name, family, medium, source, condition) for name in split or ("test", "ood")],
+            corpus or Path(USUAL_MANIFEST),
+            every=bool(split),
+        )
+    else:
+        joined = [_judged(models, own)]
+    comparisons = [Comparison(each) for each in joined]
+    if as_json:
+        typer.echo(comparison_report.as_json(comparisons, at))
+    elif as_csv:
+        typer.echo(comparison_report.as_csv(comparisons, at), nl=False)
+    else:
+        typer.echo("\n\n".join(comparison_report.as_markdown(each, at) for each in comparisons))
+
+
+def _chosen(models: list[str], selections: list[Selection], corpus: Path, *, every: bool) -> list[Joined]:
+    """Read what models said of the images of selections; unless `every` one is wanted, leave out those that fit none.
+
+    Families, and most sources, lie in one split alone.
+    """
+    from core.evaluation.selection import load
+
+    joined, unfit = [], []
+    for selection in selections:
+        try:
+            joined.append(load(models, selection, corpus))
+        except SelectionError as error:
+            if every:
+                raise
+            unfit.append(str(error))
+    if not joined:
+        raise SelectionError(" ".join(unfit))
+    return joined
+
+
+def _judged(models: list[str], own: Path) -> Joined:
+    """Let models judge an own set, and print which files were refused."""
+    from core.detectors.store import load_detector
+    from core.evaluation.model_names import told_apart
+    from core.evaluation.own_set import score_own
+
+    with progress_bar() as bar:
+        task = bar.add_task("judging your images", total=None)
+        judged = score_own(
+            own,
+            {called: load_detector(model) for called, model in told_apart(models).items()},
+            lambda done, total: bar.update(task, completed=done, total=total),
+        )
+    for path, reason in judged.refused.itertuples(index=False):
+        say(f"{path}: {reason}")
+    return judged.joined
 
 
 def faithfulness(

@@ -16,10 +16,10 @@ from core.audit.store.pages import EVIDENCE, ODDITIES, RULINGS, Kind, Sorting, T
 from core.audit.store.records import Audit, ItemState, Row
 from core.errors import VersoError
 from core.verdict import Label
-from core.wording import to_three_decimals
 from dashboard.audit_desk import of_audit, results, thumbnail
 from dashboard.parts.counting import counted
 from dashboard.parts.error_sentence import errors_told
+from dashboard.parts.probability_table import probability_table
 from dashboard.parts.ruling_panel import ruling_panel, who_rules_and_how
 
 PER_PAGE: Final = 25
@@ -65,9 +65,7 @@ def _page_of_files(audit: Audit) -> None:
     line.markdown(f"{first + 1:,} to {first + len(rows):,} of {_said(tally)}", width="content")
     shots = pages.shots([row.position if row.original is None else row.original for row in rows])
     chosen = st.dataframe(
-        pd.DataFrame([_cells(audit, row, shots) for row in rows])
-        .astype({"p_ai": float})
-        .style.format({"p_ai": to_three_decimals}, na_rep=""),
+        probability_table(pd.DataFrame([_cells(audit, row, shots) for row in rows]), "p_ai"),
         hide_index=True,
         row_height=ROW_HEIGHT,
         height=min(len(rows), 9) * ROW_HEIGHT + 40,

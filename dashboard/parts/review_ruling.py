@@ -12,9 +12,9 @@ from core.audit.choices import Offer, offers, reason, told
 from core.detectors.card import identity
 from core.errors import VersoError
 from core.review.rulings import Ruling, as_csv
-from core.wording import to_three_decimals
 from dashboard.parts.error_sentence import error_sentence
 from dashboard.parts.escaping import escaped
+from dashboard.parts.probability_table import probability_table
 from dashboard.parts.ruling_panel import LOOK, NAME
 from dashboard.parts.saliency_view import Chosen
 from dashboard.review_desk import Reviewed
@@ -144,7 +144,7 @@ def all_rulings() -> None:
     below = st.expander(f"All rulings made here ({len(rulings)})", key=ALL, on_change="rerun")
     if below.open:
         below.dataframe(
-            _table(rulings).style.format({P_AI: to_three_decimals}),
+            probability_table(_table(rulings), P_AI),
             hide_index=True,
             width="stretch",
             alt="One row a ruling made in Review, the newest first",
