@@ -22,7 +22,7 @@ from dashboard.parts.escaping import escaped
 from dashboard.parts.figure_download import FORMAT, csv_button
 from dashboard.parts.figure_table import figure_table, pair_tables, sentences_view
 from dashboard.parts.group_heat_maps import group_heat_maps
-from dashboard.parts.picture_list import PAGE, SHOW, Origin, picture_list, what
+from dashboard.parts.picture_list import PAGE, Origin, picture_list, show_key, what
 from dashboard.parts.robustness_curves import FIGURE, TITLES, robustness_curves
 from dashboard.parts.table_origin import at_thresholds, of_images
 from dashboard.parts.threshold_control import keys as threshold_keys
@@ -35,10 +35,10 @@ AS_IN_ADDRESS = {FIGURE: TITLES, CONDITION: CONDITION_TITLES}
 TABS = ["Figures and tests", "Curves", "Groups", "Robustness", "Disagreements"]
 
 
-def address(models: Sequence[str]) -> list[tuple[str, str]]:
+def address(models: Sequence[str], split: str) -> list[tuple[str, str]]:
     """Return what stands in the address: everything that was chosen on this page."""
     found = []
-    lists = [f"{SHOW}-{name}" for name in (CELL, LIST)]
+    lists = [show_key(name, split) for name in (CELL, LIST)]
     pages = [str(key) for key in st.session_state if str(key).startswith(PAGE)]
     for key in (*KEYS, *threshold_keys(models), CELL, *lists, *pages, VIEW, FIGURE, EXPLAINED, FORMAT):
         # Once a widget is drawn, Streamlit keeps what it is bound to in the session's state, and no more in `query_params`.
@@ -51,7 +51,7 @@ def address(models: Sequence[str]) -> list[tuple[str, str]]:
 
 def origin(asked: Asked, models: Sequence[str], model: str = "") -> Origin:
     """Return where the images come from, how to come back to this page, and which model is to judge in Review."""
-    return Origin(asked.own, asked.selection.split, address(models), model)
+    return Origin(asked.own, asked.selection.split, address(models, asked.selection.split), model)
 
 
 def _is_chosen(value: object) -> bool:

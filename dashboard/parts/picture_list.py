@@ -22,7 +22,7 @@ PER_PAGE: Final = 12
 CELL_WIDTH: Final = 196
 PAGE: Final = "page-"
 SHOW: Final = "show"
-"""With the name of the list: whether its pictures are shown."""
+"""With the name of the list and the split: whether its pictures are shown."""
 Row = Mapping[str, str]
 STYLE: Final = f"""
 <style>
@@ -84,7 +84,7 @@ def picture_list(
     csv_button(table, name, line)
     shown = not origin.kept_unseen or line.toggle(
         "Show the pictures",
-        key=f"{SHOW}-{name}",
+        key=show_key(name, origin.split),
         bind="query-params",
         help=f"Whoever has looked at pictures of *{origin.split}* can no longer choose a model blindly: choose first.",
     )
@@ -102,6 +102,11 @@ def picture_list(
                 if at_hand and shown:
                     _links(row, origin, also)
     return shown
+
+
+def show_key(name: str, split: str) -> str:
+    """Return the name under which the address says that the pictures of a list are shown: of this split, and of no other."""
+    return f"{SHOW}-{name}-{split}"
 
 
 def _page_key(name: str, rows: pd.DataFrame) -> str:

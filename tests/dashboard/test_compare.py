@@ -342,7 +342,19 @@ def test_pictures_of_a_split_that_judges_are_shown_only_when_asked_for():
     assert not review_links(app)
     app.toggle[0].set_value(True).run()
     assert app.get("image")
-    assert review_links(app)
+    assert parse_qs(review_links(app)[0]["back"][0])["show-cell-test"] == ["true"]
+
+
+@pytest.mark.usefixtures("models")
+def test_pictures_asked_for_of_one_split_show_none_of_another():
+    app = opened(images="ood", models=["good", "fair"], cell=cell_name("good", "human", "human"))
+    app.toggle[0].set_value(True).run()
+    assert app.get("image")
+    app.selectbox(key="images").set_value("test").run()
+    assert not app.exception
+    assert "not shown" in text_of(app)
+    assert not app.get("image")
+    assert not review_links(app)
 
 
 @pytest.mark.usefixtures("trained")
@@ -361,7 +373,7 @@ def test_maps_over_pictures_of_a_split_that_judges_are_drawn_only_when_those_are
     assert "choose *Show the pictures* below" in text_of(app)
     assert "Maps" not in [button.label for button in app.button]
     assert "*Maps*, below a picture that is shown," in text_of(app)
-    app.toggle(key="show-disagreements").set_value(True).run()
+    app.toggle(key="show-disagreements-test").set_value(True).run()
     assert "Where each model looked" in text_of(app)
     assert "Maps" in [button.label for button in app.button]
 
