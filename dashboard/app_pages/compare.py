@@ -1,6 +1,7 @@
 """Compare: models side by side on the same images."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 import streamlit as st
 
@@ -22,7 +23,7 @@ from dashboard.parts.escaping import escaped
 from dashboard.parts.figure_download import FORMAT, csv_button
 from dashboard.parts.figure_table import figure_table, pair_tables, sentences_view
 from dashboard.parts.group_heat_maps import group_heat_maps
-from dashboard.parts.picture_list import PAGE, Origin, picture_list, show_key, what
+from dashboard.parts.picture_list import PAGES, Origin, picture_list, show_key, what
 from dashboard.parts.robustness_curves import FIGURE, TITLES, robustness_curves
 from dashboard.parts.table_origin import at_thresholds, of_images
 from dashboard.parts.threshold_control import keys as threshold_keys
@@ -39,19 +40,29 @@ def address(models: Sequence[str], split: str) -> list[tuple[str, str]]:
     """Return what stands in the address: everything that was chosen on this page."""
     found = []
     lists = [show_key(name, split) for name in (CELL, LIST)]
-    pages = [str(key) for key in st.session_state if str(key).startswith(PAGE)]
-    for key in (*KEYS, *threshold_keys(models), CELL, *lists, *pages, VIEW, FIGURE, EXPLAINED, FORMAT):
-        # Once a widget is drawn, Streamlit keeps what it is bound to in the session's state, and no more in `query_params`.
-        value = st.session_state.get(key, st.query_params.get(key))
+    for key in (*KEYS, *threshold_keys(models), CELL, *lists, *_pages(), VIEW, FIGURE, EXPLAINED, FORMAT):
+        value = _held(key)
         value = AS_IN_ADDRESS.get(key, {}).get(str(value), value)
         values = value if isinstance(value, list) else [value]
         found += [(key, _written(one)) for one in values if _is_chosen(one)]
     return found
 
 
+def _held(key: str) -> object:
+    """Return what was chosen: once a widget is drawn, Streamlit keeps what it is bound to in the session's state, and no more in `query_params`."""
+    return st.session_state.get(key, st.query_params.get(key))
+
+
+def _pages() -> list[str]:
+    """Return the names of the pages that the lists drawn here were turned to."""
+    drawn = {CELL: bool(_held(CELL)), LIST: _held(VIEW) == TABS[-1]}
+    keys = [key for name, key in st.session_state.get(PAGES, {}).items() if drawn[name]]
+    return [key for key in keys if st.session_state.get(key, 1) != 1]
+
+
 def origin(asked: Asked, models: Sequence[str], model: str = "") -> Origin:
     """Return where the images come from, how to come back to this page, and which model is to judge in Review."""
-    return Origin(asked.own, asked.selection.split, address(models, asked.selection.split), model)
+    return Origin(asked.own, asked.selection.split, partial(address, models, asked.selection.split), model)
 
 
 def _is_chosen(value: object) -> bool:

@@ -20,7 +20,8 @@ from dashboard.review_by_address import BACK, IMAGE, OWN, PATH
 
 PER_PAGE: Final = 12
 CELL_WIDTH: Final = 196
-PAGE: Final = "page-"
+PAGES: Final = "pages-of-lists"
+"""In the session: the name under which the address holds the page of each list as it was drawn last, by the list's own."""
 SHOW: Final = "show"
 """With the name of the list and the split: whether its pictures are shown."""
 Row = Mapping[str, str]
@@ -41,14 +42,14 @@ STYLE: Final = f"""
 class Origin:
     """Where the images of a page come from, and how to come back to it.
 
-    `own` is the place of the analyst's own set, empty for the corpus; `split` is that of the corpus; `address` is
-    what stands in the page's address; `model` is the folder of the model that is to judge in Review, empty for
-    the one chosen there.
+    `own` is the place of the analyst's own set, empty for the corpus; `split` is that of the corpus; `address` tells,
+    once a list is drawn, what stands in the page's address; `model` is the folder of the model that is to judge in
+    Review, empty for the one chosen there.
     """
 
     own: str
     split: str
-    address: Sequence[tuple[str, str]]
+    address: Callable[[], Sequence[tuple[str, str]]]
     model: str = ""
 
     @property
@@ -79,8 +80,9 @@ def picture_list(
     """
     line = st.container(horizontal=True, vertical_alignment="center", gap="medium")
     says = line.empty()
-    pages = ceil(len(rows) / PER_PAGE)
-    page = line.pagination(pages, key=_page_key(name, rows), bind="query-params") if pages > 1 else 1
+    pages, page_key = ceil(len(rows) / PER_PAGE), _page_key(name, rows)
+    page = line.pagination(pages, key=page_key, bind="query-params") if pages > 1 else 1
+    st.session_state.setdefault(PAGES, {})[name] = page_key
     csv_button(table, name, line)
     shown = not origin.kept_unseen or line.toggle(
         "Show the pictures",
@@ -111,7 +113,7 @@ def show_key(name: str, split: str) -> str:
 
 def _page_key(name: str, rows: pd.DataFrame) -> str:
     """Other images start on their first page: the key goes with them."""
-    return f"{PAGE}{name}-{crc32(''.join(rows['sha256']).encode()):08x}"
+    return f"page-{name}-{crc32(''.join(rows['sha256']).encode()):08x}"
 
 
 def as_text(rows: pd.DataFrame) -> list[Row]:
@@ -128,7 +130,7 @@ def what(row: Row) -> str:
 
 def review_address(row: Row, origin: Origin) -> dict[str, str]:
     """Return what the Review page needs to open a picture and to lead back here."""
-    wanted = {IMAGE: row["sha256"], BACK: urlencode(origin.address)}
+    wanted = {IMAGE: row["sha256"], BACK: urlencode(origin.address())}
     wanted |= {MODEL: origin.model} if origin.model else {}
     return wanted | ({OWN: origin.own, PATH: row[PATH]} if origin.own else {})
 

@@ -321,6 +321,33 @@ def test_a_cell_lists_its_images_surest_first_and_each_leads_to_review_and_back(
 
 
 @pytest.mark.usefixtures("models")
+def test_the_way_back_from_review_names_the_pages_of_the_lists_that_are_drawn(monkeypatch):
+    monkeypatch.setattr("dashboard.parts.picture_list.PER_PAGE", 1)
+
+    def pages() -> dict[str, list[str]]:
+        back = parse_qs(review_links(app)[0]["back"][0])
+        return {key.rpartition("-")[0]: page for key, page in back.items() if key.startswith("page-")}
+
+    def turn(name: str, page: int) -> None:
+        key = app.session_state["pages-of-lists"][name]
+        app.session_state[key] = page
+        assert not app.run().exception
+
+    address = {"images": "val", "models": ["good", "fair"], "thresholds": "one for all", "cut": "0.0"}
+    app = opened(**address, cell=cell_name("fair", "ai", "ai"), view="Disagreements")
+    assert pages() == {}
+    turn("cell", 2)
+    turn("disagreements", 3)
+    assert pages() == {"page-cell": ["2"], "page-disagreements": ["3"]}
+    app.selectbox(key=CELL).set_value(cell_name("fair", "human", "ai")).run()
+    assert pages() == {"page-disagreements": ["3"]}, "other images begin on their first page"
+    turn("cell", 2)
+    app.session_state["view"] = "Groups"
+    assert not app.run().exception
+    assert pages() == {"page-cell": ["2"]}
+
+
+@pytest.mark.usefixtures("models")
 def test_a_threshold_of_nought_is_kept_on_the_way_back_from_review():
     app = opened(
         images="val",
