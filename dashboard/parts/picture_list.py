@@ -30,7 +30,7 @@ STYLE: Final = f"""
 .verso-picture {{ height: {CELL_WIDTH}px; display: grid; place-items: center; text-align: center; font-size: .8rem;
   padding: 0 .75rem; border: 1px dashed color-mix(in srgb, currentColor 35%, transparent); opacity: .75; }}
 .verso-said {{ font-size: .875rem; line-height: 1.4; }}
-.verso-said div {{ overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }}
+.verso-said div {{ overflow-wrap: anywhere; }}
 .verso-said div + div {{ opacity: .8; }}
 [class*="st-key-pictures-"] [data-testid="stImage"] img {{ height: {CELL_WIDTH}px; object-fit: contain;
   background: color-mix(in srgb, currentColor 7%, transparent); }}
@@ -99,7 +99,7 @@ def picture_list(
             with st.container(width=CELL_WIDTH, gap="xsmall"):
                 at_hand = is_at_hand(row)
                 _picture(row, origin.own, at_hand=at_hand, shown=shown)
-                said = "".join(f"<div title='{one}'>{one}</div>" for one in map(html.escape, lines(row)))
+                said = "".join(f"<div>{one}</div>" for one in map(html.escape, lines(row)))
                 st.html(f"<div class='verso-said'>{said}</div>")
                 if at_hand and shown:
                     _links(row, origin, also)
