@@ -79,4 +79,5 @@ def past_audits() -> None:
 
 with errors_told():
     way_to_one()
+with errors_told():
     every_audit()

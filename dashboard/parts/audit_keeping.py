@@ -11,6 +11,7 @@ from dashboard.audit_desk import Standing, has_uploads, remove_uploads, rename
 from dashboard.parts.error_sentence import error_sentence
 
 ENDED: Final = ("finished", "cancelled")
+NEW_NAME: Final = "audit-new-name"
 MEANING: Final = "Shown in the list of audits and in report titles."
 
 
@@ -18,7 +19,8 @@ def new_name() -> str:
     """Draw the field for the name of an audit that is about to start, and return what stands in it."""
     name = st.text_input(
         "Name (optional)",
-        key="audit-new-name",
+        key=NEW_NAME,
+        persist_state="session",
         max_chars=LONGEST_NAME,
         placeholder="for example: Spring competition, first round",
         help=MEANING,

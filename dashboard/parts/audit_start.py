@@ -9,14 +9,18 @@ from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from core.audit.inputs.roots import VARIABLE, Roots
 from core.audit.inputs.sources import sources_of
+from core.audit.queue import ID
 from core.audit.worker import TURN
 from core.errors import OutputError
 from dashboard.audit_desk import AUDIT, ONE, queue
-from dashboard.parts.audit_keeping import new_name
+from dashboard.parts.audit_keeping import NEW_NAME, new_name
 from dashboard.parts.counting import counted
 from dashboard.parts.model_choice import model_choice
 
 DRAFT: Final = "draft"
+DRAFT_KEPT: Final = "audit-draft-kept"
+"""In the session: the draft that the address names, which loses it where another page is visited."""
+FOLDER: Final = "audit-folder"
 LARGEST_MB: Final = 4000
 MEANING: Final = "It judges the whole audit. The page Models says how good each is."
 DROPS: Final = "audit-drops"
@@ -25,7 +29,7 @@ DROPS: Final = "audit-drops"
 def audit_start() -> None:
     """Draw the choice of files and model, and begin when asked to."""
     model = model_choice(MEANING)
-    draft = st.query_params.get(DRAFT, "")
+    draft = _draft()
     dropped = st.file_uploader(
         "Drop pictures, videos, a zip or a list of files",
         accept_multiple_files=True,
@@ -49,12 +53,26 @@ def audit_start() -> None:
     ):
         sources_of([Path(named)] if named else [], Roots.configured())  # says now what would be refused later
         started = queue().ask(tuple(chosen), model, draft if inputs else "", name)
+        for key in (DRAFT_KEPT, FOLDER, NEW_NAME):
+            st.session_state.pop(key, None)
         st.switch_page(ONE, query_params={AUDIT: started})
     line.caption(
         f"Audits take turns of {TURN / 60:.0f} minute, the one that has waited longest first, so that a small one does not "
         "wait for a large one to end. Listing the files of an audit is part of its first turn and is not cut short.",
         width="stretch",
     )
+
+
+def _draft() -> str:
+    """Return the draft that the address names, else the last one of this session if its files are there yet, else ""."""
+    named, kept = st.query_params.get(DRAFT, ""), st.session_state.get(DRAFT_KEPT, "")
+    if ID.fullmatch(named):
+        st.session_state[DRAFT_KEPT] = named
+        return named
+    if not kept or queue().find(kept) or not queue().uploads(kept):
+        return ""
+    st.query_params[DRAFT] = kept
+    return str(kept)
 
 
 def _keep(dropped: Sequence[UploadedFile], draft: str) -> None:
@@ -76,7 +94,8 @@ def _folder() -> str:
     roots = Roots.configured()
     named = st.text_input(
         "Or a folder, zip or list on the server",
-        key="audit-folder",
+        key=FOLDER,
+        persist_state="session",
         placeholder=str(roots),
         disabled=str(roots).startswith("none"),
         help=f"Below: {roots}. The server offers the folders that `{VARIABLE}` names.",
@@ -94,5 +113,5 @@ def _ready(draft: str, inputs: list[Path]) -> None:
     )
     if line.button("Discard them", icon=":material/delete:"):
         queue().discard(draft)
-        del st.query_params[DRAFT]
+        del st.query_params[DRAFT], st.session_state[DRAFT_KEPT]
         st.rerun()

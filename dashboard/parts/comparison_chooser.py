@@ -20,6 +20,8 @@ MODELS: Final = "models"
 SPLIT: Final = "images"
 PLACE: Final = "place"
 UPLOAD: Final = "upload"
+UPLOAD_KEPT: Final = "own-upload-kept"
+"""In the session: the upload that the address names, which loses it where another page is visited."""
 DROPPED: Final = "own-dropped"
 OWN: Final = "your images"
 CONDITION: Final = "condition"
@@ -163,12 +165,21 @@ def _own(line: st.delta_generator.DeltaGenerator) -> str:
         st.session_state["own-drops"] = st.session_state.get("own-drops", 0) + 1
         st.session_state[DROPPED] = True
         st.rerun()
+    place = named.strip() if named else _uploaded()
     if named:
         st.query_params.pop(UPLOAD, None)
-    place = named.strip() if named else st.query_params.get(UPLOAD, "")
+        st.session_state.pop(UPLOAD_KEPT, None)
     if not place:
         st.caption(
             "The models judge them here and now, and you see how far they are. A zip you drop is removed when the server "
             "stops."
         )
     return place
+
+
+def _uploaded() -> str:
+    """Return the upload that the address names, else the last one of this session, else ""."""
+    upload: str = st.query_params.get(UPLOAD) or st.session_state.get(UPLOAD_KEPT, "")
+    if upload:
+        st.query_params[UPLOAD] = st.session_state[UPLOAD_KEPT] = upload
+    return upload

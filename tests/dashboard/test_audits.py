@@ -133,6 +133,60 @@ def test_uploads_are_on_the_disk_and_stay_after_a_reload(desk, drawings):  # noq
     assert sorted(path.name for path in inputs.iterdir()) == ["a.png", "b.png"]
 
 
+def visit_another_page(app: AppTest, page: str) -> AppTest:
+    """Go to the page About, which takes all from the address that no field is bound to, and come back."""
+    app.switch_page("app_pages/about.py").run()
+    app.query_params.clear()
+    app.switch_page(f"app_pages/{page}.py").run()
+    assert not app.exception
+    return app
+
+
+def test_what_was_asked_for_and_not_started_is_there_after_another_page_and_forgotten_with_the_start(
+    desk,  # noqa: ARG001
+    drawings,
+    folder,  # noqa: F811
+):
+    app = opened()
+    app.file_uploader[0].set_value([("a.png", drawings.file(drawings.painting()), "image/png")]).run()
+    app.text_input(key="audit-folder").set_value(str(folder)).run()
+    app.text_input(key="audit-new-name").set_value("Spring").run()
+    draft = app.query_params["draft"]
+    visit_another_page(app, "audits")
+    assert "Ready: 1 file," in text_of(app)
+    assert app.query_params["draft"] == draft
+    assert [app.text_input(key=f"audit-{key}").value for key in ("folder", "new-name")] == [
+        str(folder),
+        "Spring",
+    ]
+    press(app, "Start the audit")
+    (asked,) = Queue.of_this_computer().all()
+    assert (len(asked.inputs), asked.name) == (2, "Spring")
+    visit_another_page(app, "audits")
+    assert "Ready" not in text_of(app)
+    assert [app.text_input(key=f"audit-{key}").value for key in ("folder", "new-name")] == ["", ""]
+
+
+def test_uploads_that_were_discarded_stay_away(desk, drawings):  # noqa: ARG001
+    app = opened()
+    app.file_uploader[0].set_value([("a.png", drawings.file(drawings.painting()), "image/png")]).run()
+    press(visit_another_page(app, "audits"), "Discard them")
+    assert "Ready" not in text_of(app)
+    assert "Ready" not in text_of(visit_another_page(app, "audits"))
+
+
+def test_a_mangled_address_takes_away_neither_the_list_nor_the_start(finished):  # noqa: ARG001
+    app = opened(draft="../../etc")
+    assert not app.error
+    assert "Start the audit" in [button.label for button in app.button]
+    app = AppTest.from_file(str(APP), default_timeout=60).run()
+    app.query_params["audit"] = "../../etc"
+    app.switch_page("app_pages/audits.py").run()
+    assert "no id of an audit: choose one from the list of audits" in text_of(app)
+    assert len(app.dataframe[0].value) == 1
+    assert "Start the audit" in [button.label for button in app.button]
+
+
 def test_a_ruling_takes_the_file_out_of_the_queue_and_is_in_the_results(finished, desk):
     app = opened(audit=finished)
     assert "1 of 41 not ruled yet" in text_of(app)

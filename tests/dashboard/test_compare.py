@@ -23,7 +23,7 @@ from core.evaluation.perturbations import CONDITIONS
 from core.evaluation.predictions import predictions_frame, write_predictions
 from core.evaluation.rules import Cut, shipped, the_same
 from core.evaluation.selection import Selection, load
-from dashboard.own_images import scoring
+from dashboard.own_images import keep_upload, scoring
 from dashboard.parts.confusion_matrices import CELL, cell_name
 from dashboard.parts.figure_download import as_csv
 from dashboard.review_desk import KEY
@@ -536,6 +536,33 @@ def test_a_place_outside_the_offered_folders_is_refused(labelled, monkeypatch, t
 def test_an_upload_that_is_gone_is_asked_for_again():
     app = opened(models=["tiny", "twin"], images="your images", upload=f"upload:{'0' * 64}")
     assert "drop it again" in app.error[0].value
+
+
+@pytest.mark.usefixtures("trained")
+def test_an_upload_is_there_after_another_page_until_a_folder_is_named(labelled, monkeypatch, tmp_path):
+    monkeypatch.setenv("VERSO_AUDIT_ROOTS", str(tmp_path / "models"))
+    with labelled.open("rb") as file:
+        upload = keep_upload(file, labelled.name)
+    scoring(upload, ["tiny"]).outcome()
+    app = opened(models=["tiny"], images="your images", upload=upload)
+    title = "your images in mine.zip (3 human, 3 AI)"
+    assert title in text_of(app)
+
+    def visit_another_page() -> None:
+        app.switch_page("app_pages/about.py").run()
+        app.query_params.clear()
+        app.query_params["images"], app.query_params["models"] = "your images", "tiny"
+        app.switch_page("app_pages/compare.py").run()
+        assert not app.exception
+
+    visit_another_page()
+    assert title in text_of(app)
+    assert app.query_params["upload"] in (upload, [upload])
+    app.text_input(key="place").set_value("elsewhere").run()
+    app.text_input(key="place").set_value("").run()
+    visit_another_page()
+    assert title not in text_of(app)
+    assert "A zip you drop is removed" in text_of(app)
 
 
 @pytest.mark.usefixtures("trained")
