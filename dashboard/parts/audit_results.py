@@ -10,11 +10,13 @@ import streamlit as st
 from core.audit.store.pages import BINS
 from core.audit.store.records import Audit
 from core.verdict import Label
-from dashboard.audit_desk import MOVING, fresh_bytes, kept_file, queue, results, standing, store
+from dashboard.audit_desk import MOVING, fresh_bytes, kept_file, of_audit, queue, results, standing, store
 from dashboard.parts.counting import counted
+from dashboard.parts.error_sentence import error_sentence
 from dashboard.parts.escaping import escaped
 from dashboard.parts.figure_colours import GREY
 from dashboard.parts.figure_download import downloadable
+from dashboard.parts.file_on_demand import Failed, noting_failure
 from dashboard.parts.verdict_card import COLOURS
 
 MEANINGS: Final = {
@@ -25,6 +27,10 @@ MEANINGS: Final = {
     "report.html": "The report, as one page",
     "report.pdf": "The report, to print",
 }
+
+FAILED: Final = "downloads-failed"
+LOOKS: Final = 5
+"""Seconds after which it is looked again whether a file could not be written; at each look Streamlit removes what was fetched two looks ago."""
 
 
 def distribution(audit: Audit) -> None:
@@ -77,17 +83,22 @@ def downloads(audit: Audit) -> None:
             "say so in their title; rows without a verdict and without an error were not judged.",
             icon=":material/incomplete_circle:",
         )
-    st.caption("Results carry every ruling made until you press the button.")
+    st.caption(
+        "Results carry every ruling made until you press the button. The first press writes all files, which takes minutes "
+        "for a large audit: where the button says that the request timed out, wait and press it again."
+    )
     if audit.output not in {None, queue().folder(audit.id).absolute()}:
         st.caption(
             f"This audit was begun on the command line. Its folder {escaped(str(audit.output))} stays as it is; what you "
             "download here is made from the database of audits."
         )
+    failed = st.session_state.setdefault(of_audit(FAILED, audit), {})
+    st.fragment(_failures, run_every=LOOKS)(failed)
     for name, meaning in MEANINGS.items():
         line = st.container(horizontal=True, vertical_alignment="center")
         line.download_button(
             name,
-            partial(fresh_bytes, audit, name),
+            noting_failure(partial(fresh_bytes, audit, name), name, failed),
             f"partial_{name}" if counts.waiting else name,
             key=f"download-{name}",
             icon=":material/download:",
@@ -97,6 +108,12 @@ def downloads(audit: Audit) -> None:
         path = kept_file(audit, name)
         size = f" :gray[{_said(path.stat().st_size)}]" if path.is_file() else ""
         line.markdown(f"{meaning}{size}", width="content")
+
+
+def _failures(failed: Failed) -> None:
+    """Draw why files could not be written."""
+    for name, why in list(failed.items()):
+        error_sentence(f"{name} was not written. {why}")
 
 
 def _said(size: int) -> str:

@@ -14,6 +14,7 @@ from core.errors import VersoError
 from core.review.rulings import Ruling, as_csv
 from dashboard.parts.error_sentence import error_sentence
 from dashboard.parts.escaping import escaped
+from dashboard.parts.file_on_demand import noting_failure
 from dashboard.parts.probability_table import probability_table
 from dashboard.parts.ruling_panel import LOOK, NAME
 from dashboard.parts.saliency_view import Chosen
@@ -21,6 +22,7 @@ from dashboard.review_desk import Reviewed
 from dashboard.review_rulings import kept_rulings, report_of
 
 FAILED: Final = "review-ruling-failed"
+UNMADE: Final = "review-reports-unmade"
 DRAWN: Final = "review-ruling-drawn"
 TOO_EARLY: Final = "Not ruled: that click came before the verdict and the rulings that stand here could be read. Click again."
 MEANWHILE: Final = "Not ruled: another ruling on this picture came first and stands here now. Click again if yours still holds."
@@ -59,6 +61,9 @@ def review_ruling(item: Reviewed, chosen: Chosen, share: float) -> None:
 
 def _buttons(item: Reviewed, earlier: int, chosen: Chosen, share: float) -> None:
     note_key = f"review-note-{item.id}"
+    unmade = st.session_state.setdefault(UNMADE, {})
+    if item.id in unmade:
+        error_sentence(f"The report was not made. {unmade[item.id]}")
     line = st.container(horizontal=True, vertical_alignment="bottom", gap="small")
     line.text_input(
         "Note", key=note_key, placeholder="why, if it is worth saying", width=420, persist_state="session"
@@ -103,7 +108,7 @@ def _buttons(item: Reviewed, earlier: int, chosen: Chosen, share: float) -> None
         )
     line.download_button(
         "Report (PDF)",
-        partial(report_of, item, chosen, share),
+        noting_failure(partial(report_of, item, chosen, share), item.id, unmade),
         f"verso-{item.id[:12]}.pdf",
         "application/pdf",
         key=f"report-{item.id}",

@@ -681,6 +681,37 @@ def test_an_audit_of_the_command_line_is_downloaded_wherever_its_folder_lies(
     assert (tmp_path / "cli" / "results.csv").read_bytes() == kept
 
 
+@pytest.fixture
+def pressed(monkeypatch):
+    """What the buttons that download do when they are pressed, as they were drawn."""
+    made = []
+    monkeypatch.setattr(
+        "streamlit.runtime.media_file_manager.MediaFileManager.add_deferred",
+        lambda _, make, *__, **___: made.append(make) or "file",
+    )
+    return made
+
+
+def test_why_a_file_could_not_be_written_stands_above_the_buttons_until_it_can(
+    finished, pressed, monkeypatch
+):
+    def full(*_):
+        raise OutputError("The *disk* is full: make room.")
+
+    app = opened(audit=finished, audit_tab="Downloads")
+    with monkeypatch.context() as patched:
+        patched.setattr(audit_desk, "write_files", full)
+        Queue.of_this_computer().folder(finished).joinpath("results.csv").unlink()
+        with pytest.raises(OutputError):
+            pressed[0]()
+    assert not app.error
+    assert [each.value for each in app.run().error] == [
+        r"results\.csv was not written\. The \*disk\* is full\: make room\."
+    ]
+    assert pressed[0]().startswith(b"path,")
+    assert not app.run().error
+
+
 def test_all_files_are_listed_and_filtered_by_the_address(finished):
     app = opened(audit=finished, audit_tab="All files")
     assert "1 to 25 of 44" in text_of(app)

@@ -269,6 +269,22 @@ def test_the_report_holds_the_rulings_made_until_it_is_asked_for(app, drawings):
     assert "odd light" in text
 
 
+def test_why_a_report_could_not_be_made_stands_beside_its_picture(app, drawings, monkeypatch):
+    made = []
+    monkeypatch.setattr(
+        "streamlit.runtime.media_file_manager.MediaFileManager.add_deferred",
+        lambda _, make, *__, **___: made.append(make) or "file",
+    )
+    drop(app, ("one.png", drawings.file(drawings.painting((80, 60), 1))))
+    with monkeypatch.context() as patched:
+        patched.setattr(Rulings, "of", lambda *_: (_ for _ in ()).throw(StoreError("It is locked.")))
+        with pytest.raises(StoreError):
+            made[-1]()
+    assert [each.value for each in app.run().error] == [r"The report was not made\. It is locked\."]
+    assert made[-1]().startswith(b"%PDF")
+    assert not app.run().error
+
+
 def test_several_pictures_stand_in_a_table_and_can_be_cleared(app, drawings):
     picture = drawings.file(drawings.painting((80, 60), 1))
     drop(app, ("one.png", picture))
