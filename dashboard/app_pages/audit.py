@@ -76,7 +76,7 @@ def one_audit(what: Standing) -> None:
             case "All files":
                 audit_table(what.audit)
             case "Distribution":
-                distribution(what.audit)
+                distribution(what.audit, what.title)
             case _:
                 downloads(what.audit)
 

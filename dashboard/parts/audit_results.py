@@ -1,5 +1,6 @@
 """How the probabilities of an audit are spread, and its files to take away."""
 
+import re
 from functools import partial
 from typing import Final
 
@@ -9,7 +10,7 @@ import streamlit as st
 
 from core.audit.store.pages import BINS
 from core.audit.store.records import Audit
-from core.verdict import Label
+from core.verdict import Label, Thresholds
 from dashboard.audit_desk import MOVING, fresh_bytes, kept_file, of_audit, queue, results, standing, store
 from dashboard.parts.counting import counted
 from dashboard.parts.error_sentence import error_sentence
@@ -17,6 +18,7 @@ from dashboard.parts.escaping import escaped
 from dashboard.parts.figure_colours import GREY
 from dashboard.parts.figure_download import downloadable
 from dashboard.parts.file_on_demand import Failed, noting_failure
+from dashboard.parts.threshold_control import in_words
 from dashboard.parts.verdict_card import COLOURS
 
 MEANINGS: Final = {
@@ -28,13 +30,21 @@ MEANINGS: Final = {
     "report.pdf": "The report, to print",
 }
 
+UNSAFE: Final = re.compile(r"[^\w.]+")
+LONGEST_STEM: Final = 60
 FAILED: Final = "downloads-failed"
 LOOKS: Final = 5
 """Seconds after which it is looked again whether a file could not be written; at each look Streamlit removes what was fetched two looks ago."""
 
 
-def distribution(audit: Audit) -> None:
-    """Draw how many files have which probability of AI."""
+def file_stem(audit: Audit) -> str:
+    """Return what the names of an audit's files begin with: its own name as every disk takes it, or 8 digits of its id."""
+    named = UNSAFE.sub("-", audit.name).strip("-.")
+    return named[:LONGEST_STEM].rstrip("-.") or audit.id[:8]
+
+
+def distribution(audit: Audit, title: str) -> None:
+    """Draw how many files of an audit, called `title`, have which probability of AI."""
     found = results(audit).histogram()
     frame = pd.DataFrame(
         {"p_ai_from": [place / BINS for place in range(BINS)]} | {label: found[label] for label in Label}
@@ -60,10 +70,11 @@ def distribution(audit: Audit) -> None:
     downloadable(
         figure,
         frame,
-        "audit-distribution",
+        f"{file_stem(audit)}-distribution",
         "How sure the model is",
         "Files in each twentieth of the scale, exact duplicates counted once, shots of videos not at all. The dotted lines are the model's thresholds: "
         "between them it does not decide.",
+        f"{title}; {audit.model}: {in_words(Thresholds(band.human_below, band.ai_above))}",
     )
 
 
@@ -99,7 +110,7 @@ def downloads(audit: Audit) -> None:
         line.download_button(
             name,
             noting_failure(partial(fresh_bytes, audit, name), name, failed),
-            f"partial_{name}" if counts.waiting else name,
+            f"{file_stem(audit)}-{'partial_' if counts.waiting else ''}{name}",
             key=f"download-{name}",
             icon=":material/download:",
             on_click="ignore",
