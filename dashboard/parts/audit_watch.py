@@ -127,11 +127,12 @@ def duration(seconds: float) -> str:
 def _errors(now: Standing, counts: Counts) -> None:
     if not counts.unreadable or now.audit is None or now.state not in MOVING:
         return
-    with st.expander(f"{counted(counts.unreadable, 'error')} so far", icon=":material/broken_image:"):
+    # With the count in its label it would be another one, and shut, whenever that grows.
+    with st.expander("Errors so far", icon=":material/broken_image:"):
         for row in results(now.audit).page(Wanted(kinds=(Kind.ERROR,)), limit=ERRORS):
             st.markdown(f"- {escaped(row.error or '')}")
         if counts.unreadable > ERRORS:
-            st.caption(f"The first {ERRORS}; the others stand in the results.")
+            st.caption(f"The first {ERRORS} of {counts.unreadable:,}; the others stand in the results.")
 
 
 def _buttons(now: Standing) -> None:
