@@ -29,8 +29,10 @@ def _first_that_waits(audit: Audit) -> None:
     pages = results(audit)
     waiting = pages.count(QUEUE)
     passed, looked_at_again = of_audit(PASSED, audit), of_audit(AGAIN, audit)
-    at = min(st.session_state.get(passed, 0), max(0, waiting - 1))
+    gone = min(st.session_state.get(passed, 0), waiting)
+    at = min(gone, max(0, waiting - 1))
     again = st.session_state.get(looked_at_again)
+    before, after = (gone - 1, at) if again else (at - 1, at + 1)
     by_keyboard = who_rules_and_how()
     _last(audit, by_keyboard=by_keyboard)
     row = pages.row(*again) if again else next(iter(pages.page(QUEUE, at, 1)), None)
@@ -44,12 +46,12 @@ def _first_that_waits(audit: Audit) -> None:
 
     line = st.container(horizontal=True, vertical_alignment="center", gap="small")
     line.button(
-        "Previous", key="queue-back", icon=":material/arrow_back:", shortcut="Left", disabled=not (at or again),
-        on_click=go, args=(at if again else at - 1,),
+        "Previous", key="queue-back", icon=":material/arrow_back:", shortcut="Left", disabled=before < 0,
+        on_click=go, args=(before,),
     )  # fmt: skip
     line.button(
-        "Next", key="queue-on", icon=":material/arrow_forward:", shortcut="Right", disabled=at + 1 >= waiting,
-        on_click=go, args=(at + 1,),
+        "Next", key="queue-on", icon=":material/arrow_forward:", shortcut="Right", disabled=after >= waiting,
+        on_click=go, args=(after,),
     )  # fmt: skip
     where = (
         "Ruled before; rule again to change it."
