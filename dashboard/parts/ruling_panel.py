@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 import streamlit as st
 
 from core.audit.choices import Offer, offers, reason, told
+from core.audit.places import called, place_of
 from core.audit.store.records import Audit, Row
 from core.errors import VersoError
 from core.verdict import Label, Thresholds, Verdict
@@ -121,6 +122,11 @@ def review_address(audit: Audit, row: Row) -> dict[str, str]:
     }
 
 
+def _called(audit: Audit, row: Row) -> str:
+    """Return what the table calls a file or a shot."""
+    return called(place_of(row.path, audit.inputs)[0], row.part)
+
+
 def _picture(audit: Audit, row: Row) -> None:
     try:
         st.image(thumbnail(audit.id, row.position, SIDE), width="stretch", alt=row.path)
@@ -129,7 +135,7 @@ def _picture(audit: Audit, row: Row) -> None:
 
 
 def _verdict(audit: Audit, row: Row) -> None:
-    st.markdown(f"**{escaped(row.path.rsplit('/', 1)[-1])}**")
+    st.markdown(f"**{escaped(_called(audit, row))}**")
     if row.error:
         st.error(escaped(row.error), icon=":material/broken_image:")
     elif row.verdict is None or row.p_ai is None:
@@ -234,7 +240,7 @@ def _ruling(audit: Audit, row: Row, key: str, ruled: Callable[[], None], *, by_k
         st.session_state[of_audit(LAST, audit)] = (
             row.position,
             row.part,
-            row.path.rsplit("/", 1)[-1],
+            _called(audit, row),
             said,
             meanwhile,
         )
