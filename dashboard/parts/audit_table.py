@@ -65,7 +65,12 @@ def _page_of_files(audit: Audit) -> None:
     line.markdown(f"{first + 1:,} to {first + len(rows):,} of {_said(tally)}", width="content")
     shots = pages.shots([row.position if row.original is None else row.original for row in rows])
     chosen = st.dataframe(
-        probability_table(pd.DataFrame([_cells(audit, row, shots) for row in rows]), "p_ai"),
+        probability_table(
+            pd.DataFrame([_cells(audit, row, shots) for row in rows]).astype(
+                {"width": "Int64", "height": "Int64"}
+            ),
+            "p_ai",
+        ),
         hide_index=True,
         row_height=ROW_HEIGHT,
         height=min(len(rows), 9) * ROW_HEIGHT + 40,
@@ -83,6 +88,8 @@ def _page_of_files(audit: Audit) -> None:
                 help="What the file says of itself. Anyone can write or remove such claims; silence means nothing.",
             ),
             "p_ai": st.column_config.NumberColumn("p(AI)", help="Calibrated probability of AI"),
+            "width": st.column_config.NumberColumn(help="In pixels"),
+            "height": st.column_config.NumberColumn(help="In pixels"),
         },
         alt="One row a file",
     )
@@ -163,7 +170,8 @@ def _cells(audit: Audit, row: Row, shots: Shots) -> dict[str, object]:
         "evidence": row.evidence or "",
         "ruling": told(row.verdict or "", row.ruling, row.note or "") if row.ruling else "",
         "ruled by": row.ruled_by or "",
-        "size": f"{row.width} × {row.height}" if row.width else "",
+        "width": row.width,
+        "height": row.height,
         "same bytes as": _beside(audit, row.duplicate_of) if row.duplicate_of else "",
         "error": row.error or "",
     }

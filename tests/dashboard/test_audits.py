@@ -1,12 +1,15 @@
 import hashlib
 import io
+import json
 import re
 import subprocess
 from contextlib import suppress
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from urllib.parse import parse_qs
 
+import pandas as pd
 import pytest
 import streamlit as st
 from filelock import FileLock
@@ -550,6 +553,70 @@ def test_a_folder_of_the_same_path_that_is_another_audits_interrupts_none(
     assert audit_desk.standing(begun.id).state == "running"
 
 
+def test_the_list_of_errors_stays_open_while_more_are_met(of_the_command_line, desk, monkeypatch):
+    monkeypatch.setattr("dashboard.audit_desk.is_run", lambda _: True)
+    begun = of_the_command_line(pause=True)
+    judge_the_rest(desk, begun, chunks=1)
+    desk.set_state(begun.id, State.RUNNING)
+    app = opened(audit=begun.id)
+    (listed,) = app.expander
+    met = desk.counts(begun.id).unreadable
+    assert listed.caption[0].value.startswith(f"The first 5 of {met};")
+    judge_the_rest(desk, begun, chunks=1)
+    desk.set_state(begun.id, State.RUNNING)
+    (grown,) = app.run().expander
+    assert desk.counts(begun.id).unreadable > met
+    assert grown.caption[0].value != listed.caption[0].value
+    assert grown.proto == listed.proto, "the browser takes it for the same list"
+
+
+def shown_name(app: AppTest) -> str:
+    """The file in the panel of the review queue."""
+    return next(each.value for each in app.markdown if re.fullmatch(r"\*\*.*jpg\*\*", each.value))
+
+
+def test_from_a_file_that_is_looked_at_again_next_and_previous_lead_to_its_neighbours(finished, desk):
+    def enabled() -> list[bool]:
+        return [
+            not next(button for button in app.button if button.label == label).disabled
+            for label in ("Previous", "Next")
+        ]
+
+    app = opened(audit=finished)
+    app.text_input(key="analyst").set_value("Ada").run()
+    first = shown_name(app)
+    press(app, "Unsure")
+    second = shown_name(app)
+    assert shown_name(press(app, "Look again")) == first
+    assert enabled() == [False, True]
+    assert shown_name(press(app, "Next")) == second
+    press(press(app, "Next"), "Unsure")
+    fourth = shown_name(app)
+    press(app, "Look again")
+    assert shown_name(press(app, "Previous")) == second
+    press(app, "Look again")
+    press(app, "Next")
+    assert shown_name(app) == second
+    press(app, "Next")
+    assert shown_name(app) == fourth
+
+
+def test_from_the_last_file_that_was_looked_at_again_one_gets_back_to_the_only_one_that_waits(finished, desk):
+    rows = desk.results(desk.find(finished)).page(QUEUE)
+    for row in rows[2:]:
+        desk.rule(finished, row.position, Choice.UNSURE, name="Ada")
+    app = opened(audit=finished)
+    app.text_input(key="analyst").set_value("Ada").run()
+    first = shown_name(app)
+    press(press(app, "Next"), "Unsure")
+    for button in ("Previous", "Next"):
+        press(app, "Look again")
+        assert shown_name(press(app, button)) == first
+    press(app, "Unsure")
+    press(app, "Look again")
+    assert [button.disabled for button in app.button if button.label in {"Next", "Previous"}] == [True, True]
+
+
 @pytest.mark.parametrize("ended", [State.FINISHED, State.CANCELLED])
 def test_an_audit_that_ended_says_so_whatever_stopped_it_before(finished, desk, ended):
     desk.set_state(finished, ended)
@@ -681,6 +748,32 @@ def test_an_audit_of_the_command_line_is_downloaded_wherever_its_folder_lies(
     assert (tmp_path / "cli" / "results.csv").read_bytes() == kept
 
 
+def test_what_is_saved_of_an_audit_says_of_which_it_is(finished, desk, monkeypatch):
+    def saved() -> list[str]:
+        names.clear()
+        app = opened(audit=finished, audit_tab="Distribution")
+        (chart,) = app.get("plotly_chart")
+        names.append(json.loads(chart.proto.config)["toImageButtonOptions"]["filename"])
+        about.append(json.loads(chart.proto.spec)["layout"]["title"]["subtitle"]["text"].replace("<br>", " "))
+        opened(audit=finished, audit_tab="Downloads")
+        return [*names]
+
+    names, about, tables = [], [], []
+    monkeypatch.setattr(
+        "streamlit.runtime.media_file_manager.MediaFileManager.add_deferred",
+        lambda _, make, *__, file_name, **___: names.append(file_name) or tables.append(make) or "file",
+    )
+    first = finished[:8]
+    assert saved()[:3] == [f"{first}-distribution.csv", f"{first}-distribution", f"{first}-results.csv"]
+    assert about == ["works; stub: human below 0.300, AI above 0.700"]
+    assert tables[0]().splitlines()[1].startswith(f'"{about[0]}",0.0,')
+    desk.rename(finished, "Spring: 1/2 <*?>")
+    assert saved()[0] == "Spring-1-2-distribution.csv"
+    assert "Spring-1-2-report.pdf" in names
+    desk.rename(finished, "../..")
+    assert saved()[0] == f"{first}-distribution.csv"
+
+
 @pytest.fixture
 def pressed(monkeypatch):
     """What the buttons that download do when they are pressed, as they were drawn."""
@@ -712,12 +805,16 @@ def test_why_a_file_could_not_be_written_stands_above_the_buttons_until_it_can(
     assert not app.run().error
 
 
-def test_all_files_are_listed_and_filtered_by_the_address(finished):
+def test_all_files_are_listed_and_filtered_by_the_address(finished, desk):
     app = opened(audit=finished, audit_tab="All files")
     assert "1 to 25 of 44" in text_of(app)
     assert "44 rows: 43 different files, 1 exact duplicate" in text_of(app)
     assert "Of 44 files" in text_of(app)
-    assert list(app.dataframe[0].value["file"][:2]) == ["00.jpg", "01.jpg"]
+    shown = app.dataframe[0].value
+    assert list(shown["file"][:2]) == ["00.jpg", "01.jpg"]
+    sizes = [(row.width, row.height) for row in islice(desk.all_rows(finished), 25)]
+    assert list(zip(shown["width"], shown["height"], strict=True)) == sizes
+    assert pd.api.types.is_numeric_dtype(shown["width"])
     app = opened(audit=finished, audit_tab="All files", audit_kind="error")
     shown = app.dataframe[0].value
     assert list(shown["verdict"]) == ["error"]
@@ -803,7 +900,14 @@ def test_beside_a_video_stands_how_it_is_judged_and_that_its_shots_disagree(desk
     assert RULE in shown
     app = opened(audit=asked, audit_tab="All files")
     assert list(app.dataframe[0].value["shots"]) == ["shots disagree: 1 ai, 1 human", "", ""]
-    assert app.dataframe[0].value["file"][1] == "shot 1, 0.0 to 1.0 s, of a.mp4"
+    shot = "shot 1, 0.0 to 1.0 s, of a.mp4"
+    assert app.dataframe[0].value["file"][1] == shot
+    app = opened(audit=asked)
+    app.session_state[f"again-{asked}"] = (0, 1)
+    assert f"**{shot}**" in text_of(app.run())
+    app.text_input(key="analyst").set_value("Ada").run()
+    press(app, "Unsure")
+    assert f"Ruled **unsure**: {shot}" in text_of(app)
 
 
 def rule_on_all(desk, begun):
@@ -867,7 +971,8 @@ def test_an_audit_of_one_file_counts_in_the_singular(desk, stub, folder, tmp_pat
     outcome = carry_out(Order((folder / "sub" / "cut.jpg",), tmp_path / "one", "stub"), desk)
     desk.set_state(outcome.audit_id, State.RUNNING)
     app = opened(audit=outcome.audit_id)
-    assert [each.label for each in app.expander] == ["1 error so far"]
+    assert len(app.expander) == 1
+    assert not app.expander[0].caption
     assert "· 1 file" in text_of(app)
     assert "Of 1 file." in text_of(app)
     assert "1 files" not in text_of(app)
