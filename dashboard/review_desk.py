@@ -160,8 +160,9 @@ class Desk:
         self.items = [judged if item is stale else item for item in self.items]
 
     def remove(self, item: Item) -> None:
-        """Take an item off the desk."""
-        self.items.remove(item)
+        """Take an item off the desk, also where another model has judged it meanwhile, or is to."""
+        self.items = [other for other in self.items if other.id != item.id]
+        self.stale = [other for other in self.stale if other.id != item.id]
         self.left_out, self.same = [], []
 
     def clear(self) -> None:
