@@ -5,7 +5,9 @@ from pathlib import Path
 
 import streamlit as st
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+ROOT = str(Path(__file__).resolve().parents[1])
+if ROOT not in sys.path:  # this is read anew with every run of a page
+    sys.path.insert(0, ROOT)
 
 from dashboard.libraries import import_what_pages_need
 from dashboard.parts.figure_colours import style
