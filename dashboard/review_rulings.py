@@ -1,17 +1,20 @@
 """The rulings that Review keeps, and the report of one picture on the desk."""
 
+import threading
 from datetime import UTC, datetime
 
 import streamlit as st
 
 from core.audit.store.database import open_database
+from core.audit.store.records import Choice
 from core.explain import Saliency, overlay
 from core.review.maps import METHOD_NAMES
 from core.review.report import Findings, write_report
-from core.review.rulings import Rulings
+from core.review.rulings import Rulings, Subject
 from dashboard.parts.saliency_view import Chosen
 from dashboard.review_desk import Reviewed, told_of_map
 
+_RULING = threading.Lock()
 NOT_MADE = f"The map by {METHOD_NAMES['occlusion']} was not made."
 
 
@@ -23,6 +26,22 @@ def kept_rulings() -> Rulings:
         StoreError: it cannot be opened.
     """
     return Rulings(open_database())
+
+
+def rule_unless_another_did(subject: Subject, choice: Choice, *, name: str, note: str, earlier: int) -> bool:
+    """Add a ruling if there are still as many rulings on the file as were `earlier`, and say whether it was added.
+
+    Of two at one time, as of a double click, one finds the other's.
+
+    Raises:
+        RulingError: nobody is named.
+        StoreError: the rulings cannot be read or written.
+    """
+    with _RULING:
+        if len(kept_rulings().of(subject.sha256)) != earlier:
+            return False
+        kept_rulings().add(subject, choice, name=name, note=note)
+        return True
 
 
 def report_of(item: Reviewed, chosen: Chosen, share: float) -> bytes:

@@ -12,6 +12,7 @@ from core.audit.choices import Offer, offers, reason, told
 from core.detectors.card import identity
 from core.errors import VersoError
 from core.review.rulings import Ruling, as_csv
+from dashboard.parts.counting import counted
 from dashboard.parts.error_sentence import error_sentence
 from dashboard.parts.escaping import escaped
 from dashboard.parts.file_on_demand import noting_failure
@@ -19,7 +20,7 @@ from dashboard.parts.probability_table import probability_table
 from dashboard.parts.ruling_panel import LOOK, NAME
 from dashboard.parts.saliency_view import Chosen
 from dashboard.review_desk import Reviewed
-from dashboard.review_rulings import kept_rulings, report_of
+from dashboard.review_rulings import kept_rulings, report_of, rule_unless_another_did
 
 FAILED: Final = "review-ruling-failed"
 UNMADE: Final = "review-reports-unmade"
@@ -83,19 +84,20 @@ def _buttons(item: Reviewed, earlier: int, chosen: Chosen, share: float) -> None
             st.session_state[FAILED] = (item.id, TOO_EARLY)
             return
         try:
-            if len(kept_rulings().of(item.id)) != earlier:
-                st.session_state[FAILED] = (item.id, MEANWHILE)
-                return
-            kept_rulings().add(
+            added = rule_unless_another_did(
                 item.subject,
                 offer.choice,
                 name=st.session_state[NAME],
                 note=offer.note(st.session_state[note_key] or ""),
+                earlier=earlier,
             )
         except VersoError as error:
             st.session_state[FAILED] = (item.id, str(error))
-        else:
+            return
+        if added:
             st.session_state[note_key] = ""
+        else:
+            st.session_state[FAILED] = (item.id, MEANWHILE)
 
     for offer in offers(item.verdict.label):
         line.button(
@@ -146,8 +148,10 @@ def all_rulings() -> None:
         return
     if not rulings:
         return
-    below = st.expander(f"All rulings made here ({len(rulings)})", key=ALL, on_change="rerun")
+    # With their number in its label it would be another one, and shut, after each ruling.
+    below = st.expander("All rulings made here", key=ALL, on_change="rerun")
     if below.open:
+        below.caption(counted(len(rulings), "ruling"))
         below.dataframe(
             probability_table(_table(rulings), P_AI),
             hide_index=True,

@@ -1,8 +1,11 @@
 import io
 import re
 import shutil
+import sys
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -38,8 +41,8 @@ from dashboard.parts.review_ruling import ALL
 from dashboard.parts.ruling_panel import NAME
 from dashboard.parts.saliency_view import Chosen
 from dashboard.parts.share_choice import PARAMETER as GENERATED
-from dashboard.review_desk import CAPACITY, KEY, Refused, Reviewed
-from dashboard.review_rulings import report_of
+from dashboard.review_desk import CAPACITY, KEY, Refused, Reviewed, told_of_map
+from dashboard.review_rulings import report_of, rule_unless_another_did
 from tests.cards import head_card, split_figures
 from tests.encoders import SIDE, SIZE
 from tests.provenance.test_generators import A1111
@@ -66,6 +69,12 @@ def text_of(app: AppTest) -> str:
     return " ".join(
         each.value for each in [*app.markdown, *app.subheader, *app.error, *app.warning, *app.info]
     )
+
+
+def test_the_places_modules_are_looked_for_in_do_not_grow_with_every_run(app):
+    before = list(sys.path)
+    app.run()
+    assert sys.path == before
 
 
 def test_the_empty_desk_says_what_will_happen(app):
@@ -193,14 +202,18 @@ def test_a_ruling_needs_a_name_is_kept_and_stands_beside_the_picture_again(app, 
     later = AppTest.from_file(str(APP), default_timeout=60).run()
     drop(later, ("renamed.png", data))
     assert r"seen the \*sketch\*" in text_of(later)
-    assert "All rulings made here (1)" in [each.label for each in later.expander]
+    (listed,) = (each for each in later.expander if each.label == "All rulings made here")
     later.session_state[ALL] = True
     later.run()
+    assert "1 ruling" in [each.value for each in later.caption]
     assert later.dataframe[0].proto.alt == "One row a ruling made in Review, the newest first"
     (row,) = later.dataframe[0].value.to_dict("records")
     assert (row["ruling"], row["ruled by"], row["picture"]) == ("override", "Ann", "one.png")
     assert re.fullmatch("[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}", row["ruled at (UTC)"])
     assert not [heading for heading in row if "_" in heading]
+    Rulings(open_database()).add(item.subject, Choice.UNSURE, name="Bob")
+    (longer,) = (each for each in later.run().expander if each.label == listed.label)
+    assert longer.proto.id == listed.proto.id, "it stays open when a ruling is added"
 
 
 def test_a_note_not_ruled_with_is_there_after_another_page(app, drawings):
@@ -245,6 +258,25 @@ def test_a_ruling_made_meanwhile_is_shown_before_another_is_added(app, drawings)
     assert "by Bob" in text_of(app)
     labelled(app, "Override").click().run()
     assert [each.ruled_by for each in kept.of(item.id)] == ["Bob", "Ann"]
+
+
+def test_of_two_rulings_at_one_time_one_is_kept(app, drawings, monkeypatch):
+    drop(app, ("one.png", drawings.file(drawings.painting((80, 60), 1))))
+    (item,) = app.session_state[KEY].items
+    found = Rulings.of
+
+    def slowly(*given):
+        known = found(*given)
+        time.sleep(0.3)
+        return known
+
+    def rule(_):
+        return rule_unless_another_did(item.subject, Choice.UNSURE, name="Ann", note="", earlier=0)
+
+    with monkeypatch.context() as patched, ThreadPoolExecutor(2) as pool:
+        patched.setattr(Rulings, "of", slowly)
+        assert sorted(pool.map(rule, range(2))) == [False, True]
+    assert len(Rulings(open_database()).of(item.id)) == 1
 
 
 def test_where_rulings_cannot_be_kept_the_picture_is_still_judged(app, drawings, tmp_path, monkeypatch):
@@ -330,6 +362,15 @@ def test_an_item_can_be_taken_off(app, drawings):
     assert "You decide" in text_of(app)
 
 
+def test_an_item_that_is_judged_again_meanwhile_can_be_taken_off(app, drawings):
+    drop(app, *((f"{seed}.png", drawings.file(drawings.painting((80, 60), seed))) for seed in (1, 2)))
+    desk = app.session_state[KEY]
+    drawn, other = desk.items
+    desk.items, desk.stale = [replace(drawn), other], [drawn, other]
+    desk.remove(drawn)
+    assert (desk.items, desk.stale) == ([other], [other])
+
+
 @pytest.mark.parametrize(
     ("more", "told"), [(1, "1 of the files was left out"), (3, "3 of the files were left out")]
 )
@@ -367,11 +408,16 @@ def test_about_promises_no_more_ranges_than_there_are(app):
 
 def test_switching_the_class_changes_the_caption(app, drawings):
     drop(app, ("one.png", drawings.file(drawings.painting((80, 60), 1))))
+    (item,) = app.session_state[KEY].items
     control = app.segmented_control[1]
     other = "human" if control.value == "ai" else "ai"
+    mine, others = (told_of_map(item, "grad-cam", item.saliency[target]) for target in (control.value, other))
+    assert mine != others
+    assert mine in captions(app)
     control.set_value(other).run()
     assert not app.exception
-    assert app.segmented_control[1].value == other
+    assert others in captions(app)
+    assert mine not in captions(app)
 
 
 def test_a_missing_model_is_a_sentence(app, monkeypatch, tmp_path):
