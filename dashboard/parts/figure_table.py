@@ -2,7 +2,7 @@
 
 import html
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
 import pandas as pd
 import streamlit as st
@@ -14,6 +14,7 @@ from core.evaluation.paired import Pair
 from core.evaluation.rules import Rules
 from core.evaluation.tables import cell
 from core.evaluation.undefined import NotDefined
+from dashboard.parts.confusion_matrices import WORDS
 from dashboard.parts.escaping import escaped
 from dashboard.parts.figure_download import csv_button
 from dashboard.parts.model_figures import MEANINGS
@@ -100,18 +101,7 @@ def pair_tables(pairs: Sequence[Pair], images: str, rules: Rules) -> None:
     line = st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center")
     line.subheader("Every pair tested", anchor=False, width="content")
     csv_button(of_images(at_thresholds(pair_frame(pairs), rules), images), "comparison-pairs", line)
-    table = _by_pair(pairs)
-    st.dataframe(
-        table,
-        height=_height(len(table)),
-        column_config={
-            name: st.column_config.NumberColumn(format=P if name.endswith(HOLM) else AUC)
-            for name in map(str, table)
-            if pd.api.types.is_float_dtype(table[name])
-        },
-        placeholder=NOT_DEFINED,
-        alt="One row a pair of models",
-    )
+    _draw(_by_pair(pairs), "One row a pair of models")
     st.caption(
         "ΔAUC is the first model's ROC AUC less the second's, *from* and *to* the ends of its 95 % interval over sources, and beside them the p value of the "
         "paired bootstrap. McNemar's test looks at the images only one of the two gets right at these thresholds. Both p "
@@ -124,9 +114,22 @@ def pair_tables(pairs: Sequence[Pair], images: str, rules: Rules) -> None:
         if below.open:
             parts = part_frame(pairs)
             csv_button(of_images(at_thresholds(parts, rules), images), "comparison-parts", below)
-            below.dataframe(
-                parts, hide_index=True, height=_height(len(parts)), alt="One row a pair and group"
-            )
+            _draw(_by_part(parts), "One row a pair and group", below)
+
+
+def _draw(table: pd.DataFrame, alt: str, place: Any = st) -> None:  # noqa: ANN401  (st or a container)
+    """Draw paired tests that were laid out for people."""
+    place.dataframe(
+        table,
+        height=_height(len(table)),
+        column_config={
+            name: st.column_config.NumberColumn(format=P if name.endswith(HOLM) else AUC)
+            for name in map(str, table)
+            if pd.api.types.is_float_dtype(table[name])
+        },
+        placeholder=NOT_DEFINED,
+        alt=alt,
+    )
 
 
 def _by_pair(pairs: Sequence[Pair]) -> pd.DataFrame:
@@ -137,16 +140,35 @@ def _by_pair(pairs: Sequence[Pair]) -> pd.DataFrame:
         for title, name in (("ΔAUC", "auc_value"), ("from", "auc_low"), ("to", "auc_high"))
     }
     return pd.DataFrame(
+        {"pair": _pair(frame), **auc, HOLM: frame["auc_p_holm"].astype(float), **_counts(frame)}
+    ).set_index("pair")
+
+
+def _by_part(frame: pd.DataFrame) -> pd.DataFrame:
+    """Lay the tests of each medium and family out for people, a row a pair and part."""
+    return pd.DataFrame(
         {
-            "pair": frame["first"] + " less " + frame["second"],
-            **auc,
-            HOLM: frame["auc_p_holm"].astype(float),
-            "only the first right": frame["only_first_right"],
-            "only the second right": frame["only_second_right"],
-            "McNemar": frame["mcnemar_exact"].map({True: "exact", False: "chi-squared"}),
-            f"its {HOLM}": frame["mcnemar_p_holm"].astype(float),
+            "pair": _pair(frame),
+            "works": frame["label"].map(WORDS),
+            "medium or family": frame["medium_or_family"],
+            "images": frame["images"],
+            **_counts(frame),
         }
     ).set_index("pair")
+
+
+def _pair(frame: pd.DataFrame) -> pd.Series:
+    return frame["first"] + " less " + frame["second"]
+
+
+def _counts(frame: pd.DataFrame) -> dict[str, pd.Series]:
+    """The columns of McNemar's test."""
+    return {
+        "only the first right": frame["only_first_right"],
+        "only the second right": frame["only_second_right"],
+        "McNemar": frame["mcnemar_exact"].map({True: "exact", False: "chi-squared"}),
+        f"its {HOLM}": frame["mcnemar_p_holm"].astype(float),
+    }
 
 
 def _saved(rows: Sequence[FigureRow], images: str, rules: Rules) -> pd.DataFrame:

@@ -164,6 +164,27 @@ def test_the_table_of_pairs_sorts_by_number(corpus):
 
 
 @pytest.mark.usefixtures("models")
+def test_pairs_on_each_medium_and_family_are_told_in_words_and_saved_by_the_names_of_their_columns(
+    corpus, saved
+):
+    app = opened(images="val", models=NAMES)
+    app.session_state["parts"] = True
+    assert not app.run().exception
+    shown = app.dataframe[1]
+    pairs = Comparison(load(NAMES, Selection("val"), corpus)).pairs(shipped(NAMES))
+    parts = [part for pair in pairs for part in pair.parts]
+    table = shown.value
+    assert not [name for name in [table.index.name, *table] if "_" in name]
+    assert set(table.index) == {f"{pair.first} less {pair.second}" for pair in pairs}
+    assert set(table["works"]) == {"AI", "human"}
+    assert table["medium or family"].tolist() == [part.name for part in parts]
+    assert table["its p (Holm)"].tolist() == [part.mcnemar.p_holm for part in parts]
+    (asked,) = json.loads(shown.proto.columns).values()
+    assert asked["type_config"]["format"] == "%.2g"
+    assert "mcnemar_p_holm" in saved["comparison-parts"]
+
+
+@pytest.mark.usefixtures("models")
 def test_the_table_of_pairs_has_no_number_where_one_class_is_missing():
     table = opened(images="val", source="folder:human-0").dataframe[0].value
     assert table["ΔAUC"].isna().all()
