@@ -5,12 +5,12 @@ from pathlib import Path
 
 import streamlit as st
 
-ROOT = str(Path(__file__).resolve().parents[1])
-if ROOT not in sys.path:  # this is read anew with every run of a page
+# This is read anew with every run of a page.
+if (ROOT := str(Path(__file__).resolve().parents[1])) not in sys.path:
     sys.path.insert(0, ROOT)
 
 from dashboard.libraries import import_what_pages_need
-from dashboard.parts.figure_colours import style
+from dashboard.parts.figure_style import style
 from dashboard.review_by_address import left_review
 from dashboard.upload_folder import upload_folder
 

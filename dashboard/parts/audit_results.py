@@ -15,8 +15,8 @@ from dashboard.audit_desk import MOVING, fresh_bytes, kept_file, of_audit, queue
 from dashboard.parts.counting import counted
 from dashboard.parts.error_sentence import error_sentence
 from dashboard.parts.escaping import escaped
-from dashboard.parts.figure_colours import GREY
 from dashboard.parts.figure_download import downloadable
+from dashboard.parts.figure_style import GREY
 from dashboard.parts.file_on_demand import Failed, noting_failure
 from dashboard.parts.threshold_control import in_words
 from dashboard.parts.verdict_card import COLOURS

@@ -12,9 +12,8 @@ from core.evaluation.curves import operating_points
 from core.evaluation.rules import Rules
 from dashboard.comparison_shelf import Held
 from dashboard.parts.confusion_matrices import WORDS
-from dashboard.parts.corpus_figures import FONT_SIZE
-from dashboard.parts.figure_colours import GREY
 from dashboard.parts.figure_download import LINE_HEIGHT, downloadable
+from dashboard.parts.figure_style import CLASS_COLOURS, FONT_SIZE, GREY
 from dashboard.parts.model_colours import lines
 
 HEIGHT = 400
@@ -24,7 +23,6 @@ SYMBOLS = {"cut": "circle", "ai_above": "diamond", "human_below": "square"}
 EDGES = {"cut": "AI above", "ai_above": "AI above", "human_below": "human below"}
 TOPS = (0.1, 0.25, 0.5, 1.0)
 """Shares of a class at which the axis of the histograms may end."""
-CLASS_COLOURS = {"ai": "#d55e00", "human": "#0a78b8"}
 
 
 def comparison_curves(held: Held, rules: Rules) -> None:

@@ -17,8 +17,6 @@ from core.evaluation.metrics import AT_THRESHOLDS, FIGURES, value_of
 from core.evaluation.rules import Rule, Rules
 from core.evaluation.selection import Joined
 from core.evaluation.undefined import NotDefined
-from dashboard.parts.corpus_figures import FONT_SIZE
-from dashboard.parts.figure_colours import INK, LAYOUT
 from dashboard.parts.figure_download import (
     FONT,
     LINE_HEIGHT,
@@ -28,6 +26,7 @@ from dashboard.parts.figure_download import (
     format_chooser,
     heading,
 )
+from dashboard.parts.figure_style import FONT_SIZE, INK, LAYOUT, VERMILION
 from dashboard.parts.table_origin import at_thresholds, of_images
 from dashboard.parts.threshold_control import in_words
 
@@ -45,7 +44,7 @@ DARK_FROM: Final = 0.75
 """Where white and black are read equally well, with a contrast of 4.5 to 1 (WCAG 2), here and in the heat maps."""
 LIGHT_INK: Final = "#ffffff"
 DARK_INK: Final = "#000000"
-MARK: Final = "#d55e00"
+MARK: Final = VERMILION
 SEPARATOR: Final = " · "
 LONGEST_NAME: Final = 34
 UNDER: Final = (

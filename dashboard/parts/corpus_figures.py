@@ -10,9 +10,8 @@ import streamlit as st
 
 from core.corpus.figures import FIGURES
 from core.corpus.uniform import SHORT_SIDE
+from dashboard.parts.figure_style import CONFIG, FONT_SIZE
 
-FONT_SIZE: Final = 13
-CONFIG: Final = {"displayModeBar": False, "scrollZoom": False}
 HEIGHT: Final = 330
 BAR_HEIGHT: Final = 24
 AROUND_BARS: Final = 100

@@ -10,8 +10,8 @@ from core.evaluation.curves import false_positives_by_medium, recall_by_family
 from core.evaluation.rules import Rules
 from core.evaluation.selection import Joined
 from dashboard.parts.confusion_matrices import SCALE, ink
-from dashboard.parts.corpus_figures import FONT_SIZE
 from dashboard.parts.figure_download import downloadable
+from dashboard.parts.figure_style import FONT_SIZE
 from dashboard.parts.table_origin import at_thresholds
 
 ROW_HEIGHT = 34

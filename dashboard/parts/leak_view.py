@@ -9,16 +9,15 @@ import streamlit as st
 
 from core.corpus.leak_findings import LeakFindings
 from core.corpus.leakage import FITTED_ON, THRESHOLD, LeakReport
-from dashboard.parts.corpus_figures import CONFIG, FONT_SIZE
 from dashboard.parts.escaping import escaped
+from dashboard.parts.figure_style import BLUE, CONFIG, FONT_SIZE, GREY, VERMILION
 
 COMMAND: Final = "python -m core corpus leaks data/manifest.csv --output data/leaks.json"
-COLOURS: Final = {"rings": "#d55e00", "silent": "#0a78b8"}
+COLOURS: Final = {"rings": VERMILION, "silent": BLUE}
 BADGES: Final = {
     "rings": ":orange-badge[:material/notifications_active: rings]",
     "silent": ":blue-badge[:material/notifications_off: silent]",
 }
-UNDECIDING: Final = "#8a8a86"
 ROW_HEIGHT: Final = 34
 AROUND_ROWS: Final = 90
 
@@ -161,7 +160,7 @@ def _figure(reports: Sequence[LeakReport]) -> go.Figure:
             mode="markers",
             marker={
                 "size": 12,
-                "color": COLOURS[report.verdict] if decides else UNDECIDING,
+                "color": COLOURS[report.verdict] if decides else GREY,
                 "symbol": "circle" if decides else "circle-open",
                 "line_width": 2,
             },
@@ -169,7 +168,7 @@ def _figure(reports: Sequence[LeakReport]) -> go.Figure:
             showlegend=False,
         )
     for at, name, anchor in ((50, "guessing", "right"), (THRESHOLD * 100, "rings beyond", "left")):
-        figure.add_vline(at, line_dash="dot", line_width=1.5, line_color=UNDECIDING)
+        figure.add_vline(at, line_dash="dot", line_width=1.5, line_color=GREY)
         figure.add_annotation(
             x=at, y=1, yref="paper", yanchor="bottom", xanchor=anchor, text=name, showarrow=False
         )

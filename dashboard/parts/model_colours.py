@@ -3,8 +3,10 @@
 from collections.abc import Sequence
 from typing import Final
 
-# Of Okabe and Ito's palette (Color Universal Design, 2008) those that show on light and dark ground.
-COLOURS: Final = ("#0a78b8", "#e69f00", "#009e73", "#cc79a7", "#d55e00", "#56b4e9", "#8a8a86")
+from dashboard.parts.figure_style import BLUE, GREY, VERMILION
+
+# Of the same palette as the named ones those that show on light and dark ground.
+COLOURS: Final = (BLUE, "#e69f00", "#009e73", "#cc79a7", VERMILION, "#56b4e9", GREY)
 DASHES: Final = ("solid", "dash", "14px,3px", "dashdot")
 """Without dots, which are those of guessing and of the ideal; short enough to be seen in a legend."""
 

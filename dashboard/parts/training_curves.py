@@ -12,14 +12,13 @@ from core.detectors.cascade import FAMILY
 from core.detectors.library import Entry
 from core.errors import TrainingError
 from core.training.history import read_history
-from dashboard.parts.corpus_figures import CONFIG, FONT_SIZE
 from dashboard.parts.error_sentence import error_sentence
 from dashboard.parts.escaping import escaped
 from dashboard.parts.figure_download import as_csv
+from dashboard.parts.figure_style import BLUE, CONFIG, FONT_SIZE, GREY, VERMILION
 
 HEIGHT: Final = 300
 MOST_TICKS: Final = 12
-CHOSEN: Final = "#8a8a86"
 
 
 @dataclass(frozen=True)
@@ -36,19 +35,19 @@ PANELS: Final = (
         "Loss",
         "Cross-entropy in nats; lower is better.",
         {
-            "train_loss": ("works it learns from", "#d55e00", "dot"),
-            "val_loss": ("validation works", "#0a78b8", "solid"),
+            "train_loss": ("works it learns from", VERMILION, "dot"),
+            "val_loss": ("validation works", BLUE, "solid"),
         },
     ),
     Panel(
         "ROC AUC",
         "0.5 is guessing, 1 is perfect.",
-        {"val_auc": ("validation works", "#0a78b8", "solid")},
+        {"val_auc": ("validation works", BLUE, "solid")},
     ),
     Panel(
         "Distance from its teacher",
         "1 less the cosine between its features and the encoder's; lower is nearer.",
-        {"distance": ("works it learns from", "#d55e00", "dot")},
+        {"distance": ("works it learns from", VERMILION, "dot")},
     ),
 )
 STAGES: Final = {"head": "only the last layer learned", "all": "all layers learned"}
@@ -119,7 +118,7 @@ def _figure(history: pd.DataFrame, panel: Panel, kept: int | None) -> go.Figure:
             hovertemplate="epoch %{x}: %{y:.4f}<extra>%{fullData.name}</extra>",
         )
     if kept is not None:
-        figure.add_vline(kept + 1, line_dash="dash", line_width=1.5, line_color=CHOSEN)
+        figure.add_vline(kept + 1, line_dash="dash", line_width=1.5, line_color=GREY)
     figure.update_layout(
         height=HEIGHT,
         margin={"t": 32, "l": 4, "r": 12, "b": 4},

@@ -8,27 +8,27 @@ from core.detectors.card import Card
 from core.evaluation.base_rate import worth
 from core.verdict import Label, Verdict
 from core.wording import TITLES, meaning, not_looked_at, percent, written
+from dashboard.parts.figure_style import BLUE, GREY, VERMILION
 
-# Okabe and Ito's blue and vermilion: told apart by colour-blind readers, and readable on both themes.
-COLOURS = {Label.AI: "#d55e00", Label.HUMAN: "#0a78b8", Label.INCONCLUSIVE: "#8a8a86"}
+COLOURS = {Label.AI: VERMILION, Label.HUMAN: BLUE, Label.INCONCLUSIVE: GREY}
 
-STYLE = """
+STYLE = f"""
 <style>
-.verso-verdict { border-left: 6px solid var(--tone); padding: .1rem 0 .1rem .9rem; }
-.verso-verdict h3 { margin: 0; padding: 0; font-size: 1.35rem; line-height: 1.3; }
-.verso-verdict p { margin: .15rem 0 0; opacity: .8; }
-.verso-scale { margin: 1.1rem 0 .4rem; font-size: .8rem; }
-.verso-track { position: relative; height: 14px; border-radius: 7px; overflow: hidden;
-  background: linear-gradient(to right, #0a78b8 0 var(--low), #9d9d98 var(--low) var(--high),
-    #d55e00 var(--high) 100%); }
-.verso-pin { position: relative; height: 1.35rem; }
-.verso-pin span { position: absolute; left: clamp(2.1rem, var(--p), calc(100% - 2.1rem));
-  transform: translateX(-50%); font-weight: 600; font-size: .95rem; white-space: nowrap; }
-.verso-mark { position: absolute; top: 0; bottom: 0; left: var(--p); width: 4px; margin-left: -2px;
-  background: #fff; box-shadow: 0 0 0 2px #111; }
-.verso-ends { position: relative; display: flex; justify-content: space-between; margin-top: .3rem; opacity: .8; gap: .5rem; }
-.verso-ends span:nth-child(2) { position: absolute; transform: translateX(-50%);
-  left: clamp(30%, calc((var(--low) + var(--high)) / 2), 70%); }
+.verso-verdict {{ border-left: 6px solid var(--tone); padding: .1rem 0 .1rem .9rem; }}
+.verso-verdict h3 {{ margin: 0; padding: 0; font-size: 1.35rem; line-height: 1.3; }}
+.verso-verdict p {{ margin: .15rem 0 0; opacity: .8; }}
+.verso-scale {{ margin: 1.1rem 0 .4rem; font-size: .8rem; }}
+.verso-track {{ position: relative; height: 14px; border-radius: 7px; overflow: hidden;
+  background: linear-gradient(to right, {BLUE} 0 var(--low), #9d9d98 var(--low) var(--high),
+    {VERMILION} var(--high) 100%); }}
+.verso-pin {{ position: relative; height: 1.35rem; }}
+.verso-pin span {{ position: absolute; left: clamp(2.1rem, var(--p), calc(100% - 2.1rem));
+  transform: translateX(-50%); font-weight: 600; font-size: .95rem; white-space: nowrap; }}
+.verso-mark {{ position: absolute; top: 0; bottom: 0; left: var(--p); width: 4px; margin-left: -2px;
+  background: #fff; box-shadow: 0 0 0 2px #111; }}
+.verso-ends {{ position: relative; display: flex; justify-content: space-between; margin-top: .3rem; opacity: .8; gap: .5rem; }}
+.verso-ends span:nth-child(2) {{ position: absolute; transform: translateX(-50%);
+  left: clamp(30%, calc((var(--low) + var(--high)) / 2), 70%); }}
 </style>
 """
 

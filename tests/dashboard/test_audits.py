@@ -575,7 +575,7 @@ def shown_name(app: AppTest) -> str:
     return next(each.value for each in app.markdown if re.fullmatch(r"\*\*.*jpg\*\*", each.value))
 
 
-def test_from_a_file_that_is_looked_at_again_next_and_previous_lead_to_its_neighbours(finished, desk):
+def test_from_a_file_that_is_looked_at_again_next_and_previous_lead_to_its_neighbours(finished):
     def enabled() -> list[bool]:
         return [
             not next(button for button in app.button if button.label == label).disabled
