@@ -131,6 +131,10 @@ class EncoderWarning(VersoWarning):
     """The encoder is not the one a model was fitted on; its verdicts may be wrong."""
 
 
+class EvaluationWarning(UserWarning):
+    """Figures may be better than the model is: it may have learned from the works they are of."""
+
+
 class EvaluationError(VersoError, ValueError):
     """A figure was asked for that the predictions at hand do not define."""
 

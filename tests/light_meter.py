@@ -37,8 +37,8 @@ class LightMeter:
         return self.card.calibration(self.raw_margins(artworks))
 
 
-def write_light_meter(folder: Path) -> None:
-    """Write the card of a `LightMeter`; it needs no weights."""
+def write_light_meter(folder: Path, corpus: str = "0" * 64) -> None:
+    """Write the card of a `LightMeter` made with that version of a corpus; it needs no weights."""
     folder.mkdir()
     card = Card(
         name="light",
@@ -54,7 +54,7 @@ def write_light_meter(folder: Path) -> None:
         preprocessing=Preprocessing(short_side=32, window=32),
         calibration=PlattScaling(slope=1, intercept=0, fitted_on="nothing"),
         thresholds=Band(human_below=0.4, ai_above=0.5, policy="none"),
-        corpus=Corpus(version="0" * 64, train_human=1, train_ai=1, val_human=1, val_ai=1),
+        corpus=Corpus(version=corpus, train_human=1, train_ai=1, val_human=1, val_ai=1),
         initialisation=Initialisation(origin="none", license="none"),
         weights=Weights(file="weights.safetensors", sha256="f" * 64),
     )

@@ -14,8 +14,9 @@ from core.detectors.card import read_card
 from core.detectors.cascade import CascadeDetector
 from core.detectors.classical import EmbeddingDetector
 from core.detectors.protocol import Detector
+from core.detectors.store import find_model
 from core.errors import EvaluationError
-from core.evaluation.held_out_margins import HELD_OUT_FILE, read_held_out
+from core.evaluation.learned import expect_unseen
 from core.evaluation.measured import UNPERTURBED, fingerprint, is_current, record
 from core.evaluation.perturbations import Condition
 from core.evaluation.predictions import (
@@ -27,7 +28,6 @@ from core.evaluation.predictions import (
     write_predictions,
 )
 from core.evaluation.report_card import refresh_card
-from core.evaluation.robustness import PERTURBED_SPLITS
 from core.evaluation.robustness_run import forget_outdated, measure_robustness
 
 
@@ -55,14 +55,18 @@ def evaluate(
 
     Raises:
         CorpusError: if images are not on this computer.
-        EvaluationError: if there are no such images, those of a split are all of one class, or the model learned from some
-            of test or ood; if the encoder at hand is not the one it was fitted on; if files of an earlier run cannot be read,
-            or another process measures this model.
+        EvaluationError: if there are no such images, those of a split are all of one class, or the model (of a cascade: a
+            stage) learned from some of test or ood; if the encoder at hand is not the one it was fitted on; if files of an
+            earlier run cannot be read, or another process measures this model.
         ImageError: if an image cannot be read.
+
+    Warns:
+        EvaluationWarning: as `expect_unseen`.
     """
     rows = manifest.frame[manifest.frame["split"].isin(REPORTED_SPLITS)].reset_index(drop=True)
     _expect_both_labels(rows, manifest)
-    _expect_unseen(folder, rows, manifest)
+    stages = detector.stages.names if isinstance(detector, CascadeDetector) else ()
+    expect_unseen([find_model(name) for name in stages] or [folder], manifest)
     _expect_its_encoder(detector)
     reported = Manifest(frame=rows, version=manifest.version, path=manifest.path)
     if not conditions or not _judged_before(folder, reported):
@@ -88,18 +92,6 @@ def _expect_both_labels(rows: pd.DataFrame, manifest: Manifest) -> None:
                 f"The images of {split} in {manifest.path} are all {labels[0]}, and figures need both classes: add images of "
                 "the other one, or put these into no split."
             )
-
-
-def _expect_unseen(folder: Path, rows: pd.DataFrame, manifest: Manifest) -> None:
-    """Refuse to measure a model on works of `test` and `ood` that it learned from: the figures would flatter it."""
-    if not (folder / HELD_OUT_FILE).exists():
-        return
-    measured = rows.loc[rows["split"].isin(PERTURBED_SPLITS), "sha256"]
-    if learned := int(measured.isin(read_held_out(folder)["sha256"]).sum()):
-        raise EvaluationError(
-            f"{learned} images of {' and '.join(PERTURBED_SPLITS)} in {manifest.path} are among those that '{folder.name}' was "
-            "trained or calibrated on: name the manifest that it was trained on with --corpus."
-        )
 
 
 def _expect_its_encoder(detector: Detector) -> None:

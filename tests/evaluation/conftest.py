@@ -8,9 +8,9 @@ from tests.light_meter import write_light_meter
 
 
 @pytest.fixture
-def light_meter(tmp_path):
+def light_meter(tmp_path, corpus):
     """The folder of a stand-in for a model."""
-    write_light_meter(tmp_path / "light")
+    write_light_meter(tmp_path / "light", corpus.version)
     return tmp_path / "light"
 
 

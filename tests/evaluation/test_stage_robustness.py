@@ -16,7 +16,10 @@ from core.detectors.cascade import (
 )
 from core.detectors.store import find_model
 from core.errors import EvaluationError
+from core.evaluation.evaluate import evaluate
+from core.evaluation.held_out_margins import write_held_out
 from core.evaluation.perturbations import CONDITIONS, chosen, perturb
+from core.evaluation.predictions import PREDICTIONS_FILE
 from core.evaluation.robustness import read_robustness
 from core.evaluation.robustness_run import measure_robustness
 from core.images import open as open_image
@@ -69,3 +72,17 @@ def test_a_stage_that_was_not_measured_is_named(three, light_meter, corpus, file
     measure_robustness(detector.detectors[0], light_meter, corpus, files, chosen(["jpeg-50"]))
     with pytest.raises(EvaluationError, match="'darker' was not measured under jpeg-50: run"):
         measure_robustness(detector, folder, corpus, files, chosen(["jpeg-50"]))
+
+
+def test_a_cascade_is_not_measured_on_works_that_a_stage_learned_from(three, corpus, files, tmp_path):
+    detector, folder = three
+    card = read_card(tmp_path / "darker")
+    write_card(
+        card.model_copy(update={"corpus": card.corpus.model_copy(update={"version": "0" * 64})}),
+        tmp_path / "darker",
+    )
+    of_test = corpus.frame[corpus.frame["split"] == "test"]
+    write_held_out(of_test.assign(part=1, margin=0.5), tmp_path / "darker")
+    with pytest.raises(EvaluationError, match=r"8 images of test and ood .* 'darker' was trained"):
+        evaluate(detector, folder, corpus, files)
+    assert not (folder / PREDICTIONS_FILE).exists()
