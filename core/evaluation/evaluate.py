@@ -29,6 +29,9 @@ from core.evaluation.predictions import (
 )
 from core.evaluation.report_card import refresh_card
 from core.evaluation.robustness_run import forget_outdated, measure_robustness
+from core.locks import alone
+
+LOCK_FILE = ".evaluate.lock"
 
 
 def evaluate(
@@ -69,15 +72,22 @@ def evaluate(
     expect_unseen([find_model(name) for name in stages] or [folder], manifest)
     _expect_its_encoder(detector)
     reported = Manifest(frame=rows, version=manifest.version, path=manifest.path)
-    if not conditions or not _judged_before(folder, reported):
-        raw = margins(detector, reported, files, lambda done, total: progress("judging", done, total))
-        write_predictions(predictions_frame(reported, detector.card.calibration(raw)), folder)
-        record(folder, UNPERTURBED, fingerprint(detector.card, UNPERTURBED))
-    if conditions:
-        measure_robustness(detector, folder, reported, files, conditions, progress)
-    else:
-        forget_outdated(folder, reported)
-    refresh_card(folder, manifest)
+    with alone(folder / LOCK_FILE, _by_another(folder)):
+        if not conditions or not _judged_before(folder, reported):
+            raw = margins(detector, reported, files, lambda done, total: progress("judging", done, total))
+            write_predictions(predictions_frame(reported, detector.card.calibration(raw)), folder)
+            record(folder, UNPERTURBED, fingerprint(detector.card, UNPERTURBED))
+        if conditions:
+            measure_robustness(detector, folder, reported, files, conditions, progress)
+        else:
+            forget_outdated(folder, reported)
+        refresh_card(folder, manifest)
+
+
+def _by_another(folder: Path) -> EvaluationError:
+    return EvaluationError(
+        f"The model in {folder} is being measured by another process; wait until that is done."
+    )
 
 
 def _expect_both_labels(rows: pd.DataFrame, manifest: Manifest) -> None:

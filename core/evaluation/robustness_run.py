@@ -35,9 +35,7 @@ from core.evaluation.robustness import (
     read_probabilities,
 )
 from core.evaluation.stage_robustness import MeasuredStages
-from core.locks import alone
 
-LOCK_FILE = ".robustness.lock"
 SAVE_EVERY = 2 * LARGE_BATCH
 """Images between two saves; whole batches, so that a run that goes on forms the batches of one that never stopped."""
 
@@ -75,7 +73,8 @@ def measure_robustness(
     A condition that is measured already is skipped, unless what decides `p_ai` has changed since (weights,
     preprocessing, calibration, or the condition itself). The columns are added when all are done, so that a new
     `robustness.csv` tells of a run that came to its end. A run that was interrupted loses at most `SAVE_EVERY` images
-    and the batches under way, goes on when called again, and ends in the file that one run would have made.
+    and the batches under way, goes on when called again, and ends in the file that one run would have made. Two processes
+    must not measure one model at the same time; `evaluate` sees to that.
 
     Args:
         detector: the model of `folder`.
@@ -87,13 +86,13 @@ def measure_robustness(
 
     Raises:
         CorpusError: if images are not on this computer.
-        EvaluationError: if another process measures this model, or files of an earlier run cannot be read. Of a
-            cascade: if a stage was not measured under one of the conditions.
+        EvaluationError: if files of an earlier run cannot be read. Of a cascade: if a stage was not measured under one of
+            the conditions.
         ImageError: if an image cannot be read.
     """
     hashes = _hashes(manifest)
     files.paths(hashes)
-    with alone(folder / LOCK_FILE, _by_another(folder)), _judging(detector, files) as judge:
+    with _judging(detector, files) as judge:
         measured = forget_outdated(folder, manifest)
         columns = [
             _Column(condition, folder, fingerprint(detector.card, condition), hashes)
@@ -223,9 +222,3 @@ def _write(columns: pd.DataFrame, folder: Path) -> None:
 def _csv(columns: pd.DataFrame) -> bytes:
     text = columns.to_csv(index_label=KEY, float_format=f"%.{DECIMALS}f", lineterminator="\n")
     return text.encode()
-
-
-def _by_another(folder: Path) -> EvaluationError:
-    return EvaluationError(
-        f"The robustness of {folder} is being measured by another process; wait until that is done."
-    )

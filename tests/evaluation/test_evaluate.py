@@ -3,13 +3,14 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from filelock import FileLock
 
 from core.corpus import manifest
 from core.corpus.cache import ImageCache
 from core.detectors.card import read_card, write_card
 from core.detectors.store import load_detector
 from core.errors import EvaluationError
-from core.evaluation.evaluate import evaluate
+from core.evaluation.evaluate import LOCK_FILE, evaluate
 from core.evaluation.measured import UNPERTURBED, is_current
 from core.evaluation.perturbations import CONDITIONS, chosen, perturb
 from core.evaluation.predictions import read_predictions
@@ -47,6 +48,21 @@ def test_evaluating_changed_weights_takes_the_old_robustness_off(light_meter, co
     assert read_card(light_meter).splits["test"].robustness == {}
     evaluate(LightMeter(read_card(light_meter)), light_meter, corpus, files)
     assert not (light_meter / ROBUSTNESS_FILE).exists()
+
+
+@pytest.mark.parametrize("conditions", [(), THREE])
+def test_a_second_process_is_refused_before_it_judges_or_changes_anything(
+    light_meter, corpus, files, conditions
+):
+    detector = LightMeter(read_card(light_meter))
+    before = (light_meter / "card.toml").read_bytes()
+    with (
+        FileLock(light_meter / LOCK_FILE),
+        pytest.raises(EvaluationError, match="measured by another process"),
+    ):
+        evaluate(detector, light_meter, corpus, files, conditions)
+    assert detector.judged == 0
+    assert (light_meter / "card.toml").read_bytes() == before
 
 
 def test_the_command_line_measures_and_goes_on(tiny_model, workshop, tmp_path):

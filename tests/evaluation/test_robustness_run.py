@@ -4,7 +4,6 @@ import shutil
 import numpy as np
 import pandas as pd
 import pytest
-from filelock import FileLock
 
 from core import threads
 from core.corpus import manifest
@@ -17,7 +16,7 @@ from core.evaluation import robustness_run
 from core.evaluation.perturbations import CONDITIONS, chosen, perturb
 from core.evaluation.predictions import DECIMALS
 from core.evaluation.robustness import ROBUSTNESS_FILE, read_robustness
-from core.evaluation.robustness_run import LOCK_FILE, measure_robustness
+from core.evaluation.robustness_run import measure_robustness
 from core.images import open as open_image
 from tests.commands import run_cli
 from tests.light_meter import LightMeter, PowerCutError
@@ -154,14 +153,6 @@ def test_progress_counts_what_this_run_has_to_do(light_meter, corpus, files):
     measure_robustness(detector, light_meter, corpus, files, THREE, lambda *facts: told.append(facts))
     assert told[0] == ("JPEG quality 50", 0, 32)
     assert told[-1] == ("centre crop 80 %", 32, 32)
-
-
-def test_two_processes_do_not_measure_one_model_at_once(light_meter, corpus, files):
-    with (
-        FileLock(light_meter / LOCK_FILE),
-        pytest.raises(EvaluationError, match="another process"),
-    ):
-        measured(light_meter, corpus, files)
 
 
 def test_a_broken_part_names_itself(light_meter, corpus, files, monkeypatch):
