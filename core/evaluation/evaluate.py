@@ -120,5 +120,5 @@ def _judged_before(folder: Path, reported: Manifest) -> bool:
     if not is_current(read_card(folder), UNPERTURBED) or not (folder / PREDICTIONS_FILE).exists():
         return False
     wanted = predictions_frame(reported, np.zeros(len(reported.frame)))
-    found = read_predictions(folder)
+    found = read_predictions(folder, reported.path)
     return found.drop(columns="p_ai").equals(wanted.drop(columns="p_ai"))

@@ -7,7 +7,7 @@ from pathlib import Path
 from core.detectors.card import Card, identity, read_card, write_card
 from core.errors import EvaluationError
 from core.evaluation.perturbations import Condition
-from core.evaluation.remedies import how_to_evaluate
+from core.evaluation.remedies import SHIPPED, how_to_evaluate
 
 UNPERTURBED = Condition("unperturbed", "unperturbed", ())
 """The condition of `predictions.csv`."""
@@ -23,8 +23,10 @@ def is_current(card: Card, condition: Condition) -> bool:
     return card.measured.get(condition.name) == fingerprint(card, condition)
 
 
-def expect_current(card: Card, folder: Path) -> None:
+def expect_current(card: Card, folder: Path, corpus: Path = SHIPPED) -> None:
     """Check that `predictions.csv` in the folder of a model holds what the model says as the card describes it.
+
+    The error names the command that measures it on the manifest `corpus`.
 
     Raises:
         EvaluationError: it was made before the model was trained, rounded or calibrated anew.
@@ -32,7 +34,7 @@ def expect_current(card: Card, folder: Path) -> None:
     if not is_current(card, UNPERTURBED):
         raise EvaluationError(
             f"The predictions of model '{card.name}' were made before it was trained anew, or its card was changed: run "
-            f"`{how_to_evaluate(folder)}`."
+            f"`{how_to_evaluate(folder, corpus=corpus)}`."
         )
 
 

@@ -18,7 +18,7 @@ from core.detectors.pixels import Pixels
 from core.detectors.precision import on_every_core
 from core.detectors.protocol import Detector
 from core.errors import EvaluationError
-from core.evaluation.remedies import how_to_evaluate
+from core.evaluation.remedies import SHIPPED, how_to_evaluate
 
 PREDICTIONS_FILE = "predictions.csv"
 COLUMNS = ("sha256", "split", "label", "generator", "source", "p_ai")
@@ -88,24 +88,25 @@ def write_predictions(frame: pd.DataFrame, folder: Path) -> None:
     atomic.write(folder / PREDICTIONS_FILE, text.encode())
 
 
-def read_predictions(folder: Path) -> pd.DataFrame:
+def read_predictions(folder: Path, corpus: Path = SHIPPED) -> pd.DataFrame:
     """Read `predictions.csv` of a model folder: columns `COLUMNS`, `p_ai` float64 in [0, 1].
+
+    Errors name the command that makes it for the manifest `corpus`.
 
     Raises:
         EvaluationError: if the file is missing, lacks a column or holds a value that is no probability.
     """
     path = folder / PREDICTIONS_FILE
+    command = how_to_evaluate(folder, corpus=corpus)
     try:
         frame = pd.read_csv(path, dtype=dict.fromkeys(COLUMNS[:-1], str), keep_default_na=False)
         frame["p_ai"] = pd.to_numeric(frame["p_ai"])
     except FileNotFoundError as error:
-        raise EvaluationError(f"{path} is missing; make it with `{how_to_evaluate(folder)}`.") from error
+        raise EvaluationError(f"{path} is missing; make it with `{command}`.") from error
     except (KeyError, ValueError) as error:
-        raise EvaluationError(
-            f"{path} cannot be read ({error}); restore it or run `{how_to_evaluate(folder)}`."
-        ) from error
+        raise EvaluationError(f"{path} cannot be read ({error}); restore it or run `{command}`.") from error
     if list(frame.columns) != list(COLUMNS) or not frame["p_ai"].between(0, 1).all():
         raise EvaluationError(
-            f"{path} must have the columns {', '.join(COLUMNS)} and every p_ai in [0, 1]; run `{how_to_evaluate(folder)}`."
+            f"{path} must have the columns {', '.join(COLUMNS)} and every p_ai in [0, 1]; run `{command}`."
         )
     return frame

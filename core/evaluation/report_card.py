@@ -13,7 +13,9 @@ from core.corpus.stats import NOT_STATED
 from core.detectors.card import Group, SplitFigures, read_card, write_card
 from core.evaluation.failures import known_failures
 from core.evaluation.metrics import figures_with_intervals
+from core.evaluation.perturbations import ALL
 from core.evaluation.predictions import REPORTED_SPLITS, read_predictions
+from core.evaluation.remedies import how_to_evaluate
 from core.evaluation.robustness import PERTURBED_SPLITS, current_columns, robustness_figures
 from core.verdict import Label, Thresholds
 
@@ -30,9 +32,12 @@ def refresh_card(folder: Path, manifest: Manifest) -> None:
         EvaluationError: if one of the files cannot be read, or they cover different images.
     """
     card = read_card(folder)
-    perturbed = current_columns(folder, card)
+    command = how_to_evaluate(folder, corpus=manifest.path, condition=ALL)
+    perturbed = current_columns(folder, card, manifest.path)
     known = manifest.frame[["sha256", *GROUPED_BY.values()]]
-    predictions = read_predictions(folder).merge(known, on="sha256", how="left", validate="one_to_one")
+    predictions = read_predictions(folder, manifest.path).merge(
+        known, on="sha256", how="left", validate="one_to_one"
+    )
     splits = {}
     for split in REPORTED_SPLITS:
         part = predictions[predictions["split"] == split]
@@ -44,7 +49,9 @@ def refresh_card(folder: Path, manifest: Manifest) -> None:
             figures=figures_with_intervals(part, card.band),
             groups=tuple(_groups(part, card.band, GROUPED_BY)),
             sources=tuple(_groups(part, card.band, {"human": "source"})),
-            robustness=robustness_figures(part, perturbed, card.band) if split in PERTURBED_SPLITS else {},
+            robustness=robustness_figures(part, perturbed, card.band, command)
+            if split in PERTURBED_SPLITS
+            else {},
         )
     update = {"splits": splits, "known_failures": known_failures(predictions, card.band)}
     write_card(card.model_copy(update=update), folder)

@@ -13,7 +13,7 @@ from core.evaluation.bootstrap import ROUNDS, Draws
 from core.evaluation.measured import is_current
 from core.evaluation.metrics import FIGURES, arrays, interval
 from core.evaluation.perturbations import ALL, CONDITIONS
-from core.evaluation.remedies import how_to_evaluate
+from core.evaluation.remedies import SHIPPED, how_to_evaluate
 from core.verdict import Thresholds
 
 ROBUSTNESS_FILE = "robustness.csv"
@@ -23,8 +23,8 @@ KEPT_FIGURES = ("auc", "human_called_ai", "ai_called_human", "coverage")
 """Figures that stand on the card for every condition."""
 
 
-def read_robustness(folder: Path) -> pd.DataFrame:
-    """Read `robustness.csv` of a model folder.
+def read_robustness(folder: Path, corpus: Path = SHIPPED) -> pd.DataFrame:
+    """Read `robustness.csv` of a model folder; errors name the command that makes it for the manifest `corpus`.
 
     Returns:
         column `sha256` (text, each image once), then one column of `p_ai` per measured condition, named and
@@ -35,7 +35,7 @@ def read_robustness(folder: Path) -> pd.DataFrame:
             no probability.
     """
     path = folder / ROBUSTNESS_FILE
-    remake = f"`{how_to_evaluate(folder, condition=ALL)}`"
+    remake = f"`{how_to_evaluate(folder, corpus=corpus, condition=ALL)}`"
     if not path.exists():
         raise EvaluationError(f"{path} is missing; make it with {remake}.")
     frame = read_probabilities(path, f"restore it, or delete it and run {remake}")
@@ -74,8 +74,8 @@ def read_probabilities(path: Path, remedy: str) -> pd.DataFrame:
     return frame
 
 
-def current_columns(folder: Path, card: Card) -> pd.DataFrame:
-    """Return what was measured with the model as its card describes it.
+def current_columns(folder: Path, card: Card, corpus: Path = SHIPPED) -> pd.DataFrame:
+    """Return what was measured with the model as its card describes it; errors as those of `read_robustness`.
 
     Returns:
         float64, a row per image (index `sha256`) and a column per condition; empty if nothing was measured.
@@ -85,12 +85,18 @@ def current_columns(folder: Path, card: Card) -> pd.DataFrame:
     """
     if not (folder / ROBUSTNESS_FILE).exists():
         return pd.DataFrame(index=pd.Index([], name=KEY, dtype=str))
-    frame = read_robustness(folder).set_index(KEY)
+    frame = read_robustness(folder, corpus).set_index(KEY)
     return frame[[name for name in frame.columns if is_current(card, CONDITIONS[name])]]
 
 
 def robustness_figures(
-    frame: pd.DataFrame, perturbed: pd.DataFrame, band: Thresholds, *, rounds: int = ROUNDS, seed: int = 0
+    frame: pd.DataFrame,
+    perturbed: pd.DataFrame,
+    band: Thresholds,
+    command: str,
+    *,
+    rounds: int = ROUNDS,
+    seed: int = 0,
 ) -> dict[str, Perturbed]:
     """Compute what is left of a model's figures after each condition, with 95 % intervals.
 
@@ -101,6 +107,7 @@ def robustness_figures(
         frame: rows of `predictions.csv`, of one split.
         perturbed: `p_ai` of at least the same images (index `sha256`), a column per condition; none gives none.
         band: the model's thresholds.
+        command: what measures the model again, for the error.
         rounds: bootstrap draws.
         seed: of the draws.
 
@@ -113,7 +120,7 @@ def robustness_figures(
     if absent.any():
         raise EvaluationError(
             f"{int(absent.sum())} of {len(frame)} images of predictions.csv are not in {ROBUSTNESS_FILE} (the first "
-            f"is {frame[KEY][absent].iloc[0]}); measure again with `python -m core evaluate MODEL --perturb all`."
+            f"is {frame[KEY][absent].iloc[0]}); measure again with `{command}`."
         )
     truth, before = arrays(frame)
     draws = Draws.of(truth, frame["source"], rounds, seed)

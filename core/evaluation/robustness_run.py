@@ -53,7 +53,7 @@ def forget_outdated(folder: Path, manifest: Manifest) -> pd.DataFrame:
         EvaluationError: if there is a `robustness.csv` that cannot be read.
     """
     hashes = _hashes(manifest)
-    kept = current_columns(folder, read_card(folder))
+    kept = current_columns(folder, read_card(folder), manifest.path)
     if set(kept.index) != set(hashes):
         kept = pd.DataFrame(index=pd.Index(hashes, name=KEY))
     _write(kept, folder)
@@ -92,7 +92,7 @@ def measure_robustness(
     """
     hashes = _hashes(manifest)
     files.paths(hashes)
-    with _judging(detector, files) as judge:
+    with _judging(detector, files, manifest.path) as judge:
         measured = forget_outdated(folder, manifest)
         columns = [
             _Column(condition, folder, fingerprint(detector.card, condition), hashes)
@@ -115,7 +115,7 @@ def measure_robustness(
 
 
 @contextmanager
-def _judging(detector: Detector, files: ImageCache) -> Iterator[Judge]:
+def _judging(detector: Detector, files: ImageCache, corpus: Path) -> Iterator[Judge]:
     """Give what judges perturbed pictures; embeddings are remembered, for several heads share them.
 
     A cascade judges none: its stages have.
@@ -124,7 +124,7 @@ def _judging(detector: Detector, files: ImageCache) -> Iterator[Judge]:
         with EmbeddingMemory(detector.features.encoder) as memory:
             yield _one_by_one(partial(_judge_embeddings, detector, detector.features.taps, memory, files))
     elif isinstance(detector, CascadeDetector):
-        yield _one_by_one(MeasuredStages.of(detector).judge)
+        yield _one_by_one(MeasuredStages.of(detector, corpus).judge)
     else:
         yield partial(_judge_pictures, detector, files)
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from core.detectors.card import Card, Interval
-from core.errors import EvaluationError
+from core.detectors.card import Interval, SplitFigures
 from core.evaluation.metrics import FIGURES
 from core.evaluation.perturbations import CONDITIONS
 from core.evaluation.robustness import KEPT_FIGURES
@@ -14,20 +13,11 @@ from core.evaluation.tables import cell
 UNPERTURBED = "as it is"
 
 
-def robustness_of_split(card: Card, split: str) -> pd.DataFrame:
-    """Return what is left of a model on one split after each perturbation: a row per condition.
+def robustness_of_split(figures: SplitFigures) -> pd.DataFrame:
+    """Return what is left of a model on one split after each perturbation that it was measured under: a row per condition.
 
     The first row is of the pictures as they are. "AUC lost" is paired with it; below 0 nothing was lost.
-
-    Raises:
-        EvaluationError: if the card has no robustness of this split.
     """
-    figures = card.splits.get(split)
-    if figures is None or not figures.robustness:
-        raise EvaluationError(
-            f"The card of {card.name} has no robustness on '{split}'; measure it with `python -m core evaluate MODEL "
-            "--perturb all`."
-        )
     rows = {UNPERTURBED: _row(figures.figures, None)}
     for name, condition in CONDITIONS.items():
         if name in figures.robustness:

@@ -100,8 +100,11 @@ def choices(models: Sequence[str], corpus: Path | Manifest, split: str) -> Choic
         ModelError: if there is no such model.
         SelectionError: if the split is none of `REPORTED_SPLITS`.
     """
-    rows = _of_split(_opened(corpus).frame, split)
-    measured = [set(current_columns(find_model(model), load_card(model)).columns) for model in models]
+    listed = _opened(corpus)
+    rows = _of_split(listed.frame, split)
+    measured = [
+        set(current_columns(find_model(model), load_card(model), listed.path).columns) for model in models
+    ]
     return Choices(
         splits=REPORTED_SPLITS,
         families=_names(rows["family"][rows["label"] == "ai"]),
@@ -140,7 +143,10 @@ def load_called(models: Mapping[str, str], selection: Selection, corpus: Path | 
     """
     manifest = _opened(corpus)
     folders = {called: find_model(model) for called, model in models.items()}
-    said = {called: _said(folder, read_card(folder), selection) for called, folder in folders.items()}
+    said = {
+        called: _said(folder, read_card(folder), selection, manifest.path)
+        for called, folder in folders.items()
+    }
     remedies = {
         called: how_to_evaluate(folder, corpus=manifest.path, condition=selection.condition)
         for called, folder in folders.items()
@@ -182,23 +188,23 @@ def _opened(corpus: Path | Manifest) -> Manifest:
     return corpus if isinstance(corpus, Manifest) else manifests.read(corpus)
 
 
-def _said(folder: Path, card: Card, selection: Selection) -> pd.DataFrame:
-    frame = read_predictions(folder)
+def _said(folder: Path, card: Card, selection: Selection, corpus: Path) -> pd.DataFrame:
+    frame = read_predictions(folder, corpus)
     if selection.condition and selection.split not in PERTURBED_SPLITS:
         raise EvaluationError(
             f"What models say after '{selection.condition}' is measured on {' and '.join(PERTURBED_SPLITS)} alone: choose one "
             f"of these instead of {selection.split}."
         )
-    expect_current(card, folder)
+    expect_current(card, folder, corpus)
     if not selection.condition:
         return frame
     chosen([selection.condition])
-    measured = current_columns(folder, card)
+    measured = current_columns(folder, card, corpus)
     if selection.condition not in measured:
         has = ", ".join(measured.columns) or "none"
         raise EvaluationError(
             f"Model '{card.name}' was not measured after '{selection.condition}' (measured: {has}); run "
-            f"`{how_to_evaluate(folder, condition=selection.condition)}`."
+            f"`{how_to_evaluate(folder, corpus=corpus, condition=selection.condition)}`."
         )
     after = frame["sha256"].map(measured[selection.condition])
     return frame.assign(p_ai=after)[after.notna()]

@@ -267,7 +267,9 @@ def fit_cascade(before: Sequence[str], thorough: str, corpus: Manifest, output: 
             raise TrainingError(
                 f"The cascade would replace {name}, one of its stages: choose another --output."
             )
-    known = _joined([_val(card, folder) for card, folder in zip(cards, folders, strict=True)], corpus)
+    known = _joined(
+        [_val(card, folder, corpus.path) for card, folder in zip(cards, folders, strict=True)], corpus
+    )
     unseen = _joined([_unseen(card, folder) for card, folder in zip(cards, folders, strict=True)], corpus)
     if known.empty or unseen.empty:
         raise TrainingError(
@@ -290,9 +292,9 @@ def fit_cascade(before: Sequence[str], thorough: str, corpus: Manifest, output: 
     return choice
 
 
-def _val(card: Card, folder: Path) -> pd.Series:
-    expect_current(card, folder)
-    frame = read_predictions(folder)
+def _val(card: Card, folder: Path, corpus: Path) -> pd.Series:
+    expect_current(card, folder, corpus)
+    frame = read_predictions(folder, corpus)
     return frame.loc[frame["split"] == SPLIT].set_index("sha256")["p_ai"]
 
 

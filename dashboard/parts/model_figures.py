@@ -170,4 +170,4 @@ def _robustness(card: Card, split: str) -> None:
         f"The works of *{split}*, the same done to each before it was judged. *AUC lost* is paired with the works as "
         "they are; below 0 nothing was lost. In brackets 95 % intervals."
     )
-    st.table(robustness_of_split(card, split), border="horizontal")
+    st.table(robustness_of_split(card.splits[split]), border="horizontal")

@@ -56,6 +56,22 @@ def test_a_model_trained_anew_is_not_compared_by_what_it_said_before(models):
         raise invoke("compare", *models, "--split", "test").exception
 
 
+@pytest.mark.parametrize("lacks", ["the file", "the right model", "the condition", "a whole robustness.csv"])
+def test_the_command_that_is_suggested_measures_on_the_corpus_that_was_named(models, lacks):
+    folder = Path(models[1])
+    if lacks == "the file":
+        (folder / "predictions.csv").unlink()
+    if lacks == "the right model":
+        calibration = PlattScaling(slope=9.0, intercept=0.0, fitted_on="other works")
+        write_card(read_card(folder).model_copy(update={"calibration": calibration}), folder)
+    if lacks == "a whole robustness.csv":
+        (folder / "robustness.csv").write_text("sha256\n")
+    conditions = [] if lacks in {"the file", "the right model"} else ["--condition", "jpeg-50"]
+    result = invoke("compare", folder.as_posix(), *models[2:], *conditions)
+    assert isinstance(result.exception, EvaluationError)
+    assert f"python -m core evaluate {folder} --corpus {models[-1]}" in str(result.exception)
+
+
 def test_own_images_are_judged_on_the_spot(models, tmp_path, drawings):
     for number, label in enumerate(("human", "ai")):
         (tmp_path / "mine" / label).mkdir(parents=True)

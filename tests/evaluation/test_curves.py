@@ -79,7 +79,7 @@ def test_after_each_condition_stand_the_models_measured_under_it(light_meter, co
     for name, measured in (("light", ["jpeg-50", "noise-5"]), ("dark", ["noise-5"]), ("plain", [])):
         folder = models[name]
         if not folder.exists():
-            write_light_meter(folder)
+            write_light_meter(folder, corpus.version)
             write_card(read_card(folder).model_copy(update={"name": name}), folder)
         evaluate(LightMeter(read_card(folder)), folder, corpus, files, chosen(measured))
     after = curves.after_each([str(folder) for folder in models.values()], Selection("test"), corpus)

@@ -60,7 +60,9 @@ def drawn_figures(count=120):
 
 def test_figures_equal_those_computed_directly():
     frame, perturbed = drawn_figures()
-    figures = robustness_figures(frame, perturbed.sample(frac=1, random_state=1), Thresholds(0.4, 0.6))
+    figures = robustness_figures(
+        frame, perturbed.sample(frac=1, random_state=1), Thresholds(0.4, 0.6), "measure"
+    )
     truth, after = (frame["label"] == "ai").to_numpy(), perturbed["jpeg-50"].to_numpy()
     found = figures["jpeg-50"]
     assert found.auc.value == pytest.approx(roc_auc_score(truth, after), abs=5e-5)
@@ -73,7 +75,7 @@ def test_figures_equal_those_computed_directly():
 
 def test_the_interval_of_what_was_lost_is_paired():
     frame, perturbed = drawn_figures()
-    figures = robustness_figures(frame, perturbed, Thresholds(0.4, 0.6))
+    figures = robustness_figures(frame, perturbed, Thresholds(0.4, 0.6), "measure")
     nothing = figures["greyscale"].auc_lost
     assert (nothing.value, nothing.low, nothing.high) == (0, 0, 0)
     found = figures["jpeg-50"]
@@ -83,5 +85,5 @@ def test_the_interval_of_what_was_lost_is_paired():
 
 def test_figures_of_other_images_are_refused():
     frame, perturbed = drawn_figures()
-    with pytest.raises(EvaluationError, match=r"2 of 120 images.*--perturb all"):
-        robustness_figures(frame, perturbed.iloc[2:], Thresholds(0.4, 0.6))
+    with pytest.raises(EvaluationError, match=r"2 of 120 images.*measure again with `measure mine`"):
+        robustness_figures(frame, perturbed.iloc[2:], Thresholds(0.4, 0.6), "measure mine")

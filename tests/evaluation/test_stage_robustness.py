@@ -70,8 +70,9 @@ def test_a_cascade_holds_as_the_stages_that_judge_do(three, corpus, files):
 def test_a_stage_that_was_not_measured_is_named(three, light_meter, corpus, files):
     detector, folder = three
     measure_robustness(detector.detectors[0], light_meter, corpus, files, chosen(["jpeg-50"]))
-    with pytest.raises(EvaluationError, match="'darker' was not measured under jpeg-50: run"):
+    with pytest.raises(EvaluationError, match="'darker' was not measured under jpeg-50: run") as caught:
         measure_robustness(detector, folder, corpus, files, chosen(["jpeg-50"]))
+    assert f"`python -m core evaluate darker --corpus {corpus.path} --perturb all`" in str(caught.value)
 
 
 def test_a_cascade_is_not_measured_on_works_that_a_stage_learned_from(three, corpus, files, tmp_path):
