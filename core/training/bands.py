@@ -15,8 +15,8 @@ from core.evaluation.calibration import BandPolicy, choose_band, fit_platt
 from core.evaluation.conformal import class_conditional
 from core.markdown_table import Table, markdown
 from core.training.experiments import LEAST_WORKS, put_between
-from core.training.heads import Margins, gather, out_of_fold_margins, seen_rows
-from core.training.held_out import Fold, by_family_and_source
+from core.training.heads import Margins, folds_of, gather, out_of_fold_margins, seen_rows
+from core.training.held_out import Fold
 from core.training.recipe import HeadRecipe
 from core.verdict import Thresholds
 
@@ -105,7 +105,7 @@ def write_bands(recipe: HeadRecipe, manifest: Manifest, files: ImageCache, path:
         TrainingError: if the corpus has too few families or sources.
     """
     frame = seen_rows(manifest)
-    folds = by_family_and_source(frame, recipe.folds, recipe.seed)
+    folds = folds_of(recipe, frame)
     clean, views = gather(recipe, load_features(recipe.features), frame, files)
     margins = out_of_fold_margins(recipe, clean, frame, folds, views)
     found = compare_bands(margins, frame, folds).map(

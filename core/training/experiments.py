@@ -17,8 +17,8 @@ from core.evaluation.bootstrap import Scores, Truth
 from core.evaluation.metrics import EVEN_ODDS, FIGURES, arrays
 from core.evaluation.undefined import NotDefined
 from core.markdown_table import Table, markdown
-from core.training.heads import Margins, calibrate, gather, out_of_fold_margins, seen_rows
-from core.training.held_out import by_family_and_source, by_source, one_family
+from core.training.heads import Margins, calibrate, folds_of, gather, out_of_fold_margins, seen_rows
+from core.training.held_out import by_source, expect_both_labels, one_family
 from core.training.recipe import HeadRecipe
 from core.verdict import Thresholds
 
@@ -43,9 +43,7 @@ def cross_validate(
     of_sources = out_of_fold_margins(
         recipe, features, frame, by_source(frame, recipe.folds, recipe.seed), views
     )
-    of_families = out_of_fold_margins(
-        recipe, features, frame, by_family_and_source(frame, recipe.folds, recipe.seed), views
-    )
+    of_families = out_of_fold_margins(recipe, features, frame, folds_of(recipe, frame), views)
     calibration, band = calibrate(of_families, frame)
     p_ai = calibration(of_families)
     thresholds = Thresholds(band.human_below, band.ai_above)
@@ -136,8 +134,8 @@ def write_experiments(
         raise RecipeError(f"Two recipes are called {', '.join(twice)}: give each file a `name` of its own.")
     frame = seen_rows(manifest)
     for recipe in recipes:  # what cannot be held out is told before any work
-        by_source(frame, recipe.folds, recipe.seed)
-        by_family_and_source(frame, recipe.folds, recipe.seed)
+        expect_both_labels(frame, by_source(frame, recipe.folds, recipe.seed))
+        folds_of(recipe, frame)
     rows = {}
     for recipe in recipes:
         progress(recipe.name)

@@ -36,7 +36,7 @@ from core.detectors.pixel_models import PixelKNN, PixelSVM, by_columns
 from core.errors import TrainingError
 from core.evaluation.calibration import BandPolicy, choose_band, fit_platt
 from core.evaluation.held_out_margins import write_held_out
-from core.training.held_out import Fold, Rows, by_family_and_source
+from core.training.held_out import Fold, Rows, by_family_and_source, expect_both_labels
 from core.training.history import HISTORY_FILE
 from core.training.lineage import code_commit, corpus_of
 from core.training.recipe import SVM, Boosting, Forest, HeadRecipe, LogisticHead, Neighbours, Tree
@@ -68,6 +68,17 @@ class Gathered:
 def seen_rows(manifest: Manifest) -> pd.DataFrame:
     """Return the rows a head may be fitted and cross-validated on: those of `SPLITS`, numbered from 0."""
     return manifest.frame[manifest.frame["split"].isin(SPLITS)].reset_index(drop=True)
+
+
+def folds_of(recipe: HeadRecipe, frame: pd.DataFrame) -> list[Fold]:
+    """Return the families and sources of `frame` that a recipe holds out, each once.
+
+    Raises:
+        TrainingError: if there are too few of them, or too few works left without one of the folds.
+    """
+    folds = by_family_and_source(frame, recipe.folds, recipe.seed)
+    expect_both_labels(frame, folds)
+    return folds
 
 
 def gather(
@@ -132,12 +143,8 @@ def fit_head(recipe: HeadRecipe, features: Matrix, frame: pd.DataFrame) -> Pipel
     Raises:
         TrainingError: if a class is missing from `frame`.
     """
+    _expect_both_classes(frame, "what it is fitted on")
     targets = (frame["label"] == "ai").to_numpy().astype(np.int64)
-    if len(set(targets)) < len(CLASSES):
-        raise TrainingError(
-            f"A head must be fitted on both classes, but these {len(frame)} images are all "
-            f"{frame['label'].iloc[0] if len(frame) else 'missing'}; add images of the other class."
-        )
     weights = {} if isinstance(recipe.head, Neighbours) else {"judge__sample_weight": _weights(recipe, frame)}
     if not isinstance(recipe.features, PixelFeatures):
         if "weight" in frame:
@@ -148,6 +155,14 @@ def fit_head(recipe: HeadRecipe, features: Matrix, frame: pd.DataFrame) -> Pipel
     if features.dtype == np.uint8 and _reads_columns(recipe):
         features = by_columns(features, np.arange(len(features)))
     return pipeline.fit(features, targets, **weights)
+
+
+def _expect_both_classes(frame: pd.DataFrame, where: str) -> None:
+    if absent := set(CLASSES) - set(frame["label"]):
+        raise TrainingError(
+            f"A head must be fitted on both classes, but of the {len(frame)} images of {where} none is "
+            f"{' or '.join(sorted(absent))}: add such images."
+        )
 
 
 def _reads_columns(recipe: HeadRecipe) -> bool:
@@ -260,7 +275,8 @@ def train_head(
         TrainingError: if the corpus has too few families, sources or classes.
     """
     frame = seen_rows(manifest)
-    folds = by_family_and_source(frame, recipe.folds, recipe.seed)
+    folds = folds_of(recipe, frame)
+    _expect_both_classes(frame[frame["split"] == "train"], "split train")
     features = load_features(recipe.features)
     gathered = Gathered(frame, *gather(recipe, features, frame, files, progress))
     return write_head(recipe, features, gathered, folds, corpus_of(manifest), output)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,6 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from sklearn.model_selection import StratifiedGroupKFold
 
+from core.corpus.manifest import LABELS
 from core.errors import TrainingError
 
 Rows = NDArray[np.intp]
@@ -43,6 +45,20 @@ def by_family_and_source(frame: pd.DataFrame, folds: int, seed: int) -> list[Fol
     return [_without_shared_sources(frame, fold) for fold in _folds(frame, groups_of(frame), folds, seed)]
 
 
+def expect_both_labels(frame: pd.DataFrame, folds: Sequence[Fold]) -> None:
+    """Check before any work that what is left without each fold has works of both labels.
+
+    Raises:
+        TrainingError: if a fold shares its sources with all works of a label.
+    """
+    for number, fold in enumerate(folds, start=1):
+        for label in sorted(set(LABELS) - set(frame["label"].iloc[fold.fitted])):
+            raise TrainingError(
+                f"Fold {number} of {len(folds)} shares its sources with all {label} works of train and val, so that none is left "
+                f"to fit on: add {label} works of other sources."
+            )
+
+
 def groups_of(frame: pd.DataFrame) -> pd.Series:
     """Return what each work is held out with: the family of a generated one, the source of another."""
     return frame["family"].where(frame["label"] == "ai", frame["source"])
@@ -55,7 +71,7 @@ def one_family(frame: pd.DataFrame, family: str) -> Fold:
 
 
 def _folds(frame: pd.DataFrame, groups: pd.Series, folds: int, seed: int) -> list[Fold]:
-    fewest = int(groups.groupby(frame["label"]).nunique().min())
+    fewest = int(groups.groupby(frame["label"]).nunique().reindex(LABELS, fill_value=0).min())
     if fewest < folds:
         raise TrainingError(
             f"{folds} folds cannot be held out: one class has only {fewest} groups (families, or sources); "

@@ -31,8 +31,7 @@ from core.evaluation.predictions import REPORTED_SPLITS
 from core.evaluation.rules import shipped
 from core.evaluation.selection import FACTS, Joined, Selection, load
 from core.images import Artwork
-from core.training.heads import OWN, Gathered, fit_on, gather, seen_rows, write_head
-from core.training.held_out import by_family_and_source
+from core.training.heads import OWN, Gathered, fit_on, folds_of, gather, seen_rows, write_head
 from core.training.lineage import corpus_of
 from core.training.recipe import HeadRecipe
 from core.training.views import augmented
@@ -105,7 +104,7 @@ def refit_head(
     own_folds = _folds_of(images, place)
     frame = seen_rows(manifest)
     rows = _joined_rows(frame, images, weight)
-    folds = by_family_and_source(rows, recipe.folds, recipe.seed)
+    folds = folds_of(recipe, rows)
     clean, views = gather(recipe, features, frame, files, progress)
     own_clean, *own_views = np.split(looked.found, recipe.augmented_views + 1, axis=1)
     together = Gathered(

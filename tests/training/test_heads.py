@@ -1,4 +1,5 @@
 import hashlib
+import re
 import shutil
 from dataclasses import replace
 
@@ -414,6 +415,32 @@ def test_embedding_recipes_judge_the_pooled_output_by_default():
 
 def test_only_train_and_val_are_learned_from(studio):
     assert set(seen_rows(manifest.read(studio.manifest))["split"]) == {"train", "val"}
+
+
+def told_of(studio, frame, folder, verb):
+    """Return what a command says of a corpus none of whose images is there to be embedded."""
+    listed = manifest.write(frame, folder / "manifest.csv").path
+    options = ["--corpus", str(listed), "--output", str(folder / "made")]
+    result = invoke(verb, str(studio.recipes["svm"]), *options)
+    assert isinstance(result.exception, TrainingError)
+    assert not (folder / "made").exists()
+    return str(result.exception)
+
+
+@pytest.mark.parametrize("verb", ["train", "experiments", "bands"])
+def test_a_fold_that_leaves_nothing_of_a_label_is_told_before_any_image_is_read(studio, tmp_path, verb):
+    frame = manifest.read(studio.manifest).frame
+    everywhere = frame["family"] == "pale-0"
+    sources = [f"folder:human-{number % 3}" for number in range(len(frame))]
+    frame["source"] = frame["source"].mask(everywhere, pd.Series(sources))
+    said = told_of(studio, frame, tmp_path, verb)
+    assert re.search(r"Fold \d of 2 shares its sources with all human works of train and val", said)
+
+
+def test_a_label_that_train_lacks_is_told_before_any_image_is_read(studio, tmp_path):
+    frame = manifest.read(studio.manifest).frame
+    frame["split"] = frame["split"].mask((frame["label"] == "ai") & (frame["split"] == "train"), "val")
+    assert "of the 24 images of split train none is ai" in told_of(studio, frame, tmp_path, "train")
 
 
 def test_one_class_alone_is_refused(studio):

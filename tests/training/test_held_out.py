@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 
 from core.errors import TrainingError
-from core.training.held_out import by_family_and_source, by_source, one_family
+from core.training.held_out import by_family_and_source, by_source, expect_both_labels, one_family
 
 
 @pytest.fixture
@@ -41,6 +41,20 @@ def test_one_family_takes_its_shared_sources_with_it(frame):
     assert set(frame["family"].iloc[fold.held_out]) == {"b"}
     assert "mixed" not in sources(frame, fold.fitted)
     assert set(frame["family"].iloc[fold.fitted]) == {"", "a", "c", "d"}
+
+
+def test_a_fold_that_shares_its_sources_with_all_works_of_a_label_is_named(frame):
+    expect_both_labels(frame, by_family_and_source(frame, 3, seed=0))
+    of_everyone = frame.assign(source=np.where(frame["label"] == "human", "mixed", frame["source"]))
+    folds = [one_family(of_everyone, "a"), one_family(of_everyone, "b")]
+    with pytest.raises(TrainingError, match="Fold 2 of 2 shares its sources with all human works"):
+        expect_both_labels(of_everyone, folds)
+
+
+def test_works_of_one_label_alone_are_too_few_groups(frame):
+    for rows in (frame[frame["label"] == "ai"], frame.iloc[:0]):
+        with pytest.raises(TrainingError, match="only 0 groups"):
+            by_family_and_source(rows.reset_index(drop=True), 2, seed=0)
 
 
 def test_the_same_seed_gives_the_same_folds(frame):
