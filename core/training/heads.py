@@ -205,7 +205,7 @@ def _pixel_estimator(recipe: HeadRecipe) -> object:
 
 
 def _weights(recipe: HeadRecipe, frame: pd.DataFrame) -> NDArray[np.float64]:
-    """Return a weight per row, 1 on average, that sums to the same for both classes unless all weigh alike."""
+    """Return a weight per row: with `balance` "none" its own, else such that both classes sum to the same, 1 on average."""
     weights = frame["weight"] if "weight" in frame else pd.Series(1.0, index=frame.index)
     if recipe.balance == "none":
         return np.asarray(weights, np.float64)
