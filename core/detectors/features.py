@@ -70,12 +70,7 @@ DeclaredFeatures = EmbeddingFeatures | PixelFeatures | ForensicFeatures
 
 
 class Features(Protocol):
-    """Makes the numbers; `identity` changes whenever they would, `size` is how many there are."""
-
-    @property
-    def identity(self) -> str:
-        """What they are, and of which weights."""
-        ...
+    """Makes the numbers."""
 
     @property
     def size(self) -> int:
@@ -93,7 +88,6 @@ class EncoderFeatures:
     def __init__(self, encoder: Embedder, taps: tuple[str, ...] = JUST_POOLED) -> None:
         self.encoder = encoder
         self.taps = taps
-        self.identity = f"{encoder.identity}:{'+'.join(taps)}"
         self.size = len(taps) * encoder.size
 
     def of(self, artworks: Sequence[Artwork], preprocessing: Preprocessing) -> NDArray[np.float32]:

@@ -254,7 +254,6 @@ _UNIFORM = _uniform_patterns()
 class Forensic:
     """All features of this module, one after the other, in the order of the functions."""
 
-    identity = "forensic:1"
     size = 382
 
     def of(self, artworks: Sequence[Artwork], preprocessing: Preprocessing) -> Values:

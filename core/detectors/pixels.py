@@ -21,7 +21,6 @@ class Pixels:
 
     def __init__(self, side: int) -> None:
         self.side = side
-        self.identity = f"pixels:{side}"
         self.size = side * side * 3
 
     def of(self, artworks: Sequence[Artwork], preprocessing: Preprocessing) -> NDArray[np.uint8]:

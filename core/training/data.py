@@ -39,8 +39,8 @@ class Example:
         return f"{self.number}:{self.content}"
 
 
-Item = tuple[Tensor, int, int]
-"""Network input, class index, position of the image among the examples; batched, all three are tensors."""
+Item = tuple[Tensor, int]
+"""Network input, class index; batched, both are tensors."""
 
 
 class AugmentedExamples(Dataset[Item]):
@@ -54,13 +54,13 @@ class AugmentedExamples(Dataset[Item]):
         return len(self.examples)
 
     def __getitem__(self, key: tuple[int, int]) -> Item:
-        """Return (float32 `[3, H, W]`, class index, index) for `key` = (epoch, index)."""
+        """Return (float32 `[3, H, W]`, class index) for `key` = (epoch, index)."""
         epoch, index = key
         example = self.examples[index]
         preprocessing = self.recipe.preprocessing
         picture = F.pil_to_tensor(preprocessing.uniform(images.open(example.path).image))
         seen = as_in(epoch, picture, example, self.recipe)
-        return preprocessing.normalize(seen), CLASSES.index(example.label), index
+        return preprocessing.normalize(seen), CLASSES.index(example.label)
 
 
 def as_in(epoch: int, picture: Tensor, example: Example, recipe: Recipe) -> Tensor:

@@ -297,7 +297,7 @@ class _Feed:
 
     def _prepared(self) -> Iterator[Batch]:
         body = body_of(self.network)
-        for pictures, labels, _ in self.loader:
+        for pictures, labels in self.loader:
             yield Batch(pooled(body, pictures, self.compute), labels)
 
     def _taught(self, course: Course, epoch: int) -> Iterator[Batch]:

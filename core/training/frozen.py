@@ -128,7 +128,7 @@ class FrozenBody:
                 num_workers=self.workers,
                 multiprocessing_context=process_context(self.workers),
             )
-            for pictures, _, _ in loader:
+            for pictures, _ in loader:
                 with torch.inference_mode():
                     yield pooled(self.body, pictures, self.compute)
 

@@ -57,11 +57,6 @@ def test_files_of_a_corpus_give_what_their_pictures_give(encoder, studio, declar
         features_of_files(features, ["f" * 64], files, PREPROCESSING)
 
 
-def test_identities_differ_where_the_numbers_do(encoder):
-    declared = [*DECLARED, EmbeddingFeatures(kind="embedding"), PixelFeatures(kind="pixels", side=48)]
-    assert len({load_features(each, encoder=encoder).identity for each in declared}) == len(declared)
-
-
 def test_a_tap_the_encoder_lacks_is_named(encoder):
     with pytest.raises(EncoderError, match="no tap 'class-12'"):
         load_features(EmbeddingFeatures(kind="embedding", taps=("class-12",)), encoder=encoder)
