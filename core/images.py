@@ -165,7 +165,7 @@ def open(  # noqa: A001 - read as `images.open`
         data, shown = source, printable(name or "")
     else:
         shown = printable(source.name if name is None else name)
-        data = _read(source, shown, limits)
+        data = read_file(source, shown, limits)
     try:
         image, kind, (width, height) = _decode(data, shown, limits, enough)
         with _clear_errors(shown, kind):
@@ -268,7 +268,7 @@ def header(source: bytes | Path, *, limits: Limits = DEFAULT_LIMITS) -> Header:
         data, shown = source, ""
     else:
         shown = printable(source.name)
-        data = _read(source, shown, limits)
+        data = read_file(source, shown, limits)
     with _opened(data, shown, limits) as (file, kind):
         tables = file.quantization if isinstance(file, JpegImageFile) else {}
         return Header(
@@ -366,8 +366,13 @@ def _too_many_bytes(name: str, size: int, limits: Limits) -> ImageTooLargeError:
     )
 
 
-def _read(path: Path, name: str, limits: Limits) -> bytes:
-    """The bytes of a regular file, its size checked first. A pipe or device is refused: it may never end."""
+def read_file(path: Path, name: str, limits: Limits = DEFAULT_LIMITS) -> bytes:
+    """Return the bytes of a regular file, its size checked first; `name` is what errors call it.
+
+    Raises:
+        UnreadableFileError: it is missing, not permitted, or a pipe or device, which may never end.
+        ImageTooLargeError: it has more bytes than a picture may have.
+    """
     try:
         facts = path.stat()
         if stat.S_ISREG(facts.st_mode):

@@ -7,6 +7,7 @@ unpacked to disk, within `ArchiveLimits`.
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -97,6 +98,7 @@ def look_at_own(
     look: Callable[[Sequence[Artwork]], NDArray[np.float32]],
     progress: Progress = lambda done, total: None,  # noqa: ARG005
     limits: ArchiveLimits = DEFAULT_ARCHIVE_LIMITS,
+    expect: Callable[[pd.DataFrame], None] = lambda listed: None,  # noqa: ARG005
 ) -> Looked:
     """Show `look` every image of an own set, some at a time; one that lies there twice is shown once.
 
@@ -105,6 +107,7 @@ def look_at_own(
         look: returns float32 `[n, k]` for n artworks.
         progress: told (files done, files in all).
         limits: what a zip may hold.
+        expect: given before the first is shown all that may be images, as in `Looked.images`; raises if it needs others.
 
     Raises:
         EvaluationError: if `place` is neither, has no such folders, breaks a limit, or holds no readable image;
@@ -113,8 +116,9 @@ def look_at_own(
     facts: list[dict[str, str]] = []
     refused: list[dict[str, str]] = []
     found: list[NDArray[np.float32]] = []
-    labels: dict[str, _File] = {}
+    shown: dict[str, _File] = {}
     with _files(place, limits) as files:
+        expect(_listed(files, place, progress))
         for start in range(0, len(files), BATCH):
             batch = []
             for file in files[start : start + BATCH]:
@@ -123,16 +127,12 @@ def look_at_own(
                 except ImageError as error:
                     refused.append({"path": file.path, "reason": str(error)})
                     continue
-                other = labels.setdefault(artwork.sha256, file)
-                if other.label != file.label:
-                    raise EvaluationError(
-                        f"{file.path} in {place.name} is the same file as {other.path}; keep it in one of the two folders."
-                    )
+                other = shown.setdefault(artwork.sha256, file)
                 if other is not file:
                     refused.append({"path": file.path, "reason": f"It is the same file as {other.path}."})
                     continue
                 batch.append(artwork)
-                facts.append(_facts(file, artwork))
+                facts.append(_facts(file, artwork.sha256))
             if batch:
                 found.append(look(batch))
             progress(min(start + BATCH, len(files)), len(files))
@@ -143,6 +143,36 @@ def look_at_own(
         pd.DataFrame(refused, columns=["path", "reason"]),
         np.concatenate(found),
     )
+
+
+def _listed(files: Sequence[_File], place: Path, progress: Progress) -> pd.DataFrame:
+    """Return the facts of all distinct files that can be read, none of them decoded.
+
+    Raises:
+        EvaluationError: if the same image lies in `human` and in `ai`.
+    """
+    first: dict[str, _File] = {}
+    for file in files:
+        progress(0, len(files))
+        try:
+            sha256 = hashlib.sha256(file.read()).hexdigest()
+        except ImageError:
+            continue  # is refused when it is opened
+        other = first.setdefault(sha256, file)
+        if other.label != file.label and _is_image(file):
+            raise EvaluationError(
+                f"{file.path} in {place.name} is the same file as {other.path}; keep it in one of the two folders."
+            )
+    facts = [_facts(file, sha256) for sha256, file in first.items()]
+    return pd.DataFrame(facts, columns=[*FACTS, "path"])
+
+
+def _is_image(file: _File) -> bool:
+    try:
+        file.open()
+    except ImageError:
+        return False
+    return True
 
 
 def joined_of_own(place: Path, frame: pd.DataFrame, p_ai: pd.DataFrame) -> Joined:
@@ -166,10 +196,10 @@ def read_own(place: Path, path: str, limits: ArchiveLimits = DEFAULT_ARCHIVE_LIM
     raise EvaluationError(f"{place.name} has no image {path} any more; judge the folder or zip again.")
 
 
-def _facts(file: _File, artwork: Artwork) -> dict[str, str]:
+def _facts(file: _File, sha256: str) -> dict[str, str]:
     generator = (file.below[0] if file.below else UNKNOWN) if file.label == "ai" else ""
     return {
-        "sha256": artwork.sha256,
+        "sha256": sha256,
         "label": file.label,
         "generator": generator,
         "family": generator,
@@ -232,10 +262,7 @@ def _open_file(path: Path) -> Artwork:
 
 
 def _read_file(path: Path) -> bytes:
-    try:
-        return _expect_no_link(path).read_bytes()
-    except OSError as error:
-        raise UnreadableFileError(f"'{path.name}' cannot be read ({error}): put it back.") from error
+    return images.read_file(_expect_no_link(path), printable(path.name))
 
 
 def _expect_no_link(path: Path) -> Path:

@@ -95,14 +95,18 @@ def refit_head(
     shipped_model = _shipped_model(recipe, output)
     for split in _reported(manifest):
         load([recipe.name], Selection(split), manifest)
-        files.paths(
-            manifest.frame.loc[manifest.frame["split"] == split, "sha256"]
-        )  # misses some before any work
+    files.paths(manifest.frame["sha256"])  # misses some before any work
     features = shipped_model.features
-    looked = _besides(manifest, look_at_own(place, _look(recipe, features), progress))
+    frame = seen_rows(manifest)
+
+    def expect_enough(listed: pd.DataFrame) -> None:
+        others = listed[_splits(manifest, listed).isna()]
+        _folds_of(others, place)
+        folds_of(recipe, _joined_rows(frame, others, weight))
+
+    looked = _besides(manifest, look_at_own(place, _look(recipe, features), progress, expect=expect_enough))
     images = looked.images
     own_folds = _folds_of(images, place)
-    frame = seen_rows(manifest)
     rows = _joined_rows(frame, images, weight)
     folds = folds_of(recipe, rows)
     clean, views = gather(recipe, features, frame, files, progress)
@@ -202,24 +206,29 @@ def _view(recipe: HeadRecipe, artwork: Artwork, number: int) -> Tensor:
 
 def _besides(manifest: Manifest, looked: Looked) -> Looked:
     """Refuse own images that are in the corpus: heads learnt some of them, and are measured on the others."""
-    frame = manifest.frame
-    splits = {
-        sha256: split
-        for column in ("original_sha256", "sha256")
-        for sha256, split in zip(frame[column], frame["split"], strict=True)
-    }
     images = looked.images
-    known = images["sha256"].isin(splits).to_numpy()
+    splits = _splits(manifest, images)
+    known = splits.notna().to_numpy()
     reason = "It is in the corpus (split {}), so it is left out of the fit and of the figures."
     left_out = [
-        (path, reason.format(splits[sha256]))
-        for path, sha256 in images.loc[known, ["path", "sha256"]].itertuples(index=False)
+        (path, reason.format(split)) for path, split in zip(images["path"][known], splits[known], strict=True)
     ]
     return Looked(
         images[~known].reset_index(drop=True),
         pd.concat([looked.refused, pd.DataFrame(left_out, columns=["path", "reason"])], ignore_index=True),
         looked.found[~known],
     )
+
+
+def _splits(manifest: Manifest, images: pd.DataFrame) -> pd.Series:
+    """Return the split of each image that is in the corpus, or is the original of a work of it; of the others nothing."""
+    frame = manifest.frame
+    splits = {
+        sha256: split
+        for column in ("original_sha256", "sha256")
+        for sha256, split in zip(frame[column], frame["split"], strict=True)
+    }
+    return images["sha256"].map(splits)
 
 
 def _joined_rows(corpus: pd.DataFrame, own: pd.DataFrame, weight: float) -> pd.DataFrame:

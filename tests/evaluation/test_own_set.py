@@ -95,6 +95,15 @@ def test_the_same_file_twice_counts_once_and_a_contradiction_is_refused(own, det
         score_own(own, {"light": detector})
 
 
+def test_a_contradiction_is_told_before_any_image_is_judged(own, detector, monkeypatch):
+    (own / "human" / "notes.txt").write_bytes((own / "ai" / "notes.txt").read_bytes())
+    assert len(score_own(own, {"light": detector}).joined.images) == 4, "what is no image contradicts nothing"
+    (own / "human" / "z.png").write_bytes((own / "ai" / "d.png").read_bytes())
+    monkeypatch.setattr(detector, "predict", lambda _: pytest.fail("an image was judged"))
+    with pytest.raises(EvaluationError, match=r"human/z.png in mine is the same file as ai/d.png"):
+        score_own(own, {"light": detector})
+
+
 def test_links_are_not_followed(own, detector, tmp_path):
     (tmp_path / "secret.png").write_bytes((own / "human" / "a.png").read_bytes())
     (own / "human" / "link.png").symlink_to(tmp_path / "secret.png")

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import re
+import shutil
 from dataclasses import replace
 
 import pandas as pd
@@ -14,6 +15,7 @@ from core.corpus import manifest
 from core.corpus.cache import ImageCache
 from core.detectors import encoder
 from core.detectors.card import read_card
+from core.detectors.features import EncoderFeatures
 from core.detectors.store import load_detector
 from core.errors import CorpusError, EvaluationError, TrainingError
 from core.evaluation.evaluate import evaluate
@@ -66,6 +68,16 @@ def models(studio, encoder_file, tmp_path_factory):
 def shipped(models, monkeypatch, tiny_encoder):  # noqa: ARG001  (makes the tiny encoder this computer's)
     monkeypatch.setenv("VERSO_MODELS", str(models))
     return models / "tiny-head"
+
+
+@pytest.fixture
+def blind(monkeypatch):
+    """An encoder that must not be asked: embedding takes minutes."""
+
+    def embed(*_):
+        pytest.fail("an image was embedded")
+
+    monkeypatch.setattr(EncoderFeatures, "of", embed)
 
 
 def refit(studio, own, output, *options, recipe="logistic-regression"):
@@ -172,10 +184,13 @@ def test_a_model_that_was_not_evaluated_on_the_corpus_is_told_before_any_work(st
     assert not (tmp_path / "refitted").exists()
 
 
-@pytest.mark.usefixtures("shipped")
-def test_a_work_to_be_measured_on_that_is_not_here_is_told_before_any_work(studio, drawings, tmp_path):
+@pytest.mark.parametrize("split", ["train", "ood"])
+@pytest.mark.usefixtures("shipped", "blind")
+def test_a_work_to_be_learned_or_measured_on_that_is_not_here_is_told_before_any_work(
+    studio, drawings, tmp_path, split
+):
     whole, files = manifest.read(studio.manifest), ImageCache.default(studio.manifest)
-    gone = whole.frame.loc[whole.frame["split"] == "ood", "sha256"].iloc[0]
+    gone = whole.frame.loc[whole.frame["split"] == split, "sha256"].iloc[0]
     here = tmp_path / "corpus"
     for path in files.paths(whole.frame.loc[whole.frame["sha256"] != gone, "sha256"]):
         copy = here / path.relative_to(studio.folder)
@@ -251,12 +266,36 @@ def test_views_of_own_images_are_fitted_on_too(studio, drawings, tmp_path, tiny_
     assert "refitted" in run_cli("train", str(recipe), *arguments)
 
 
-@pytest.mark.usefixtures("shipped")
-def test_too_few_own_images_are_refused_before_the_corpus_is_read(studio, drawings, tmp_path):
-    own = write_own(tmp_path / "mine", drawings, each=1)
+@pytest.mark.parametrize("label", ["", "human", "ai"])
+@pytest.mark.usefixtures("shipped", "blind")
+def test_too_few_own_images_are_refused_before_any_is_embedded(studio, drawings, tmp_path, label):
+    own = write_own(tmp_path / "mine", drawings, each=3 if label else 1)
+    if label:
+        shutil.rmtree(own / label)
     with pytest.raises(TrainingError, match="mine needs at least 2 images in human and 2 in ai"):
         refit(studio, own, tmp_path / "refitted")
     assert not (tmp_path / "refitted").exists()
+
+
+@pytest.mark.usefixtures("shipped", "blind")
+def test_one_file_in_both_folders_is_refused_before_any_is_embedded(studio, drawings, tmp_path):
+    own = write_own(tmp_path / "mine", drawings)
+    shutil.copy(own / "ai/series/0.png", own / "human/zero.png")
+    with pytest.raises(
+        EvaluationError, match=r"human/zero\.png in mine is the same file as ai/series/0\.png"
+    ):
+        refit(studio, own, tmp_path / "refitted")
+
+
+@pytest.mark.usefixtures("shipped", "blind")
+def test_too_few_families_and_sources_are_told_before_any_image_is_embedded(studio, drawings, tmp_path):
+    recipe = tmp_path / "folds.toml"
+    recipe.write_text(studio.recipes["logistic-regression"].read_text().replace("folds = 2", "folds = 9"))
+    own = write_own(tmp_path / "mine", drawings)
+    arguments = ("--corpus", str(studio.manifest), "--own", str(own), "--output", str(tmp_path / "refitted"))
+    result = invoke("train", str(recipe), *arguments)
+    assert isinstance(result.exception, TrainingError)
+    assert "one class has only 4 groups" in str(result.exception)
 
 
 @pytest.mark.usefixtures("shipped")
