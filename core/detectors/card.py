@@ -20,6 +20,7 @@ from core.detectors.features import DeclaredFeatures, EmbeddingFeatures, Forensi
 from core.detectors.forensic import centre_window
 from core.detectors.preprocessing import Preprocessing, Window, unseen
 from core.errors import ModelError
+from core.usage import USUAL_MANIFEST
 from core.verdict import Thresholds
 
 CLASSES = ("human", "ai")
@@ -28,6 +29,10 @@ FIGURE_DECIMALS = 6
 FILE_NAME = r"^\w[\w.-]*$"
 LINE = 100
 """Characters; a list of the card that is longer takes a line for each of its items."""
+
+ROOT = Path(__file__).resolve().parents[2]
+RECIPES = ROOT / "core" / "training" / "recipes"
+UNKNOWN_MANIFEST = "MANIFEST"
 
 OF_TORCHVISION = "torchvision "
 """Begins the origin of networks that were trained from torchvision's weights."""
@@ -288,23 +293,32 @@ def identity(card: Card, condition: str = "") -> str:
 
 def how_to_make(card: Card, folder: Path) -> str:
     """Say which command, given in the folder of Verso, makes the weights of a model that are not there."""
-    root = Path(__file__).resolve().parents[2]
-    output = shlex.quote(str(folder.relative_to(root) if folder.is_relative_to(root) else folder))
+    output = shlex.quote(str(folder.relative_to(ROOT) if folder.is_relative_to(ROOT) else folder))
+    corpus = manifest_of(card)
     if card.family == "cascade":
-        return f"`python -m core cascade --output {output}`"
-    shipped = root / "data" / "manifest.csv"
-    of_shipped = shipped.is_file() and _sha256(shipped.read_bytes()) == card.corpus.version
-    corpus = shipped.relative_to(root) if of_shipped else "MANIFEST"
-    command = f"python -m core train {shlex.quote(card.recipe)} --corpus {corpus} --output {output}"
-    if not of_shipped:
         return (
-            f"`{command}`, with the recipe, the manifest and, if any, the images of your own that it was made with (corpus "
-            f"version {card.corpus.version[:12]}…)"
+            f"`python -m core cascade --fast MODEL --thorough MODEL --corpus {corpus} --output {output}`, with the models that "
+            "its card names, in their order"
+        )
+    shipped = (RECIPES / f"{card.recipe}.toml").is_file()
+    recipe = shlex.quote(card.recipe) if shipped else "RECIPE"
+    command = f"python -m core train {recipe} --corpus {corpus} --output {output}"
+    if not shipped or corpus == UNKNOWN_MANIFEST:
+        return (
+            f"`{command}`, with the recipe ({card.recipe}), the manifest and, if any, the images of your own that it was made "
+            f"with (corpus version {card.corpus.version[:12]}…)"
         )
     origin = card.initialisation.origin
     if card.family != "resnet18" or origin.startswith(OF_TORCHVISION):
         return f"`{command}`"
     return f"`{command} --init FILE`, where FILE holds the ResNet-18 weights it began from ({origin})"
+
+
+def manifest_of(card: Card) -> str:
+    """Return how a command names the manifest that a model was made with: `UNKNOWN_MANIFEST` if it is not the shipped one."""
+    shipped = ROOT / USUAL_MANIFEST
+    known = shipped.is_file() and _sha256(shipped.read_bytes()) == card.corpus.version
+    return USUAL_MANIFEST if known else UNKNOWN_MANIFEST
 
 
 def _sha256(data: bytes) -> str:
@@ -336,7 +350,7 @@ def read_int8(card: Card, folder: Path) -> bytes:
     path = folder / card.weights.int8.file
     missing = (
         f"Model '{card.name}' cannot judge: its 8-bit weights {path} are missing; restore them from the repository, or "
-        f"make them with `python -m core quantise {shlex.quote(str(folder))}`."
+        f"make them with `python -m core quantise {shlex.quote(str(folder))} --corpus {manifest_of(card)}`."
     )
     return _read(card, path, card.weights.int8.sha256, missing)
 

@@ -18,7 +18,7 @@ from scipy.special import logit
 
 from core import atomic
 from core.detectors.calibration import PlattScaling
-from core.detectors.card import Card, identity, read_weights
+from core.detectors.card import Card, how_to_make, identity, manifest_of, read_weights
 from core.detectors.protocol import Detector, JudgesCrops
 from core.errors import ModelError, UnknownModelError
 from core.images import Artwork
@@ -109,8 +109,8 @@ def read_stages(card: Card, folder: Path) -> Stages:
         return Stages.model_validate(tomllib.loads(data.decode()))
     except (UnicodeDecodeError, tomllib.TOMLDecodeError, ValidationError) as error:
         raise ModelError(
-            f"Model '{card.name}': {card.weights.file} names no stages; make it again with `python -m core "
-            f"cascade --output {shlex.quote(str(folder))}`."
+            f"Model '{card.name}': {card.weights.file} names no stages; make it again with "
+            f"{how_to_make(card, folder)}."
         ) from error
 
 
@@ -203,14 +203,14 @@ def load_cascade(card: Card, folder: Path, load: Callable[[str], Detector]) -> C
         if identity(stage.card) != wanted:
             raise ModelError(
                 f"Model '{card.name}': its stage '{stage.card.name}' is another than the one its cut-offs were chosen "
-                f"for; choose them again with `{_how_to_choose(stages, folder)}`."
+                f"for; choose them again with `{_how_to_choose(card, stages, folder)}`."
             )
     return CascadeDetector(card, *_without_repeats(stages, detectors))
 
 
-def _how_to_choose(stages: Stages, folder: Path) -> str:
+def _how_to_choose(card: Card, stages: Stages, folder: Path) -> str:
     fast = (word for step in stages.steps for word in ("--fast", step.model))
-    ends = ("--thorough", stages.thorough, "--output", str(folder))
+    ends = ("--thorough", stages.thorough, "--corpus", manifest_of(card), "--output", str(folder))
     return shlex.join(["python", "-m", "core", "cascade", *fast, *ends])
 
 

@@ -5,6 +5,7 @@ import sys
 
 import pytest
 
+from core.detectors.card import Int8Weights, Weights, how_to_make, read_int8
 from core.detectors.store import (
     DEFAULT_MODEL,
     FALLBACK_MODEL,
@@ -16,8 +17,8 @@ from core.detectors.store import (
     model_names,
     what_is_missing,
 )
-from core.errors import RecipeError
-from tests.cards import head_card
+from core.errors import ModelError, RecipeError
+from tests.cards import head_card, network_card
 from tests.commands import invoke
 
 
@@ -60,3 +61,42 @@ def test_the_command_that_makes_missing_weights_is_a_whole_one(name, tmp_path):
     arguments = shlex.split(command)[3:]
     assert arguments[-1] == str(tmp_path / name)
     assert isinstance(invoke(*arguments).exception, RecipeError)  # nothing is wrong but the recipe's name
+
+
+def made_with_the_shipped_corpus(card):
+    version = load_card(FALLBACK_MODEL).corpus.version
+    return card.model_copy(update={"corpus": card.corpus.model_copy(update={"version": version})})
+
+
+def test_a_shipped_recipe_and_corpus_make_the_model_again_by_one_command(tmp_path):
+    card = made_with_the_shipped_corpus(head_card("absent"))
+    command = f"python -m core train embedding-svm --corpus data/manifest.csv --output {tmp_path}"
+    assert how_to_make(card, tmp_path) == f"`{command}`"
+
+
+def test_a_recipe_of_the_user_s_is_asked_for_and_not_taken_for_a_name(tmp_path):
+    card = made_with_the_shipped_corpus(head_card("absent", recipe="mine"))
+    told = how_to_make(card, tmp_path)
+    assert told.startswith(f"`python -m core train RECIPE --corpus data/manifest.csv --output {tmp_path}`")
+    assert "with the recipe (mine)" in told
+
+
+def test_a_cascade_is_made_again_of_models_that_are_named_with_its_corpus(tmp_path):
+    no_network = {"kept_epoch": None, "epochs": None}
+    card = network_card("absent", family="cascade", **no_network)
+    options = "--fast MODEL --thorough MODEL --corpus {} --output {}"
+    assert f"`python -m core cascade {options.format('MANIFEST', tmp_path)}`" in how_to_make(card, tmp_path)
+    shipped = made_with_the_shipped_corpus(card)
+    told = how_to_make(shipped, tmp_path)
+    assert f"`python -m core cascade {options.format('data/manifest.csv', tmp_path)}`" in told
+
+
+def test_8_bit_weights_are_made_again_with_the_corpus_of_their_model(tmp_path):
+    int8 = Weights(
+        file="weights.safetensors", sha256="0" * 64, int8=Int8Weights(file="int8.onnx", sha256="0" * 64)
+    )
+    card = network_card("net", weights=int8)
+    with pytest.raises(ModelError, match=r"core quantise .* --corpus MANIFEST`"):
+        read_int8(card, tmp_path)
+    with pytest.raises(ModelError, match=r"core quantise .* --corpus data/manifest.csv`"):
+        read_int8(made_with_the_shipped_corpus(card), tmp_path)
