@@ -7,10 +7,13 @@ from pathlib import Path
 import pandas as pd
 
 from core import atomic
+from core.detectors.card import read_card
 from core.errors import TrainingError
 
 HELD_OUT_FILE = "held_out.csv"
 COLUMNS = ("sha256", "part", "margin")
+HELD_OUT = "held-out"
+"""Stands in what a card says its calibration was fitted on, if these works were held out."""
 
 
 def write_held_out(found: pd.DataFrame, folder: Path) -> None:
@@ -29,12 +32,17 @@ def read_held_out(folder: Path) -> pd.DataFrame:
     """Read `held_out.csv` of a model folder: columns `COLUMNS`, a row per work.
 
     Raises:
+        ModelError: if the file is missing, and so is the model's card.
         TrainingError: if the model has none, or the file lacks a column or holds something else than numbers.
     """
     path = folder / HELD_OUT_FILE
     try:
         frame = pd.read_csv(path, dtype={"sha256": str, "part": int, "margin": float})
     except FileNotFoundError as error:
+        if HELD_OUT in read_card(folder).calibration.fitted_on:
+            raise TrainingError(
+                f"{path} is missing: restore it or, if '{folder.name}' was trained before Verso wrote this file, train it again."
+            ) from error
         raise TrainingError(
             f"{path} is missing: '{folder.name}' was calibrated on nothing held out; train it again by a recipe "
             "that holds families and sources out."

@@ -10,13 +10,14 @@ from typer.testing import CliRunner
 
 from core import cli
 from core.corpus.manifest import Manifest
-from core.detectors.card import Band, read_card
+from core.detectors.card import Band, read_card, write_card
 from core.detectors.cascade import read_stages
 from core.detectors.preprocessing import Preprocessing
 from core.errors import ModelError, TrainingError
 from core.evaluation.held_out_margins import write_held_out
 from core.evaluation.predictions import write_predictions
 from core.training.cascade import Choice, Works, choose_cut_offs, fit_cascade
+from core.training.heads import CALIBRATED_ON
 from core.verdict import Thresholds
 from tests.cards import as_if_measured, lay, network_card
 
@@ -240,6 +241,16 @@ def test_models_that_held_out_other_works_are_refused(two, corpus):
 def test_a_model_calibrated_on_nothing_held_out_is_refused(two, corpus):
     (two / "quick" / "held_out.csv").unlink()
     with pytest.raises(TrainingError, match="'quick' was calibrated on nothing held out; train it again"):
+        fit_cascade(["quick"], "slow", corpus, two / "pair")
+
+
+def test_a_model_that_is_older_than_the_file_of_works_held_out_is_not_said_to_have_held_none_out(two, corpus):
+    (two / "quick" / "held_out.csv").unlink()
+    card = read_card(two / "quick")
+    calibration = card.calibration.model_copy(update={"fitted_on": CALIBRATED_ON})
+    write_card(card.model_copy(update={"calibration": calibration}), two / "quick")
+    as_if_measured(two / "quick")
+    with pytest.raises(TrainingError, match="restore it or, if 'quick' was trained before Verso wrote"):
         fit_cascade(["quick"], "slow", corpus, two / "pair")
 
 
