@@ -12,7 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from core.corpus.manifest import Manifest
-from core.detectors.card import CLASSES, Band, Card, Initialisation, Weights, identity, read_card, write_card
+from core.detectors.card import CLASSES, Band, Card, Initialisation, Weights, identity, read_card
 from core.detectors.cascade import (
     AS_THE_STAGE_SAYS,
     FAMILY,
@@ -29,6 +29,7 @@ from core.evaluation.held_out_margins import read_held_out
 from core.evaluation.measured import expect_current
 from core.evaluation.predictions import DECIMALS, read_predictions
 from core.training.lineage import code_commit
+from core.training.publishing import publish_card
 from core.verdict import Label, Thresholds
 
 SPLIT = "val"
@@ -288,7 +289,7 @@ def fit_cascade(before: Sequence[str], thorough: str, corpus: Manifest, output: 
     )
     output.mkdir(parents=True, exist_ok=True)
     weights = Weights(file=STAGES_FILE, sha256=write_stages(stages, output))
-    write_card(_card(cards, stages, choice, weights, output), output)
+    publish_card(_card(cards, stages, choice, weights, output), output)
     return choice
 
 

@@ -159,7 +159,8 @@ def _refit(
     from core import atomic
     from core.detectors.store import load_detector
     from core.evaluation.evaluate import evaluate as measure
-    from core.training.own import CHANGES_FILE, refit_head, what_changed
+    from core.training.own import refit_head, what_changed
+    from core.training.publishing import CHANGES_FILE
 
     with progress_bar() as bar:
         task = bar.add_task("", total=None)

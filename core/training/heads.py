@@ -21,7 +21,7 @@ from sklearn.tree import DecisionTreeClassifier
 from core.corpus.cache import ImageCache
 from core.corpus.manifest import Manifest
 from core.detectors.calibration import PlattScaling
-from core.detectors.card import CLASSES, Band, Card, Corpus, Initialisation, Weights, write_card
+from core.detectors.card import CLASSES, Band, Card, Corpus, Initialisation, Weights
 from core.detectors.classical import PIPELINE_FILE, pipeline_margins, save_pipeline
 from core.detectors.embeddings import EmbeddingMemory
 from core.detectors.features import (
@@ -37,8 +37,8 @@ from core.errors import TrainingError
 from core.evaluation.calibration import BandPolicy, choose_band, fit_platt
 from core.evaluation.held_out_margins import write_held_out
 from core.training.held_out import Fold, Rows, by_family_and_source, expect_both_labels
-from core.training.history import HISTORY_FILE
 from core.training.lineage import code_commit, corpus_of
+from core.training.publishing import publish_card
 from core.training.recipe import SVM, Boosting, Forest, HeadRecipe, LogisticHead, Neighbours, Tree
 from core.training.views import embed_augmented
 
@@ -302,7 +302,6 @@ def write_head(
     output.mkdir(parents=True, exist_ok=True)
     held_out = frame.assign(part=_parts(folds, len(frame)), margin=margins)
     write_held_out(held_out[~frame["source"].str.startswith(OWN)], output)
-    (output / HISTORY_FILE).unlink(missing_ok=True)  # of a network that was there before
     card = Card(
         name=output.resolve().name,
         family=recipe.head.family,
@@ -321,5 +320,5 @@ def write_head(
         initialisation=ENCODER if isinstance(features, EncoderFeatures) else NOTHING,
         weights=Weights(file=PIPELINE_FILE, sha256=save_pipeline(pipeline, output)),
     )
-    write_card(card, output)
+    publish_card(card, output)
     return card

@@ -36,7 +36,6 @@ from core.training.lineage import corpus_of
 from core.training.recipe import HeadRecipe
 from core.training.views import augmented
 
-CHANGES_FILE = "what-changed.md"
 FOLDS = 5
 LEAST = 2
 """Own images of a class needed to hold some out."""

@@ -21,7 +21,7 @@ from core.cache_folder import cache_folder
 from core.corpus.cache import ImageCache
 from core.corpus.manifest import Manifest
 from core.detectors.calibration import PlattScaling
-from core.detectors.card import CLASSES, Band, Card, Initialisation, Weights, write_card
+from core.detectors.card import CLASSES, Band, Card, Initialisation, Weights
 from core.detectors.encoder import Encoder, load_encoder
 from core.detectors.precision import Compute, best_compute
 from core.detectors.resnet import WEIGHTS_FILE, load_resnet, save_head, save_weights
@@ -39,6 +39,7 @@ from core.training.history import HISTORY_FILE
 from core.training.initial import initial_network
 from core.training.lessons import School, open_school, taught_by, teacher_of
 from core.training.lineage import code_commit, corpus_of
+from core.training.publishing import publish_card
 from core.training.recipe import Recipe
 
 CALIBRATION_SPLIT = "val"
@@ -154,7 +155,7 @@ def _publish(made: Path, held_out: pd.DataFrame | None, card: Card, output: Path
         (output / HELD_OUT_FILE).unlink(missing_ok=True)
     else:
         write_held_out(held_out, output)
-    write_card(card, output)
+    publish_card(card, output)
 
 
 def _held_out(at: _Workshop, seen: pd.DataFrame, parts: Sequence[Fold], work: Path) -> pd.DataFrame:

@@ -42,6 +42,7 @@ from core.training.heads import fit_head, fit_on, gather, out_of_fold_margins, s
 from core.training.held_out import Fold, by_family_and_source
 from core.training.history import HISTORY_FILE, read_history
 from core.training.recipe import load_recipe
+from tests.cards import lay, network_card
 from tests.commands import invoke, run_cli
 from tests.encoders import FORENSIC, HEAD_RECIPE, HEADS, PIXELS, SIZE, head_recipes, save_tiny_encoder
 
@@ -234,7 +235,7 @@ def test_weights_count_for_what_standardises_too(studio):
 
 @pytest.mark.usefixtures("tiny_encoder")
 def test_a_head_in_the_place_of_a_network_keeps_no_history_of_it(studio, tmp_path):
-    (tmp_path / "head").mkdir()
+    lay(network_card("head"), tmp_path)
     (tmp_path / "head" / HISTORY_FILE).write_text("epoch,train_loss,val_loss\n0,1,1\n")
     assert read_history(train(studio, "decision-tree", tmp_path / "head")) is None
 

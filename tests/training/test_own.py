@@ -19,7 +19,8 @@ from core.detectors.features import EncoderFeatures
 from core.detectors.store import load_detector
 from core.errors import CorpusError, EvaluationError, TrainingError
 from core.evaluation.evaluate import evaluate
-from core.training.own import CHANGES_FILE, refit_head, what_changed
+from core.training.own import refit_head, what_changed
+from core.training.publishing import CHANGES_FILE
 from core.training.recipe import load_recipe
 from tests.commands import invoke, run_cli
 
