@@ -100,7 +100,9 @@ class ImageCache:
             first = next(sha256 for sha256, path in found.items() if path is None)
             raise CorpusError(
                 f"{len(found) - len(there)} of {len(found)} images are not on this computer (the first is {first}): "
-                f"fetch them with `python -m core corpus fetch github`, or set {VARIABLE} to the folder that has them."
+                "fetch them with `python -m core corpus fetch github` (with `--manifest PATH` those of another manifest than the "
+                "shipped one, with `--debian-mirror ADDRESS` those in packages of Debian too), or set "
+                f"{VARIABLE} to the folder that has them."
             )
         return [there[sha256] for sha256 in asked]
 

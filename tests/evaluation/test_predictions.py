@@ -21,7 +21,7 @@ def test_predictions_cover_every_reported_image(tiny_model, workshop):
 
 def test_absent_images_are_counted_and_the_way_out_named(tiny_model, workshop, tmp_path):
     cache = ImageCache(home=tmp_path, roots=(tmp_path,))
-    with pytest.raises(CorpusError, match=r"52 of 52 images.*corpus fetch"):
+    with pytest.raises(CorpusError, match=r"52 of 52 images.*corpus fetch.*--manifest PATH.*--debian-mirror"):
         margins(load_detector(str(tiny_model)), manifest.read(workshop.manifest), cache)
 
 

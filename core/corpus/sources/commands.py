@@ -17,7 +17,7 @@ from core.errors import SourceError
 from core.usage import USUAL_MANIFEST, a_folder_to_write
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Collection, Iterator
 
     from core.corpus.sources.base import Source
     from core.corpus.sources.collect import Report, Tally
@@ -210,7 +210,8 @@ def github(
         report = _run(source, output or cache.home, politeness, retry_refused=retry_refused)
     for key, note in report.notes.items():
         typer.echo(f"{key}: {note}")
-    _finish(report)
+    packaged = rows.frame["source"].str.fullmatch(manifest.DEBIAN.pattern)
+    _finish(report, set(rows.frame.loc[packaged, "sha256"]) if packages is None else set())
 
 
 @app.command()
@@ -279,8 +280,8 @@ def _progress(title: str) -> Iterator[Callable[[Tally], None]]:
         yield update
 
 
-def _finish(report: Report) -> None:
-    """Say what was brought; exit 1 if running again may bring more."""
+def _finish(report: Report, packaged: Collection[str] = ()) -> None:
+    """Say what was brought; exit 1 if running again may bring more, of `packaged` items only with an archive of Debian's."""
     tally = report.tally
     typer.echo(
         f"{tally.had} images brought, {tally.already} were here already, {tally.refused} not to be had."
@@ -289,6 +290,13 @@ def _finish(report: Report) -> None:
         typer.echo(f"{len(report.manifest.frame)} images in {report.manifest.path}")
     if report.refusals:
         typer.echo(f"{len(report.refusals)} left out, with reasons, in {report.refusals_path}")
-    if not report.complete:
+    waiting = [refusal.key in packaged for refusal in report.refusals if not refusal.final]
+    if any(waiting):
+        typer.echo(
+            f"{sum(waiting)} of them lie in packages of Debian: run again with --debian-mirror and the address of an archive "
+            "that has these."
+        )
+    if not all(waiting):
         typer.echo("Some may still come: run again.")
+    if not report.complete:
         raise typer.Exit(1)

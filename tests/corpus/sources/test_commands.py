@@ -91,6 +91,21 @@ def test_originals_refused_for_good_are_asked_for_again_on_request(tmp_path, sit
     assert (tmp_path / "out" / "manifest.csv").read_bytes() == published.path.read_bytes()
 
 
+def test_originals_in_debian_packages_are_not_said_to_come_by_running_again(tmp_path, site, run):
+    packaged = pinned(draw(1, (300, 300)), "/usr/x.png", source="debian:art (bookworm)", commit="")
+    rows = [packaged, pinned(draw(2, (300, 300)), "a.png")]
+    site.routes[raw("a.png")] = [status(503), status(503), file(draw(2, (300, 300)))]
+    published = manifest.write(pd.DataFrame(rows), tmp_path / "published.csv")
+    command = ("github", "--manifest", published.path, "--output", tmp_path / "out", "--base-url", site.url)
+    first, second = run(*command), run(*command)
+    for result in (first, second):
+        assert result.exit_code == 1
+        assert "1 of them lie in packages of Debian: run again with --debian-mirror" in result.output
+    assert "Some may still come" in first.output
+    assert "1 images brought" in second.output
+    assert "Some may still come" not in second.output
+
+
 def test_a_dry_run_shows_plan_and_estimate_and_touches_nothing(order, monkeypatch):
     monkeypatch.delenv("OPENAI_API_KEY")
     result = order("--dry-run")
