@@ -15,6 +15,7 @@ from pydantic_core import PydanticCustomError
 from tomlkit.items import InlineTable
 
 from core import atomic
+from core.detectors.bodies import OF_PACKAGE
 from core.detectors.calibration import PlattScaling
 from core.detectors.features import DeclaredFeatures, EmbeddingFeatures, ForensicFeatures
 from core.detectors.forensic import centre_window
@@ -33,9 +34,6 @@ LINE = 100
 ROOT = Path(__file__).resolve().parents[2]
 RECIPES = ROOT / "core" / "training" / "recipes"
 UNKNOWN_MANIFEST = "MANIFEST"
-
-OF_TORCHVISION = "torchvision "
-"""Begins the origin of networks that were trained from torchvision's weights."""
 
 _DECIDES_P_AI = {"weights", "preprocessing", "calibration"}
 """Fields of a card; features and encoder are those that the weights were fitted on, and the others change no `p_ai`."""
@@ -309,7 +307,7 @@ def how_to_make(card: Card, folder: Path) -> str:
             f"with (corpus version {card.corpus.version[:12]}…)"
         )
     origin = card.initialisation.origin
-    if card.family != "resnet18" or origin.startswith(OF_TORCHVISION):
+    if card.family != "resnet18" or origin == OF_PACKAGE["origin"]:
         return f"`{command}`"
     return f"`{command} --init FILE`, where FILE holds the ResNet-18 weights it began from ({origin})"
 

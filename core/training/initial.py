@@ -9,7 +9,7 @@ import torch
 from torchvision.models import ResNet
 
 from core.detectors.bodies import TORCHVISION, Body, chosen_file, fetch_packaged, put_body, read_body
-from core.detectors.card import CARD_FILE, OF_TORCHVISION, Initialisation, read_card
+from core.detectors.card import CARD_FILE, Initialisation, read_card
 from core.detectors.resnet import build
 from core.errors import ModelError, TrainingError
 from core.training.recipe import Recipe
@@ -45,7 +45,7 @@ def _origin(body: Body) -> tuple[Initialisation, str]:
     """Return where a body comes from and the digest of its file, or torchvision's name for it."""
     if body.file is None:
         license_ = "BSD-3-Clause (weights: ImageNet terms)"
-        return Initialisation(origin=f"{OF_TORCHVISION}{TORCHVISION}", license=license_), str(TORCHVISION)
+        return Initialisation(origin=f"torchvision {TORCHVISION}", license=license_), str(TORCHVISION)
     digest = hashlib.sha256(body.file.read_bytes()).hexdigest()
     if (body.file.parent / CARD_FILE).is_file():
         card = read_card(body.file.parent)

@@ -74,6 +74,15 @@ def test_a_shipped_recipe_and_corpus_make_the_model_again_by_one_command(tmp_pat
     assert how_to_make(card, tmp_path) == f"`{command}`"
 
 
+def test_a_network_starts_again_from_what_it_started_from(tmp_path):
+    shipped = load_card("student-1")
+    command = f"python -m core train student-1 --corpus data/manifest.csv --output {tmp_path}"
+    assert how_to_make(shipped, tmp_path) == f"`{command}`"
+    began = shipped.initialisation.model_copy(update={"origin": "torchvision ResNet18_Weights.IMAGENET1K_V1"})
+    other = shipped.model_copy(update={"initialisation": began})
+    assert how_to_make(other, tmp_path).startswith(f"`{command} --init FILE`")
+
+
 def test_a_recipe_of_the_user_s_is_asked_for_and_not_taken_for_a_name(tmp_path):
     card = made_with_the_shipped_corpus(head_card("absent", recipe="mine"))
     told = how_to_make(card, tmp_path)
