@@ -30,7 +30,7 @@ from core.detectors.store import find_model
 from core.errors import VersoError
 from core.evaluation.held_out_margins import read_held_out
 from core.evaluation.metrics import EVEN_ODDS, expected_calibration_error, tpr_at_fpr
-from core.evaluation.metrics import FIGURES as KNOWN
+from core.evaluation.metrics import METRICS as KNOWN
 from core.markdown_table import Table, markdown
 from core.training.experiments import put_between
 from core.training.heads import Gathered, Margins, calibrate, fit_on, gather, seen_rows

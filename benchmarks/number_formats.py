@@ -53,7 +53,7 @@ def main() -> None:
     exact = Compute(here.device, torch.float32)
     for model in given.model:
         card = load_card(model)
-        band = card.band
+        band = card.rule
         accepted = INT8_TOLERANCE if here.int8 and card.in_int8 else BF16_TOLERANCE
         with one_core_a_pass():
             (one, fast), (other, slow) = judged(model, here, paths), judged(model, exact, paths)

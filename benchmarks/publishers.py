@@ -52,7 +52,7 @@ def main() -> None:
     known = set(publisher_of(seen["source"]))
     for name in asked.models:
         folder = find_model(name)
-        band = read_card(folder).band
+        band = read_card(folder).rule
         frame = read_predictions(folder)
         frame = frame[frame["split"] == SPLIT]
         human, is_known = frame["label"] == "human", publisher_of(frame["source"]).isin(known)

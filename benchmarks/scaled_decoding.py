@@ -87,7 +87,7 @@ def measure(detector: Detector, kind: str, side: int, count: int) -> None:
             found[name].append(float(detector.predict([artwork])[0]))
             taken[name].append(seconds)
     print(f"{detector.card.name}, {count} pictures, {kind} to {side} px:", flush=True)
-    band = detector.card.band
+    band = detector.card.rule
     verdicts = {name: [decide(p, band, "").label for p in values] for name, values in found.items()}
     for name in ways:
         moved = np.abs(np.array(found[name]) - found["whole"])

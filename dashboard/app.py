@@ -10,7 +10,7 @@ if (ROOT := str(Path(__file__).resolve().parents[1])) not in sys.path:
     sys.path.insert(0, ROOT)
 
 from dashboard.libraries import import_what_pages_need
-from dashboard.parts.figure_style import style
+from dashboard.parts.chart_style import style
 from dashboard.review_by_address import left_review
 from dashboard.upload_folder import upload_folder
 

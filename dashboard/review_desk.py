@@ -183,7 +183,7 @@ def desk() -> Desk:
 
 
 def _judges_as(one: Card, other: Card) -> bool:
-    return (one.name, identity(one), one.band) == (other.name, identity(other), other.band)
+    return (one.name, identity(one), one.rule) == (other.name, identity(other), other.rule)
 
 
 def _examined(model: str, detector: Detector, data: bytes, name: str) -> Item:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from core.detectors.calibration import PlattScaling
 from core.detectors.card import (
-    Band,
     Card,
+    ChosenThresholds,
     Corpus,
     Group,
     Initialisation,
@@ -20,7 +20,7 @@ from core.detectors.card import (
 from core.detectors.features import EmbeddingFeatures
 from core.detectors.preprocessing import Preprocessing
 from core.evaluation.measured import UNPERTURBED, fingerprint, record
-from core.evaluation.metrics import FIGURES
+from core.evaluation.metrics import METRICS
 
 VERSION = "ab" * 32
 
@@ -28,7 +28,7 @@ VERSION = "ab" * 32
 def split_figures(value: float = 0.9, *groups: Group) -> SplitFigures:
     """Every figure at `value`, 0.05 to both sides as its interval."""
     interval = Interval(value=value, low=value - 0.05, high=value + 0.05)
-    return SplitFigures(human=40, ai=60, figures=dict.fromkeys(FIGURES, interval), groups=groups)
+    return SplitFigures(human=40, ai=60, figures=dict.fromkeys(METRICS, interval), groups=groups)
 
 
 def network_card(name: str, **changes: object) -> Card:
@@ -47,7 +47,9 @@ def network_card(name: str, **changes: object) -> Card:
         known_failures=("Oil *paintings* on dark ground.",),
         preprocessing=Preprocessing(short_side=224, window=224, windows=3),
         calibration=PlattScaling(slope=1.5, intercept=-0.25, fitted_on="split val"),
-        thresholds=Band(human_below=0.4, ai_above=0.8, policy="on split val: at most 2% are accused"),
+        thresholds=ChosenThresholds(
+            human_below=0.4, ai_above=0.8, policy="on split val: at most 2% are accused"
+        ),
         corpus=Corpus(version=VERSION, train_human=1200, train_ai=1500, val_human=30, val_ai=40),
         initialisation=Initialisation(origin="random numbers", license="CC0-1.0"),
         weights=Weights(file="weights.safetensors", sha256="0" * 64),

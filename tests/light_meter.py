@@ -8,7 +8,7 @@ from threading import Lock
 import numpy as np
 
 from core.detectors.calibration import PlattScaling
-from core.detectors.card import CLASSES, Band, Card, Corpus, Initialisation, Weights, write_card
+from core.detectors.card import CLASSES, Card, ChosenThresholds, Corpus, Initialisation, Weights, write_card
 from core.detectors.preprocessing import Preprocessing
 
 
@@ -53,7 +53,7 @@ def write_light_meter(folder: Path, corpus: str = "0" * 64) -> None:
         epochs=1,
         preprocessing=Preprocessing(short_side=32, window=32),
         calibration=PlattScaling(slope=1, intercept=0, fitted_on="nothing"),
-        thresholds=Band(human_below=0.4, ai_above=0.5, policy="none"),
+        thresholds=ChosenThresholds(human_below=0.4, ai_above=0.5, policy="none"),
         corpus=Corpus(version=corpus, train_human=1, train_ai=1, val_human=1, val_ai=1),
         initialisation=Initialisation(origin="none", license="none"),
         weights=Weights(file="weights.safetensors", sha256="f" * 64),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from core.audit.store.records import WORDS, Choice
+from core.audit.store.records import DECIDED, Choice
 from core.verdict import Label
 
 
@@ -27,18 +27,24 @@ _UNSURE = Offer("Unsure", "U", "You cannot tell either.", Choice.UNSURE)
 _OPEN = "The model cannot tell, you can: {}. The note of the ruling begins with that."
 _OFFERS = {
     Label.HUMAN: (
-        Offer("Agree", "A", f"The verdict is right: {WORDS[Label.HUMAN]}.", Choice.AGREE),
-        Offer("Override", "O", f"The verdict is wrong: {WORDS[Label.AI]}.", Choice.OVERRIDE),
+        Offer("Agree", "A", f"The verdict is right: {DECIDED[Label.HUMAN]}.", Choice.AGREE),
+        Offer("Override", "O", f"The verdict is wrong: {DECIDED[Label.AI]}.", Choice.OVERRIDE),
         _UNSURE,
     ),
     Label.AI: (
-        Offer("Agree", "A", f"The verdict is right: {WORDS[Label.AI]}.", Choice.AGREE),
-        Offer("Override", "O", f"The verdict is wrong: {WORDS[Label.HUMAN]}.", Choice.OVERRIDE),
+        Offer("Agree", "A", f"The verdict is right: {DECIDED[Label.AI]}.", Choice.AGREE),
+        Offer("Override", "O", f"The verdict is wrong: {DECIDED[Label.HUMAN]}.", Choice.OVERRIDE),
         _UNSURE,
     ),
     Label.INCONCLUSIVE: (
         *(
-            Offer(f"Override: {WORDS[label]}", key, _OPEN.format(WORDS[label]), Choice.OVERRIDE, WORDS[label])
+            Offer(
+                f"Override: {DECIDED[label]}",
+                key,
+                _OPEN.format(DECIDED[label]),
+                Choice.OVERRIDE,
+                DECIDED[label],
+            )
             for label, key in ((Label.HUMAN, "H"), (Label.AI, "G"))
         ),
         _UNSURE,
@@ -55,14 +61,14 @@ def offers(verdict: Label) -> tuple[Offer, ...]:
 
 
 def outcome(verdict: str, ruling: str, note: str) -> str:
-    """Return what a ruling on a verdict decided, one of `WORDS`; "" if nothing, as of one who is unsure."""
+    """Return what a ruling on a verdict decided, one of `DECIDED`; "" if nothing, as of one who is unsure."""
     match (ruling, verdict):
         case (Choice.AGREE, Label.AI) | (Choice.OVERRIDE, Label.HUMAN):
-            return WORDS[Label.AI]
+            return DECIDED[Label.AI]
         case (Choice.AGREE, Label.HUMAN) | (Choice.OVERRIDE, Label.AI):
-            return WORDS[Label.HUMAN]
+            return DECIDED[Label.HUMAN]
         case (Choice.OVERRIDE, Label.INCONCLUSIVE):
-            return next((word for word in WORDS.values() if note.startswith(word)), "")
+            return next((word for word in DECIDED.values() if note.startswith(word)), "")
     return ""
 
 

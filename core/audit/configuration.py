@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 METHOD = 11
 """Version of how an audit examines: raised whenever the same files and model would give other results."""
 
-FIGURES = ("splits", "measured")
+METRICS = ("splits", "measured")
 """What a card says of how good the model was: it decides no result."""
 
 
@@ -44,8 +44,8 @@ class Configuration:
             model=card.name,
             card=digest_of(card),
             weights=card.weights.sha256,
-            human_below=card.band.human_below,
-            ai_above=card.band.ai_above,
+            human_below=card.rule.human_below,
+            ai_above=card.rule.ai_above,
             compute=str(compute),
             signers=signers,
             limits=limits,
@@ -68,4 +68,4 @@ class Configuration:
 
 def digest_of(card: Card) -> str:
     """Return the sha256 of all a card says but its measured figures."""
-    return hashlib.sha256(card.model_dump_json(exclude=set(FIGURES), exclude_none=True).encode()).hexdigest()
+    return hashlib.sha256(card.model_dump_json(exclude=set(METRICS), exclude_none=True).encode()).hexdigest()

@@ -120,7 +120,7 @@ def look(artwork: Artwork) -> int:
 
 def _judged(detector: Detector, p_ai: float, model: str, finding: Finding) -> Finding:
     rounded = round(p_ai, DECIMALS)
-    verdict = decide(rounded, detector.card.band, detector.card.name)
+    verdict = decide(rounded, detector.card.rule, detector.card.name)
     return dataclasses.replace(finding, p_ai=rounded, verdict=verdict.label, model=model)
 
 

@@ -37,7 +37,7 @@ from core.visible_text import printable
 
 NOTE = own_files.NOTE
 LOCK = ".audit.lock"
-STATE = ".written-of"
+STAMP = ".written-of"
 """What the audit was called and which ruling was the newest when the files beside it were written."""
 WISHES = (State.PAUSING, State.CANCELLING)
 
@@ -177,18 +177,18 @@ def write_files(store: AuditStore, audit: Audit, folder: Path, sources: Sequence
 
     audit = store.find(audit.id) or audit
     newest = store.results(audit).newest_ruling()  # what is ruled from now on stands in none of the files
-    _remove(folder / STATE)
+    _remove(folder / STAMP)
     if audit.state is not State.FINISHED:
         store.set_look_alikes(audit.id, groups_of(*store.looks(audit.id)))
     write_results(store, audit, folder, newest)
     write_reports(store, audit, folder, sources, newest)
-    _put(folder / STATE, _state(audit, newest))
+    _put(folder / STAMP, _state(audit, newest))
 
 
 def are_up_to_date(store: AuditStore, audit: Audit, folder: Path) -> bool:
     """Whether the files that `write_files` left in `folder` are whole, hold every ruling made until now, and the audit's name."""
     try:
-        return (folder / STATE).read_bytes() == _state(audit, store.results(audit).newest_ruling())
+        return (folder / STAMP).read_bytes() == _state(audit, store.results(audit).newest_ruling())
     except FileNotFoundError:
         return False
 

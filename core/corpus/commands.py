@@ -191,12 +191,12 @@ def stats(
             typer.echo(table.title)
             show(_grid(table))
     if figures is not None:
-        from core.corpus.figures import FIGURES
+        from core.corpus.charts import CHARTS
 
         figures.mkdir(parents=True, exist_ok=True)
-        for name, draw in FIGURES.items():
+        for name, draw in CHARTS.items():
             draw(frame).write_html(figures / f"{name}.html", include_plotlyjs="directory")
-        typer.echo(f"Wrote {len(FIGURES)} figures to {figures}.")
+        typer.echo(f"Wrote {len(CHARTS)} figures to {figures}.")
 
 
 def _grid(table: Table) -> Grid:

@@ -137,7 +137,7 @@ class Initialisation(_Table):
     license: str
 
 
-class Band(_Table):
+class ChosenThresholds(_Table):
     """The inconclusive band and the promise it was chosen to keep."""
 
     human_below: float
@@ -172,7 +172,7 @@ class Card(_Table):
     preprocessing: Preprocessing
     features: Annotated[DeclaredFeatures, Field(discriminator="kind")] | None = None
     calibration: PlattScaling
-    thresholds: Band
+    thresholds: ChosenThresholds
     corpus: Corpus
     initialisation: Initialisation
     weights: Weights
@@ -200,7 +200,7 @@ class Card(_Table):
         return self
 
     @property
-    def band(self) -> Thresholds:
+    def rule(self) -> Thresholds:
         """The thresholds as the verdict rule takes them."""
         return Thresholds(self.thresholds.human_below, self.thresholds.ai_above)
 
@@ -250,7 +250,7 @@ def _checked(path: Path, changed: int, size: int) -> Card:  # noqa: ARG001  (a c
     if card.classes != CLASSES:
         raise ModelError(f"{path}: the classes must be in the order {CLASSES}, but are {card.classes}.")
     try:
-        _ = card.band
+        _ = card.rule
     except ModelError as error:
         raise ModelError(f"{path}: {error}") from error
     return card

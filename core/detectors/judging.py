@@ -14,7 +14,7 @@ from core.verdict import Verdict, decide
 
 def judge(detector: Detector, artworks: Sequence[Artwork]) -> list[Verdict]:
     """Return the verdict of `detector` on each artwork, in their order."""
-    return [decide(float(p), detector.card.band, detector.card.name) for p in detector.predict(artworks)]
+    return [decide(float(p), detector.card.rule, detector.card.name) for p in detector.predict(artworks)]
 
 
 def predict_naming(detector: Detector, artworks: Sequence[Artwork]) -> tuple[NDArray[np.float32], list[str]]:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 
 from core.detectors.calibration import PlattScaling
-from core.detectors.card import Band
+from core.detectors.card import ChosenThresholds
 from core.errors import EvaluationError
 
 THRESHOLD_STEP = 0.001
@@ -71,7 +71,7 @@ class BandPolicy:
 
 def choose_band(
     p_ai: NDArray[np.floating], labels: pd.Series, media: pd.Series, policy: BandPolicy, chosen_on: str
-) -> Band:
+) -> ChosenThresholds:
     """Choose the narrowest band around 0.5 that keeps `policy`.
 
     Args:
@@ -88,7 +88,7 @@ def choose_band(
         if len(of_medium) >= policy.least_group:
             above.append(_upper(of_medium, policy.medium_called_ai))
     below = 1 - _upper(1 - p_ai[~human], policy.ai_called_human)
-    return Band(
+    return ChosenThresholds(
         human_below=round(min(0.5, np.floor(below / THRESHOLD_STEP) * THRESHOLD_STEP), 3),
         ai_above=round(max(0.5, np.ceil(max(above) / THRESHOLD_STEP) * THRESHOLD_STEP), 3),
         policy=policy.describe(chosen_on),

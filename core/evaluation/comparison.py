@@ -17,7 +17,7 @@ from threadpoolctl import threadpool_limits
 
 from core.detectors.card import Interval
 from core.evaluation.bootstrap import ROUNDS, Draws, Values
-from core.evaluation.metrics import AT_THRESHOLDS, EVEN_ODDS, FIGURES, Figure, value_of
+from core.evaluation.metrics import AT_THRESHOLDS, EVEN_ODDS, METRICS, Metric, value_of
 from core.evaluation.paired import (
     SIGNIFICANT,
     AucDifference,
@@ -83,7 +83,7 @@ class Comparison:
         self._pairs_at = lru_cache(KEPT)(self._tests)
 
     def figures(self, rules: Rules) -> tuple[FigureRow, ...]:
-        """Return the figures of `FIGURES` and `AT_THRESHOLDS` at the rule of each model."""
+        """Return the figures of `METRICS` and `AT_THRESHOLDS` at the rule of each model."""
         return self._figures_at(self._in_order(rules))
 
     def pairs(self, rules: Rules) -> tuple[Pair, ...]:
@@ -101,7 +101,7 @@ class Comparison:
         rules = dict(zip(self.joined.models, ordered, strict=True))
         with _one_thread():
             rows = []
-            for figure in (*FIGURES.values(), *AT_THRESHOLDS.values()):
+            for figure in (*METRICS.values(), *AT_THRESHOLDS.values()):
                 if figure.follows_rule:
                     rows.append(self._row(figure, rules))
                 else:
@@ -156,12 +156,12 @@ class Comparison:
     def _fixed_rows(self) -> dict[str, FigureRow]:
         unused = dict.fromkeys(self.joined.models, EVEN_ODDS)
         return {
-            name: self._row(figure, unused) for name, figure in FIGURES.items() if not figure.follows_rule
+            name: self._row(figure, unused) for name, figure in METRICS.items() if not figure.follows_rule
         }
 
     @cached_property
     def _auc(self) -> dict[str, _Measured | NotDefined]:
-        return {model: self._measure(FIGURES["auc"], model, EVEN_ODDS) for model in self.joined.models}
+        return {model: self._measure(METRICS["auc"], model, EVEN_ODDS) for model in self.joined.models}
 
     @cached_property
     def _auc_differences(self) -> list[AucDifference | NotDefined]:
@@ -172,7 +172,7 @@ class Comparison:
             return [undefined for _ in combinations(measured, 2)]
         return auc_differences([each.value for each in defined], np.array([each.drawn for each in defined]))
 
-    def _measure(self, figure: Figure, model: str, rule: Rule) -> _Measured | NotDefined:
+    def _measure(self, figure: Metric, model: str, rule: Rule) -> _Measured | NotDefined:
         p_ai = self._p_ai[model]
         value = value_of(figure, self._truth, p_ai, rule)
         if isinstance(value, NotDefined):
@@ -180,7 +180,7 @@ class Comparison:
         drawn = figure.draw(self._draws, self._truth, p_ai, rule)
         return _Measured(value, drawn, figure.interval(value, drawn, self._truth, p_ai, rule))
 
-    def _row(self, figure: Figure, rules: Rules) -> FigureRow:
+    def _row(self, figure: Metric, rules: Rules) -> FigureRow:
         measured = (
             self._auc
             if figure.name == "auc"

@@ -11,7 +11,7 @@ import pandas as pd
 
 from core.evaluation.comparison import Comparison, FigureRow, figure_frame
 from core.evaluation.confusion import Confusion, confusion
-from core.evaluation.metrics import FIGURES
+from core.evaluation.metrics import METRICS
 from core.evaluation.paired import AucDifference, Pair
 from core.evaluation.rules import Cut, Rule, Rules
 from core.evaluation.tables import cell
@@ -38,7 +38,7 @@ def as_markdown(comparison: Comparison, rules: Rules) -> str:
     """Write a comparison as Markdown; of one model alone, the figures of its card only."""
     rows = comparison.figures(rules)
     if len(comparison.joined.models) == 1:
-        return markdown(figure_table(comparison, [row for row in rows if row.name in FIGURES]))
+        return markdown(figure_table(comparison, [row for row in rows if row.name in METRICS]))
     pairs = comparison.pairs(rules)
     parts = [
         markdown(figure_table(comparison, rows)),

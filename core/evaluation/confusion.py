@@ -9,7 +9,7 @@ import pandas as pd
 from core.corpus.manifest import LABELS
 from core.errors import EvaluationError
 from core.evaluation.metrics import cells
-from core.evaluation.rules import WORDS, Rule, Rules, codes, words
+from core.evaluation.rules import VERDICTS, Rule, Rules, codes, words
 from core.evaluation.selection import Joined
 from core.evaluation.undefined import NotDefined
 
@@ -62,13 +62,13 @@ def cell_images(joined: Joined, model: str, rule: Rule, true: str, said: str) ->
     Raises:
         EvaluationError: if there is no such cell.
     """
-    if true not in LABELS or said not in WORDS:
+    if true not in LABELS or said not in VERDICTS:
         raise EvaluationError(
             f"There is no cell of works that are '{true}' and called '{said}'; rows are {', '.join(LABELS)}, columns "
-            f"{', '.join(WORDS)}."
+            f"{', '.join(VERDICTS)}."
         )
     p_ai = joined.p_ai[model]
-    here = (joined.images["label"] == true) & (codes(p_ai.to_numpy(), rule) == WORDS.index(said))
+    here = (joined.images["label"] == true) & (codes(p_ai.to_numpy(), rule) == VERDICTS.index(said))
     confidence = {"human": 1 - p_ai, "ai": p_ai}.get(said, (p_ai - 0.5).abs())
     listed = joined.images.assign(p_ai=p_ai, confidence=confidence)[here]
     ordered: pd.DataFrame = listed.sort_values(

@@ -16,7 +16,7 @@ from sklearn.metrics import precision_recall_curve, roc_curve
 
 from core.corpus.manifest import LABELS, Manifest
 from core.evaluation.bootstrap import Scores, Truth
-from core.evaluation.metrics import AI, AT_THRESHOLDS, ECE_BINS, FIGURES, value_of
+from core.evaluation.metrics import AI, AT_THRESHOLDS, ECE_BINS, METRICS, value_of
 from core.evaluation.model_names import told_apart
 from core.evaluation.perturbations import CONDITIONS
 from core.evaluation.rules import Cut, Rule, Rules, codes
@@ -156,13 +156,13 @@ def after_each(models: Sequence[str], selection: Selection, corpus: Path | Manif
 def robustness_of(after: Mapping[str, Joined], rules: Rules) -> pd.DataFrame:
     """Return figures from what models said after each condition, see `after_each`: model, condition, figure, value.
 
-    Figures are those of `FIGURES` and `AT_THRESHOLDS`, as far as they are defined.
+    Figures are those of `METRICS` and `AT_THRESHOLDS`, as far as they are defined.
     """
     rows = []
     for condition, joined in after.items():
         for model in joined.models:
             p_ai = joined.p_ai[model].to_numpy()
-            for figure in (*FIGURES.values(), *AT_THRESHOLDS.values()):
+            for figure in (*METRICS.values(), *AT_THRESHOLDS.values()):
                 value = value_of(figure, joined.truth, p_ai, rules[model])
                 if not isinstance(value, NotDefined):
                     rows.append((model, condition, figure.name, value))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from core.evaluation.rules import WORDS, Rules, codes
+from core.evaluation.rules import VERDICTS, Rules, codes
 from core.evaluation.selection import Joined
 
 SPREAD = "spread"
@@ -26,7 +26,7 @@ def disagreements(joined: Joined, rules: Rules, limit: int = LIMIT) -> pd.DataFr
     """
     spread = joined.p_ai.max(axis=1) - joined.p_ai.min(axis=1)
     said = {
-        model: [WORDS[code] for code in codes(joined.p_ai[model].to_numpy(), rules[model])]
+        model: [VERDICTS[code] for code in codes(joined.p_ai[model].to_numpy(), rules[model])]
         for model in joined.models
     }
     verdicts = pd.DataFrame(said, index=joined.images.index)

@@ -1,6 +1,6 @@
 """The figures of a detector, from labels and probabilities alone.
 
-Positive class is `ai`. Wherever a figure is not defined on the images at hand (one class only, say) the
+Positive class is `ai`. Wherever a metric is not defined on the images at hand (one class only, say) the
 functions raise `EvaluationError` or return `NotDefined` rather than a NaN.
 """
 
@@ -26,7 +26,7 @@ from core.evaluation.bootstrap import (
     calibration_errors,
     tpr_at_fpr_draws,
 )
-from core.evaluation.rules import WORDS, Cut, Rule, codes
+from core.evaluation.rules import VERDICTS, Cut, Rule, codes
 from core.evaluation.undefined import NotDefined
 from core.evaluation.wilson import wilson
 
@@ -35,7 +35,7 @@ EVEN_ODDS = Cut(0.5)
 EDGES = (0.025, 0.975)
 """The quantiles of the draws that bound a 95 % interval."""
 
-HUMAN, AI, UNDECIDED = range(len(WORDS))
+HUMAN, AI, UNDECIDED = range(len(VERDICTS))
 
 
 def expected_calibration_error(truth: Truth, p_ai: Scores, bins: int = ECE_BINS) -> float:
@@ -55,12 +55,12 @@ def tpr_at_fpr(truth: Truth, p_ai: Scores, fpr: float) -> float:
 
 
 @dataclass(frozen=True)
-class Figure:
+class Metric:
     """A metric: how to name it to a reader, how to compute it, and how to compute it over bootstrap draws.
 
     `better` is "higher" or "lower"; `needs` the labels without which it is not defined; `follows_rule` says
     whether it depends on the rule at all. `compute` raises `EvaluationError` where nothing defines the
-    figure; `draw` returns NaN for such draws, `[rounds]`. `images` counts the images that it is a share of, of a mean over
+    metric; `draw` returns NaN for such draws, `[rounds]`. `images` counts the images that it is a share of, of a mean over
     both classes those of the smaller, and is None where it is neither.
     """
 
@@ -88,7 +88,7 @@ def cells(truth: Truth, p_ai: Scores, rule: Rule) -> NDArray[np.int64]:
 
 
 def _kinds(truth: Truth, p_ai: Scores, rule: Rule) -> NDArray[np.intp]:
-    return truth * len(WORDS) + codes(p_ai, rule).astype(np.intp)
+    return truth * len(VERDICTS) + codes(p_ai, rule).astype(np.intp)
 
 
 def _scored(
@@ -100,9 +100,9 @@ def _scored(
     needs: frozenset[str] = BOTH,
     *,
     images: Callable[[Truth], int] | None = None,
-) -> Figure:
-    """A figure of the probabilities, whatever the rule; `images` counts those of which it is a share."""
-    return Figure(
+) -> Metric:
+    """A metric of the probabilities, whatever the rule; `images` counts those of which it is a share."""
+    return Metric(
         name,
         title,
         better,
@@ -123,8 +123,8 @@ def _counted(
     *,
     at: Rule | None = None,
     whole: Callable[[Values], Values] | None = None,
-) -> Figure:
-    """A figure of the counts `[..., 2, 3]` that the rule, or always the rule `at`, leads to; `whole` of a share."""
+) -> Metric:
+    """A metric of the counts `[..., 2, 3]` that the rule, or always the rule `at`, leads to; `whole` of a share."""
 
     def of_counts(counts: Values) -> Values:
         with np.errstate(invalid="ignore", divide="ignore"):
@@ -143,7 +143,7 @@ def _counted(
         return of_counts(draws.tallies(_kinds(truth, p_ai, at or rule), 6).reshape(-1, 2, 3))
 
     images = None if whole is None else lambda t, p, rule: int(whole(counts_at(t, p, rule)))
-    return Figure(name, title, better, needs, at is None, of_images, draw, images)
+    return Metric(name, title, better, needs, at is None, of_images, draw, images)
 
 
 def _share(
@@ -153,7 +153,7 @@ def _share(
     part: Callable[[Values], Values],
     whole: Callable[[Values], Values],
     needs: frozenset[str] = ANY,
-) -> Figure:
+) -> Metric:
     """A share of the counts `[..., 2, 3]` that the rule leads to."""
     return _counted(name, title, better, lambda counts: part(counts) / whole(counts), needs, whole=whole)
 
@@ -204,11 +204,11 @@ def _everything(counts: Values) -> Values:
     return everything
 
 
-def _named(*figures: Figure) -> Mapping[str, Figure]:
-    return MappingProxyType({figure.name: figure for figure in figures})
+def _named(*metrics: Metric) -> Mapping[str, Metric]:
+    return MappingProxyType({metric.name: metric for metric in metrics})
 
 
-FIGURES = _named(
+METRICS = _named(
     _scored(
         "auc", "ROC AUC", "higher", lambda t, p: float(roc_auc_score(t, p)), auc_draws, images=_fewer_works
     ),
@@ -294,15 +294,15 @@ AT_THRESHOLDS = _named(
 """Further figures that follow the thresholds, for comparing models."""
 
 
-def value_of(figure: Figure, truth: Truth, p_ai: Scores, rule: Rule) -> float | NotDefined:
-    """Compute a figure, or say why these images do not define it."""
+def value_of(metric: Metric, truth: Truth, p_ai: Scores, rule: Rule) -> float | NotDefined:
+    """Compute a metric, or say why these images do not define it."""
     if len(truth) == 0:
         return NotDefined("There are no images here.")
-    missing = sorted(figure.needs - {name for name, there in _present(truth).items() if there})
+    missing = sorted(metric.needs - {name for name, there in _present(truth).items() if there})
     if missing:
         return NotDefined(f"There are no {' and no '.join(missing)} works here, and this figure needs them.")
     try:
-        return figure.compute(truth, p_ai, rule)
+        return metric.compute(truth, p_ai, rule)
     except EvaluationError as error:
         return NotDefined(str(error))
 
@@ -328,10 +328,10 @@ def interval(value: float, drawn: Values, images: int | None = None) -> Interval
 def figures_with_intervals(
     frame: pd.DataFrame, band: Rule, *, rounds: int = 1000, seed: int = 0
 ) -> dict[str, Interval]:
-    """Compute every figure of `FIGURES` that these images define, with a 95 % interval, as a card keeps it.
+    """Compute every metric of `METRICS` that these images define, with a 95 % interval, as a card keeps it.
 
     The interval is a percentile bootstrap over sources within each class (`core.evaluation.bootstrap`), or Wilson's,
-    see `interval`. Draws that do not define a figure do not count for it.
+    see `interval`. Draws that do not define a metric do not count for it.
 
     Args:
         frame: rows of `predictions.csv`.
@@ -345,12 +345,12 @@ def figures_with_intervals(
     truth, p_ai = arrays(frame)
     draws = Draws.of(truth, frame["source"], rounds, seed)
     result = {}
-    for name, figure in FIGURES.items():
-        value = value_of(figure, truth, p_ai, band)
+    for name, metric in METRICS.items():
+        value = value_of(metric, truth, p_ai, band)
         if isinstance(value, NotDefined):
             continue
-        drawn = figure.draw(draws, truth, p_ai, band)
-        result[name] = figure.interval(value, drawn, truth, p_ai, band).rounded()
+        drawn = metric.draw(draws, truth, p_ai, band)
+        result[name] = metric.interval(value, drawn, truth, p_ai, band).rounded()
     return result
 
 

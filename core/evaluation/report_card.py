@@ -46,14 +46,14 @@ def refresh_card(folder: Path, manifest: Manifest) -> None:
         splits[split] = SplitFigures(
             human=int((part["label"] == "human").sum()),
             ai=int((part["label"] == "ai").sum()),
-            figures=figures_with_intervals(part, card.band),
-            groups=tuple(_groups(part, card.band, GROUPED_BY)),
-            sources=tuple(_groups(part, card.band, {"human": "source"})),
-            robustness=robustness_figures(part, perturbed, card.band, command)
+            figures=figures_with_intervals(part, card.rule),
+            groups=tuple(_groups(part, card.rule, GROUPED_BY)),
+            sources=tuple(_groups(part, card.rule, {"human": "source"})),
+            robustness=robustness_figures(part, perturbed, card.rule, command)
             if split in PERTURBED_SPLITS
             else {},
         )
-    update = {"splits": splits, "known_failures": known_failures(predictions, card.band)}
+    update = {"splits": splits, "known_failures": known_failures(predictions, card.rule)}
     write_card(card.model_copy(update=update), folder)
 
 

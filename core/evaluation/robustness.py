@@ -11,7 +11,7 @@ from core.detectors.card import Card, Perturbed
 from core.errors import EvaluationError
 from core.evaluation.bootstrap import ROUNDS, Draws
 from core.evaluation.measured import is_current
-from core.evaluation.metrics import FIGURES, arrays, interval
+from core.evaluation.metrics import METRICS, arrays, interval
 from core.evaluation.perturbations import ALL, CONDITIONS
 from core.evaluation.remedies import SHIPPED, how_to_evaluate
 from core.verdict import Thresholds
@@ -19,7 +19,7 @@ from core.verdict import Thresholds
 ROBUSTNESS_FILE = "robustness.csv"
 PERTURBED_SPLITS = ("test", "ood")
 KEY = "sha256"
-KEPT_FIGURES = ("auc", "human_called_ai", "ai_called_human", "coverage")
+KEPT_METRICS = ("auc", "human_called_ai", "ai_called_human", "coverage")
 """Figures that stand on the card for every condition."""
 
 
@@ -124,14 +124,14 @@ def robustness_figures(
         )
     truth, before = arrays(frame)
     draws = Draws.of(truth, frame["source"], rounds, seed)
-    auc = FIGURES["auc"]
+    auc = METRICS["auc"]
     found = {}
     for name in perturbed.columns:
         after = perturbed.loc[frame[KEY], name].to_numpy(dtype=np.float64)
         lost = auc.compute(truth, before, band) - auc.compute(truth, after, band)
         drawn_lost = auc.draw(draws, truth, before, band) - auc.draw(draws, truth, after, band)
         kept = {}
-        for figure in map(FIGURES.__getitem__, KEPT_FIGURES):
+        for figure in map(METRICS.__getitem__, KEPT_METRICS):
             value, drawn = figure.compute(truth, after, band), figure.draw(draws, truth, after, band)
             kept[figure.name] = figure.interval(value, drawn, truth, after, band).rounded()
         found[str(name)] = Perturbed(auc_lost=interval(lost, drawn_lost).rounded(), **kept)

@@ -13,7 +13,7 @@ from core.errors import EvaluationError
 from core.evaluation.model_names import told_apart
 from core.verdict import Label, Thresholds
 
-WORDS = (Label.HUMAN.value, Label.AI.value, Label.INCONCLUSIVE.value)
+VERDICTS = (Label.HUMAN.value, Label.AI.value, Label.INCONCLUSIVE.value)
 """What a rule can say; its codes are the places in this tuple."""
 
 
@@ -41,15 +41,15 @@ def codes(p_ai: NDArray[np.floating], rule: Rule) -> NDArray[np.int8]:
     """Say what `rule` makes of probabilities `[N]`: int8 `[N]`, 0 human, 1 ai, 2 inconclusive."""
     if isinstance(rule, Cut):
         return (p_ai > rule.at).astype(np.int8)
-    called = np.full(p_ai.shape, WORDS.index(Label.INCONCLUSIVE), np.int8)
-    called[p_ai < rule.human_below] = WORDS.index(Label.HUMAN)
-    called[p_ai > rule.ai_above] = WORDS.index(Label.AI)
+    called = np.full(p_ai.shape, VERDICTS.index(Label.INCONCLUSIVE), np.int8)
+    called[p_ai < rule.human_below] = VERDICTS.index(Label.HUMAN)
+    called[p_ai > rule.ai_above] = VERDICTS.index(Label.AI)
     return called
 
 
 def words(rules: Rules) -> tuple[str, ...]:
     """Return what these rules can say: `inconclusive` is among it if one of them is a band."""
-    return WORDS if any(isinstance(rule, Thresholds) for rule in rules.values()) else WORDS[:2]
+    return VERDICTS if any(isinstance(rule, Thresholds) for rule in rules.values()) else VERDICTS[:2]
 
 
 def shipped(models: Sequence[str]) -> dict[str, Rule]:
@@ -57,7 +57,7 @@ def shipped(models: Sequence[str]) -> dict[str, Rule]:
 
     Raises what `told_apart` raises.
     """
-    return {called: load_card(model).band for called, model in told_apart(models).items()}
+    return {called: load_card(model).rule for called, model in told_apart(models).items()}
 
 
 def the_same(models: Iterable[str], rule: Rule) -> dict[str, Rule]:

@@ -8,7 +8,7 @@ from typing import Protocol
 import pandas as pd
 
 from core.detectors.card import Card, Group
-from core.evaluation.metrics import FIGURES
+from core.evaluation.metrics import METRICS
 from core.evaluation.undefined import NotDefined
 from core.evaluation.wilson import wilson
 
@@ -54,7 +54,7 @@ def figures_by_split(card: Card) -> pd.DataFrame:
     rows = {
         figure.title: {"better": figure.better}
         | {split: cell(card.splits[split].figures.get(name)) for split in splits}
-        for name, figure in FIGURES.items()
+        for name, figure in METRICS.items()
     }
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("figure")
 

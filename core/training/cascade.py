@@ -12,7 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from core.corpus.manifest import Manifest
-from core.detectors.card import CLASSES, Band, Card, Initialisation, Weights, identity, read_card
+from core.detectors.card import CLASSES, Card, ChosenThresholds, Initialisation, Weights, identity, read_card
 from core.detectors.cascade import (
     AS_THE_STAGE_SAYS,
     FAMILY,
@@ -278,7 +278,7 @@ def fit_cascade(before: Sequence[str], thorough: str, corpus: Manifest, output: 
             "train and evaluate all of them on it."
         )
     kinds = [_works(KNOWN, known), _works(UNSEEN, unseen)]
-    choice = choose_cut_offs(kinds, cards[-1].band)
+    choice = choose_cut_offs(kinds, cards[-1].rule)
     stages = Stages(
         thorough=whole_name(thorough),
         thorough_is=identity(cards[-1]),
@@ -350,7 +350,7 @@ def _card(cards: Sequence[Card], stages: Stages, choice: Choice, weights: Weight
         encoder=next((card.encoder for card in reversed(cards) if card.encoder), None),
         preprocessing=thorough.preprocessing,
         calibration=AS_THE_STAGE_SAYS,
-        thresholds=Band(
+        thresholds=ChosenThresholds(
             human_below=thorough.thresholds.human_below,
             ai_above=thorough.thresholds.ai_above,
             policy=f"those of {thorough.name}. Step by step it is asked about as few works as possible such that at most "

@@ -14,7 +14,7 @@ from core.corpus.manifest import Manifest
 from core.detectors.features import Matrix, load_features
 from core.errors import EvaluationError, OutputError, RecipeError
 from core.evaluation.bootstrap import Scores, Truth
-from core.evaluation.metrics import EVEN_ODDS, FIGURES, arrays
+from core.evaluation.metrics import EVEN_ODDS, METRICS, arrays
 from core.evaluation.undefined import NotDefined
 from core.markdown_table import Table, markdown
 from core.training.heads import Margins, calibrate, folds_of, gather, out_of_fold_margins, seen_rows
@@ -49,12 +49,12 @@ def cross_validate(
     thresholds = Thresholds(band.human_below, band.ai_above)
     truth, scores = arrays(frame.assign(p_ai=p_ai))
     row = {
-        f"{FIGURES['auc'].title}, sources held out": _shown(
-            FIGURES["auc"].compute(*arrays(frame.assign(p_ai=of_sources)), thresholds)
+        f"{METRICS['auc'].title}, sources held out": _shown(
+            METRICS["auc"].compute(*arrays(frame.assign(p_ai=of_sources)), thresholds)
         )
     }
     for name in SHOWN:
-        row[f"{FIGURES[name].title}, families and sources held out"] = _figure(
+        row[f"{METRICS[name].title}, families and sources held out"] = _figure(
             name, truth, scores, thresholds
         )
     row["human works above 0.5"] = _shown(float((scores[~truth] > EVEN_ODDS.at).mean()))
@@ -68,7 +68,7 @@ def cross_validate(
 def _figure(name: str, truth: Truth, p_ai: Scores, thresholds: Thresholds) -> str:
     """Return a figure as it is shown; a recipe whose band decides no work at all has no accuracy, for one."""
     try:
-        return _shown(FIGURES[name].compute(truth, p_ai, thresholds))
+        return _shown(METRICS[name].compute(truth, p_ai, thresholds))
     except EvaluationError as error:
         return str(NotDefined(str(error)))
 
@@ -93,7 +93,7 @@ def _by_family(
         rows = human | ~np.isnan(alone)
         joined = np.where(human, margins, alone)
         part = frame[rows].assign(p_ai=joined[rows])
-        found[family] = FIGURES["auc"].compute(*arrays(part), Thresholds(0, 1))
+        found[family] = METRICS["auc"].compute(*arrays(part), Thresholds(0, 1))
     return pd.Series(found, dtype=float)
 
 

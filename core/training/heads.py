@@ -21,7 +21,7 @@ from sklearn.tree import DecisionTreeClassifier
 from core.corpus.cache import ImageCache
 from core.corpus.manifest import Manifest
 from core.detectors.calibration import PlattScaling
-from core.detectors.card import CLASSES, Band, Card, Corpus, Initialisation, Weights
+from core.detectors.card import CLASSES, Card, ChosenThresholds, Corpus, Initialisation, Weights
 from core.detectors.classical import PIPELINE_FILE, pipeline_margins, save_pipeline
 from core.detectors.embeddings import EmbeddingMemory
 from core.detectors.features import (
@@ -241,7 +241,7 @@ def _parts(folds: Sequence[Fold], rows: int) -> Rows:
     return parts
 
 
-def calibrate(margins: Margins, frame: pd.DataFrame) -> tuple[PlattScaling, Band]:
+def calibrate(margins: Margins, frame: pd.DataFrame) -> tuple[PlattScaling, ChosenThresholds]:
     """Fit calibration and band on out-of-fold margins of `frame`."""
     calibration = fit_platt(margins, frame["label"], fitted_on=CALIBRATED_ON)
     band = choose_band(

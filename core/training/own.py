@@ -139,7 +139,7 @@ def what_changed(refitted: Refitted, output: Path, corpus: Manifest) -> str:
         EvaluationError: if one of the two models was not evaluated on the images of `corpus`.
     """
     reference, mine = refitted.own.models
-    rules = {**shipped([reference]), mine: refitted.card.band}
+    rules = {**shipped([reference]), mine: refitted.card.rule}
     elsewhere = [
         load([reference, str(output.absolute())], Selection(split), corpus) for split in _reported(corpus)
     ]

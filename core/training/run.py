@@ -21,7 +21,7 @@ from core.cache_folder import cache_folder
 from core.corpus.cache import ImageCache
 from core.corpus.manifest import Manifest
 from core.detectors.calibration import PlattScaling
-from core.detectors.card import CLASSES, Band, Card, Initialisation, Weights
+from core.detectors.card import CLASSES, Card, ChosenThresholds, Initialisation, Weights
 from core.detectors.encoder import Encoder, load_encoder
 from core.detectors.precision import Compute, best_compute
 from core.detectors.resnet import WEIGHTS_FILE, load_resnet, save_head, save_weights
@@ -242,7 +242,7 @@ class _Workshop:
             epochs=len(fitted.history),
             preprocessing=recipe.preprocessing,
             calibration=PlattScaling(slope=1.0, intercept=0.0, fitted_on="nothing yet"),
-            thresholds=Band(human_below=0.5, ai_above=0.5, policy="none yet"),
+            thresholds=ChosenThresholds(human_below=0.5, ai_above=0.5, policy="none yet"),
             corpus=corpus_of(self.manifest),
             initialisation=initialisation,
             weights=weights,

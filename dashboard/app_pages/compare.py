@@ -13,14 +13,14 @@ from core.evaluation.rules import Rules, shipped
 from core.wording import to_three_decimals
 from dashboard.comparison_shelf import Held, after_conditions, comparable, compared
 from dashboard.own_images import Scoring, forget, scoring
+from dashboard.parts.chart_download import FORMAT, csv_button
 from dashboard.parts.comparison_chooser import CONDITION, CONDITION_TITLES, KEYS, Asked, comparison_chooser
 from dashboard.parts.comparison_curves import comparison_curves
-from dashboard.parts.confusion_matrices import CELL, WORDS, confusion_matrices
+from dashboard.parts.confusion_matrices import CALLED, CELL, confusion_matrices
 from dashboard.parts.counting import counted
 from dashboard.parts.disagreement_view import EXPLAINED, LIST, disagreement_view
 from dashboard.parts.error_sentence import error_sentence, errors_told
 from dashboard.parts.escaping import escaped
-from dashboard.parts.figure_download import FORMAT, csv_button
 from dashboard.parts.figure_table import figure_table, pair_tables, sentences_view
 from dashboard.parts.group_heat_maps import group_heat_maps
 from dashboard.parts.picture_list import PAGES, Origin, picture_list, show_key, what
@@ -113,7 +113,7 @@ def images_of(held: Held, asked: Asked, rules: Rules, cell: tuple[str, str, str]
     model, true, said = cell
     rows = cell_images(held.joined, model, rules[model], true, said)
     if rows.empty:
-        st.info(f"At these thresholds no {WORDS[true]} work is called {WORDS[said]} by {escaped(model)}.")
+        st.info(f"At these thresholds no {CALLED[true]} work is called {CALLED[said]} by {escaped(model)}.")
         return
     st.caption(
         f"Sorted by how sure {escaped(model)} is, the surest first; under each its probability of AI."

@@ -6,10 +6,10 @@ import streamlit as st
 from core.corpus.manifest import Manifest
 from core.errors import VersoError
 from dashboard.corpus_shelf import datasheet, leak_findings, shown_corpus
-from dashboard.parts.corpus_figures import corpus_figures
+from dashboard.parts.chart_download import csv_button
+from dashboard.parts.corpus_charts import corpus_figures
 from dashboard.parts.corpus_filters import corpus_filters
 from dashboard.parts.error_sentence import error_sentence
-from dashboard.parts.figure_download import csv_button
 from dashboard.parts.leak_view import leak_summary, leak_view
 from dashboard.parts.thumbnail_grid import thumbnail_grid
 

@@ -12,11 +12,11 @@ from core.audit.store.pages import BINS
 from core.audit.store.records import Audit
 from core.verdict import Label, Thresholds
 from dashboard.audit_desk import MOVING, fresh_bytes, kept_file, of_audit, queue, results, standing, store
+from dashboard.parts.chart_download import downloadable
+from dashboard.parts.chart_style import GREY
 from dashboard.parts.counting import counted
 from dashboard.parts.error_sentence import error_sentence
 from dashboard.parts.escaping import escaped
-from dashboard.parts.figure_download import downloadable
-from dashboard.parts.figure_style import GREY
 from dashboard.parts.file_on_demand import Failed, noting_failure
 from dashboard.parts.threshold_control import in_words
 from dashboard.parts.verdict_card import COLOURS

@@ -11,9 +11,9 @@ from plotly.subplots import make_subplots
 from core.evaluation.curves import operating_points
 from core.evaluation.rules import Rules
 from dashboard.comparison_shelf import Held
-from dashboard.parts.confusion_matrices import WORDS
-from dashboard.parts.figure_download import LINE_HEIGHT, downloadable
-from dashboard.parts.figure_style import CLASS_COLOURS, FONT_SIZE, GREY
+from dashboard.parts.chart_download import LINE_HEIGHT, downloadable
+from dashboard.parts.chart_style import CLASS_COLOURS, FONT_SIZE, GREY
+from dashboard.parts.confusion_matrices import CALLED
 from dashboard.parts.model_colours import lines
 
 HEIGHT = 400
@@ -216,7 +216,7 @@ def _bars(rows: pd.DataFrame, number: int, label: str) -> dict[str, object]:
         "y": sign * rows["share"] ** 0.5,
         "width": 0.048,
         "customdata": list(zip(rows["low"], rows["high"], rows["images"], rows["share"], strict=True)),
-        "name": WORDS[label],
+        "name": CALLED[label],
         "legendgroup": label,
         "showlegend": number == 1,
         "marker": {"color": CLASS_COLOURS[label]},

@@ -13,11 +13,11 @@ from plotly.colors import sample_colorscale
 
 from core.corpus.manifest import LABELS
 from core.evaluation.confusion import Confusion, confusion
-from core.evaluation.metrics import AT_THRESHOLDS, FIGURES, value_of
+from core.evaluation.metrics import AT_THRESHOLDS, METRICS, value_of
 from core.evaluation.rules import Rule, Rules
 from core.evaluation.selection import Joined
 from core.evaluation.undefined import NotDefined
-from dashboard.parts.figure_download import (
+from dashboard.parts.chart_download import (
     FONT,
     LINE_HEIGHT,
     TITLE_LENGTH,
@@ -26,7 +26,7 @@ from dashboard.parts.figure_download import (
     format_chooser,
     heading,
 )
-from dashboard.parts.figure_style import FONT_SIZE, INK, LAYOUT, VERMILION
+from dashboard.parts.chart_style import FONT_SIZE, INK, LAYOUT, VERMILION
 from dashboard.parts.table_origin import at_thresholds, of_images
 from dashboard.parts.threshold_control import in_words
 
@@ -51,7 +51,7 @@ UNDER: Final = (
     {"accuracy": "accuracy", "coverage": "decided"},
     {"human_called_ai": "FPR", "tpr": "TPR"},
 )
-WORDS: Final = {"human": "human", "ai": "AI", "inconclusive": "inconclusive"}
+CALLED: Final = {"human": "human", "ai": "AI", "inconclusive": "inconclusive"}
 
 
 def cell_name(model: str, true: str, said: str) -> str:
@@ -200,7 +200,7 @@ def _figure(model: str, matrix: Confusion, chosen: tuple[str, str] | None, about
                 "customdata": [
                     [
                         cell_name(model, cell.true, cell.said),
-                        f"{WORDS[cell.true]} works the model calls {WORDS[cell.said]}: {cell.count:,}",
+                        f"{CALLED[cell.true]} works the model calls {CALLED[cell.said]}: {cell.count:,}",
                     ]
                     for cell in cells
                 ],
@@ -222,14 +222,14 @@ def _figure(model: str, matrix: Confusion, chosen: tuple[str, str] | None, about
                 "side": "top",
                 "title": {"text": "the model says", "standoff": 4, "font": {"size": FONT_SIZE, "color": INK}},
                 "tickvals": list(range(len(says))),
-                "ticktext": [WORDS[said] for said in says],
+                "ticktext": [CALLED[said] for said in says],
                 "range": [-0.5, len(says) - 0.5],
             },
             "yaxis": {
                 **axis,
                 "title": {"text": "the works are", "standoff": 4, "font": {"size": FONT_SIZE, "color": INK}},
                 "tickvals": list(range(len(LABELS))),
-                "ticktext": [WORDS[label] for label in LABELS],
+                "ticktext": [CALLED[label] for label in LABELS],
                 "range": [len(LABELS) - 0.5, -0.5],
             },
         },
@@ -258,7 +258,7 @@ def _rate(share: float | None) -> str:
 
 def _under(joined: Joined, model: str, rule: Rule) -> str:
     p_ai = joined.p_ai[model].to_numpy()
-    figures = {**FIGURES, **AT_THRESHOLDS}
+    figures = {**METRICS, **AT_THRESHOLDS}
     return "  \n".join(
         " · ".join(
             f"{title} {_percent(value_of(figures[name], joined.truth, p_ai, rule))}"

@@ -13,7 +13,7 @@ from core.explain import MAX_SIDE, Saliency, grad_cam, overlay
 from core.images import Artwork
 from core.wording import to_three_decimals
 from dashboard.comparison_pictures import is_at_hand, named_bytes
-from dashboard.parts.confusion_matrices import WORDS
+from dashboard.parts.confusion_matrices import CALLED
 from dashboard.parts.counting import counted
 from dashboard.parts.escaping import escaped
 from dashboard.parts.picture_list import Origin, Row, as_text, picture_list, what
@@ -88,7 +88,7 @@ def _lines(row: Row, models: Sequence[str]) -> list[str]:
     return [
         what(row),
         *(
-            f"{to_three_decimals(float(row[f'p_ai {model}']))} {WORDS[row[f'said {model}']]} · {model}"
+            f"{to_three_decimals(float(row[f'p_ai {model}']))} {CALLED[row[f'said {model}']]} · {model}"
             for model in (least, most)
         ),
         f"{float(row[SPREAD]):.2f} apart · {row['source']}",
@@ -128,7 +128,7 @@ def _maps(artwork: Artwork, row: Row, models: Sequence[str], folders: Mapping[st
             st.image(preview, caption="The picture", width="stretch", alt=artwork.name or "The picture")
         for model in models:
             with st.container(width=WIDTH):
-                said = f"{escaped(model)}: {to_three_decimals(float(row[f'p_ai {model}']))}, {WORDS[row[f'said {model}']]}"
+                said = f"{escaped(model)}: {to_three_decimals(float(row[f'p_ai {model}']))}, {CALLED[row[f'said {model}']]}"
                 try:
                     with st.spinner(f"{model} looks again…"):
                         saliency = _saliency(

@@ -9,14 +9,14 @@ import streamlit as st
 
 from core.detectors.card import Interval
 from core.evaluation.comparison import FigureRow, figure_frame, pair_frame, part_frame
-from core.evaluation.metrics import AT_THRESHOLDS, FIGURES
+from core.evaluation.metrics import AT_THRESHOLDS, METRICS
 from core.evaluation.paired import Pair
 from core.evaluation.rules import Rules
 from core.evaluation.tables import cell
 from core.evaluation.undefined import NotDefined
-from dashboard.parts.confusion_matrices import WORDS
+from dashboard.parts.chart_download import csv_button
+from dashboard.parts.confusion_matrices import CALLED
 from dashboard.parts.escaping import escaped
-from dashboard.parts.figure_download import csv_button
 from dashboard.parts.model_figures import MEANINGS
 from dashboard.parts.table_origin import THRESHOLDS, at_thresholds, of_images
 
@@ -149,7 +149,7 @@ def _by_part(frame: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "pair": _pair(frame),
-            "works": frame["label"].map(WORDS),
+            "works": frame["label"].map(CALLED),
             "medium or family": frame["medium_or_family"],
             "images": frame["images"],
             **_counts(frame),
@@ -190,7 +190,7 @@ def _height(rows: int) -> int:
 
 
 def _follows(row: FigureRow) -> bool:
-    return {**FIGURES, **AT_THRESHOLDS}[row.name].follows_rule
+    return {**METRICS, **AT_THRESHOLDS}[row.name].follows_rule
 
 
 def _row(row: FigureRow) -> str:

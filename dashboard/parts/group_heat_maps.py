@@ -9,9 +9,9 @@ import streamlit as st
 from core.evaluation.curves import false_positives_by_medium, recall_by_family
 from core.evaluation.rules import Rules
 from core.evaluation.selection import Joined
+from dashboard.parts.chart_download import downloadable
+from dashboard.parts.chart_style import FONT_SIZE
 from dashboard.parts.confusion_matrices import SCALE, ink
-from dashboard.parts.figure_download import downloadable
-from dashboard.parts.figure_style import FONT_SIZE
 from dashboard.parts.table_origin import at_thresholds
 
 ROW_HEIGHT = 34

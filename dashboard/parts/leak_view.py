@@ -9,8 +9,8 @@ import streamlit as st
 
 from core.corpus.leak_findings import LeakFindings
 from core.corpus.leakage import FITTED_ON, THRESHOLD, LeakReport
+from dashboard.parts.chart_style import BLUE, CONFIG, FONT_SIZE, GREY, VERMILION
 from dashboard.parts.escaping import escaped
-from dashboard.parts.figure_style import BLUE, CONFIG, FONT_SIZE, GREY, VERMILION
 
 COMMAND: Final = "python -m core corpus leaks data/manifest.csv --output data/leaks.json"
 COLOURS: Final = {"rings": VERMILION, "silent": BLUE}

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Final
 
-from dashboard.parts.figure_style import BLUE, GREY, VERMILION
+from dashboard.parts.chart_style import BLUE, GREY, VERMILION
 
 # Of the same palette as the named ones those that show on light and dark ground.
 COLOURS: Final = (BLUE, "#e69f00", "#009e73", "#cc79a7", VERMILION, "#56b4e9", GREY)

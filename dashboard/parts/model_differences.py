@@ -10,9 +10,9 @@ import streamlit as st
 from core.detectors.library import Entry
 from core.errors import RecipeError
 from core.training.recipe_difference import Difference, side_by_side
+from dashboard.parts.chart_download import as_csv
 from dashboard.parts.error_sentence import error_sentence
 from dashboard.parts.escaping import escaped
-from dashboard.parts.figure_download import as_csv
 
 PARAMETER: Final = "other"
 KEY: Final = "models-other"

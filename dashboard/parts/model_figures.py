@@ -6,7 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from core.detectors.card import Card, Interval
-from core.evaluation.metrics import FIGURES
+from core.evaluation.metrics import METRICS
 from core.evaluation.robustness_tables import robustness_of_split
 from core.evaluation.tables import SPLIT_TITLES, figures_by_split, groups_of_split, sources_of_split
 from dashboard.parts.escaping import escaped
@@ -92,7 +92,7 @@ def _headline(card: Card) -> pd.DataFrame:
     written = figures_by_split(card)
     columns = [column for column in written.columns if column != "better"]
     rows = []
-    for name, figure in FIGURES.items():
+    for name, figure in METRICS.items():
         if not any(name in card.splits[split].figures for split in columns):
             continue
         values = written.loc[figure.title]

@@ -22,7 +22,7 @@ ROW_HEIGHT: Final = 35
 MOST_ROWS: Final = 9
 NONE: Final = "no figures"
 
-FIGURES: Final = {
+METRICS: Final = {
     "ood ROC AUC": (
         "ood",
         "auc",
@@ -122,7 +122,7 @@ def _table(shown: Sequence[tuple[Entry, list[str]]], chosen: str, *, searched: b
                 width="medium", help="Where on the card your words stand."
             ),
             **{
-                title: st.column_config.TextColumn(help=meaning) for title, (_, _, meaning) in FIGURES.items()
+                title: st.column_config.TextColumn(help=meaning) for title, (_, _, meaning) in METRICS.items()
             },
         },
         placeholder="not here",
@@ -155,7 +155,7 @@ def _row(entry: Entry, places: Sequence[str]) -> dict[str, object]:
         "model": entry.name,
         "found in": ", ".join(places),
         "kind": card.family if card else "",
-        **{title: _figure(card, split, name) for title, (split, name, _) in FIGURES.items()},
+        **{title: _figure(card, split, name) for title, (split, name, _) in METRICS.items()},
         "weights": weights_size(entry),
         "trained": card.trained if card else "",
     }

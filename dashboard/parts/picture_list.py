@@ -14,7 +14,7 @@ import streamlit as st
 from core.errors import VersoError
 from dashboard.comparison_pictures import is_at_hand, small
 from dashboard.corpus_shelf import KEPT_UNSEEN, stated
-from dashboard.parts.figure_download import csv_button
+from dashboard.parts.chart_download import csv_button
 from dashboard.parts.model_choice import PARAMETER as MODEL
 from dashboard.review_by_address import BACK, IMAGE, OWN, PATH
 

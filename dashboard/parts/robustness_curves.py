@@ -8,18 +8,18 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from core.evaluation.curves import CLEAN, robustness_of
-from core.evaluation.metrics import AT_THRESHOLDS, FIGURES
+from core.evaluation.metrics import AT_THRESHOLDS, METRICS
 from core.evaluation.perturbations import CONDITIONS
 from core.evaluation.rules import Rules
 from core.evaluation.selection import Joined
+from dashboard.parts.chart_download import downloadable
 from dashboard.parts.escaping import escaped
-from dashboard.parts.figure_download import downloadable
 from dashboard.parts.model_colours import lines
 from dashboard.parts.table_origin import at_thresholds
 
 FIGURE = "robustness-figure"
 SHOWN = ("auc", "accuracy", "human_called_ai", "tpr", "coverage", "ece")
-TITLES = {name: {**FIGURES, **AT_THRESHOLDS}[name].title for name in SHOWN}
+TITLES = {name: {**METRICS, **AT_THRESHOLDS}[name].title for name in SHOWN}
 """As the address names the figures."""
 ROW_HEIGHT = 34
 AROUND_ROWS = 170
@@ -45,7 +45,7 @@ def robustness_curves(after: Mapping[str, Joined], rules: Rules) -> None:
     )
     frame = robustness_of(after, rules)
     rows = frame[(frame["figure"] == figure) & frame["model"].isin(measured)]
-    shown = ({**FIGURES, **AT_THRESHOLDS})[figure]
+    shown = ({**METRICS, **AT_THRESHOLDS})[figure]
     downloadable(
         _figure(rows, TITLES[figure], after[CLEAN].models),
         at_thresholds(rows, rules) if shown.follows_rule else rows,

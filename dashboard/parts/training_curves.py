@@ -12,10 +12,10 @@ from core.detectors.cascade import FAMILY
 from core.detectors.library import Entry
 from core.errors import TrainingError
 from core.training.history import read_history
+from dashboard.parts.chart_download import as_csv
+from dashboard.parts.chart_style import BLUE, CONFIG, FONT_SIZE, GREY, VERMILION
 from dashboard.parts.error_sentence import error_sentence
 from dashboard.parts.escaping import escaped
-from dashboard.parts.figure_download import as_csv
-from dashboard.parts.figure_style import BLUE, CONFIG, FONT_SIZE, GREY, VERMILION
 
 HEIGHT: Final = 300
 MOST_TICKS: Final = 12

@@ -8,7 +8,7 @@ from core.detectors.card import Card
 from core.evaluation.base_rate import worth
 from core.verdict import Label, Verdict
 from core.wording import TITLES, meaning, not_looked_at, percent, written
-from dashboard.parts.figure_style import BLUE, GREY, VERMILION
+from dashboard.parts.chart_style import BLUE, GREY, VERMILION
 
 COLOURS = {Label.AI: VERMILION, Label.HUMAN: BLUE, Label.INCONCLUSIVE: GREY}
 

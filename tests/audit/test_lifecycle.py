@@ -15,7 +15,7 @@ from pyarrow import parquet
 from sqlalchemy import URL
 
 from core.audit import lifecycle
-from core.audit.lifecycle import LOCK, NOTE, STATE, Order, carry_out, write_again
+from core.audit.lifecycle import LOCK, NOTE, STAMP, Order, carry_out, write_again
 from core.audit.model import whole_name
 from core.audit.own_files import own_files
 from core.audit.results import COLUMNS
@@ -480,9 +480,9 @@ def test_a_note_that_cannot_be_written_says_so(audit, folder, tmp_path):
 
 def test_what_cannot_be_replaced_in_the_folder_says_so(audit, folder, tmp_path):
     audit(folder)
-    (tmp_path / "out" / STATE).unlink()
-    (tmp_path / "out" / STATE).mkdir()
-    with pytest.raises(OutputError, match=rf"{STATE} cannot be replaced \(.*\): see to the permissions"):
+    (tmp_path / "out" / STAMP).unlink()
+    (tmp_path / "out" / STAMP).mkdir()
+    with pytest.raises(OutputError, match=rf"{STAMP} cannot be replaced \(.*\): see to the permissions"):
         audit(folder, resume=True)
 
 

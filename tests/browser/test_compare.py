@@ -10,7 +10,7 @@ from playwright.sync_api import expect
 
 from core.detectors.store import DEFAULT_MODEL, models_folder
 from core.evaluation.predictions import read_predictions, write_predictions
-from dashboard.parts.figure_style import INK, PAPER
+from dashboard.parts.chart_style import INK, PAPER
 from tests.browser.conftest import WAIT, apart, in_a_browser, serve, shoot
 from tests.browser.test_data import clipped_labels, expect_whole
 from tests.cards import as_if_measured

@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 
 from core import markdown_table
 from core.corpus import cache, commands, manifest, splits, stats
-from core.corpus.figures import FIGURES
+from core.corpus.charts import CHARTS
 from core.errors import CorpusError
 from tests.corpus.conftest import draw
 
@@ -190,7 +190,7 @@ def test_stats_shows_every_table_and_markdown_is_what_the_datasheet_holds(listed
 def test_figures_are_written_as_pages(listed, computer):
     assert corpus("stats", listed.path, "--figures", computer / "figures").exit_code == 0
     pages = {path.stem for path in (computer / "figures").glob("*.html")}
-    assert pages == set(FIGURES)
+    assert pages == set(CHARTS)
 
 
 def test_fetching_is_offered_beside_the_other_verbs():

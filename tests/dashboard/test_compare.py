@@ -18,14 +18,14 @@ from core.errors import EvaluationError
 from core.evaluation.comparison import Comparison
 from core.evaluation.confusion import cell_images, confusion
 from core.evaluation.measured import fingerprint, record
-from core.evaluation.metrics import AT_THRESHOLDS, FIGURES
+from core.evaluation.metrics import AT_THRESHOLDS, METRICS
 from core.evaluation.perturbations import CONDITIONS
 from core.evaluation.predictions import predictions_frame, write_predictions
 from core.evaluation.rules import Cut, shipped, the_same
 from core.evaluation.selection import Selection, load
 from dashboard.own_images import keep_upload, scoring
+from dashboard.parts.chart_download import as_csv
 from dashboard.parts.confusion_matrices import CELL, cell_name
-from dashboard.parts.figure_download import as_csv
 from dashboard.review_desk import KEY
 from tests.cards import as_if_measured, head_card, lay, network_card
 from tests.commands import run_cli
@@ -223,7 +223,7 @@ def test_the_command_line_gives_the_numbers_of_the_page(corpus):
     (table,) = [each.proto.body for each in app.get("html") if "data-testid='figures'" in each.proto.body]
     arguments = ["--split", "val", "--threshold", "0.3", "--corpus", str(corpus), "--json"]
     (facts,) = json.loads(run_cli("compare", "good", "fair", *arguments))
-    for name, figure in {**FIGURES, **AT_THRESHOLDS}.items():
+    for name, figure in {**METRICS, **AT_THRESHOLDS}.items():
         shown = table.partition(f"<th scope='row'>{figure.title}<br>")[2].partition("</tr>")[0]
         expected = [
             f"{value[part]:.3f}"
@@ -260,7 +260,7 @@ def test_a_saved_figure_says_what_it_is_about():
 def saved(monkeypatch) -> dict[str, pd.DataFrame]:
     """The tables that the page offers as CSV, by name."""
     tables: dict[str, pd.DataFrame] = {}
-    for part in ("figure_download", "figure_table", "confusion_matrices", "picture_list"):
+    for part in ("chart_download", "figure_table", "confusion_matrices", "picture_list"):
         monkeypatch.setattr(
             f"dashboard.parts.{part}.csv_button",
             lambda frame, name, *_: tables.update({name: frame}),
@@ -278,7 +278,7 @@ def test_a_saved_table_says_of_which_images_and_thresholds_it_is(models, saved):
         record(folder, CONDITIONS[condition], fingerprint(read_card(folder), CONDITIONS[condition]))
     address = {"models": ["good", "fair"], "images": "test", "thresholds": "one each", "cut_good": "0.3"}
     address |= {"condition": CONDITIONS[condition].title, "cell": cell_name("good", "ai", "ai")}
-    address |= {"robustness_figure": {**FIGURES, **AT_THRESHOLDS}["human_called_ai"].title}
+    address |= {"robustness_figure": {**METRICS, **AT_THRESHOLDS}["human_called_ai"].title}
     for view in ("Curves", "Groups", "Robustness", "Disagreements", "Figures and tests"):
         app = opened(**address, view=view)
     app.session_state["parts"] = True

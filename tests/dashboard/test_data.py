@@ -8,7 +8,7 @@ from streamlit.testing.v1 import AppTest
 
 from core import images
 from core.corpus import cache, leak_findings, leakage, manifest
-from core.corpus.figures import FIGURES
+from core.corpus.charts import CHARTS
 from core.corpus.leak_findings import LeakFindings
 from dashboard import corpus_shelf
 from dashboard.corpus_shelf import matching
@@ -152,7 +152,7 @@ def test_the_whole_corpus_is_shown_first(corpus):
     assert "21 by generators** of 2 families" in text
     assert corpus.manifest.version[:12] in text
     assert "46 of 46 images** match: 25 human, 21 AI, from 4 sources" in text
-    assert len(app.get("plotly_chart")) == len(FIGURES)
+    assert len(app.get("plotly_chart")) == len(CHARTS)
     assert not app.warning
     assert not app.error
 

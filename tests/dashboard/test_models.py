@@ -8,7 +8,7 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from core.detectors.card import Group, Interval, Perturbed
-from core.evaluation.metrics import FIGURES
+from core.evaluation.metrics import METRICS
 from core.training.recipe_difference import side_by_side
 from core.wording import to_three_decimals
 from dashboard.parts.model_figures import MEANINGS
@@ -141,10 +141,10 @@ def test_a_link_to_a_model_that_is_gone_says_so():
 def test_every_figure_of_the_card_is_shown_with_its_interval_and_explained():
     app = opened(model="net-a")
     table = app.table[0].value
-    assert [name.strip("*") for name in table["figure"]] == [figure.title for figure in FIGURES.values()]
+    assert [name.strip("*") for name in table["figure"]] == [figure.title for figure in METRICS.values()]
     assert list(table.columns) == ["figure", "in plain words", "*test*", "*ood*"]
     assert set(table["*test*"]) == {"0.900 (0.850 to 0.950)"}
-    assert set(MEANINGS) >= set(FIGURES)
+    assert set(MEANINGS) >= set(METRICS)
     text = text_of(app)
     assert "**80.0 % (75.0 to 85.0) of human works AI" in text
     assert "(40 human, 60 generated)" in text

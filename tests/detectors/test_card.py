@@ -1,6 +1,14 @@
 import pytest
 
-from core.detectors.card import Band, Group, Interval, Perturbed, SplitFigures, read_card, write_card
+from core.detectors.card import (
+    ChosenThresholds,
+    Group,
+    Interval,
+    Perturbed,
+    SplitFigures,
+    read_card,
+    write_card,
+)
 from core.detectors.features import ForensicFeatures
 from core.errors import ModelError
 from tests.cards import head_card, network_card
@@ -41,7 +49,9 @@ def test_a_card_reads_as_it_was_written_with_a_line_for_each_figure_group_and_fa
 def test_thresholds_in_the_wrong_order_are_told_of_the_card_that_has_them(tmp_path):
     folder = tmp_path / "turned"
     folder.mkdir()
-    write_card(network_card("net", thresholds=Band(human_below=0.9, ai_above=0.1, policy="none")), folder)
+    write_card(
+        network_card("net", thresholds=ChosenThresholds(human_below=0.9, ai_above=0.1, policy="none")), folder
+    )
     with pytest.raises(ModelError, match=r"turned.card\.toml: Thresholds must satisfy"):
         read_card(folder)
 

@@ -71,7 +71,7 @@ def test_on_every_core_each_pass_has_one_core_and_the_caller_has_all_of_them_bac
 def test_verdicts_carry_model_and_thresholds(detector, artworks):
     verdicts = judge(detector, artworks)
     assert [verdict.model for verdict in verdicts] == ["tiny"] * len(artworks)
-    assert {verdict.thresholds for verdict in verdicts} == {detector.card.band}
+    assert {verdict.thresholds for verdict in verdicts} == {detector.card.rule}
 
 
 def test_predictions_stay_right_while_other_threads_explain(detector, artworks):

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from core.detectors.calibration import PlattScaling
-from core.detectors.card import Band, read_card, write_card
+from core.detectors.card import ChosenThresholds, read_card, write_card
 from core.errors import EvaluationError, WrongUsageError
 from tests.commands import invoke, run_cli
 
@@ -41,7 +41,7 @@ def test_json_and_csv_hold_the_asked_for_images_at_the_asked_for_thresholds(mode
 
 def test_each_model_is_compared_at_the_band_of_its_own_card(models):
     folder = Path(models[1])
-    band = Band(human_below=0.125, ai_above=0.875, policy="another")
+    band = ChosenThresholds(human_below=0.125, ai_above=0.875, policy="another")
     write_card(read_card(folder).model_copy(update={"thresholds": band}), folder)
     facts = json.loads(run_cli("compare", *models, "--split", "test", "--json"))
     assert facts[0]["thresholds"]["other"] == {"human_below": 0.125, "ai_above": 0.875}

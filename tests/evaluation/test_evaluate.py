@@ -33,7 +33,7 @@ def test_evaluate_puts_robustness_on_the_card_and_keeps_what_is_made(light_meter
     assert is_current(card, UNPERTURBED)
     predictions = read_predictions(light_meter)
     part = predictions[predictions["split"] == "test"]
-    direct = robustness_figures(part, read_robustness(light_meter).set_index("sha256"), card.band, "")
+    direct = robustness_figures(part, read_robustness(light_meter).set_index("sha256"), card.rule, "")
     assert card.splits["test"].robustness == direct
     assert set(card.splits["ood"].robustness) == {"jpeg-50", "noise-5", "crop-80"}
     assert card.splits["val"].robustness == {}

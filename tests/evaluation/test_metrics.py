@@ -9,7 +9,7 @@ from core.detectors.card import Interval
 from core.errors import EvaluationError
 from core.evaluation.bootstrap import Draws
 from core.evaluation.metrics import (
-    FIGURES,
+    METRICS,
     expected_calibration_error,
     figures_with_intervals,
     interval,
@@ -70,7 +70,7 @@ def test_bins_hold_equal_mass():
 def test_figures_of_a_small_example_by_hand():
     truth = np.array([False, False, False, True, True, True])
     p_ai = np.array([0.1, 0.5, 0.9, 0.2, 0.6, 0.8])
-    computed = {name: figure.compute(truth, p_ai, BAND) for name, figure in FIGURES.items()}
+    computed = {name: figure.compute(truth, p_ai, BAND) for name, figure in METRICS.items()}
     assert computed["human_called_ai"] == pytest.approx(1 / 3)
     assert computed["ai_called_human"] == pytest.approx(1 / 3)
     assert computed["coverage"] == pytest.approx(4 / 6)
@@ -84,7 +84,7 @@ def test_figures_of_a_small_example_by_hand():
 def test_balanced_accuracy_at_the_shipped_thresholds_leaves_the_undecided_out_and_weighs_classes_alike():
     truth = np.array([False, False, True, True, True, True, True])
     p_ai = np.array([0.1, 0.5, 0.9, 0.8, 0.75, 0.2, 0.6])
-    compute = FIGURES["decided_balanced_accuracy"].compute
+    compute = METRICS["decided_balanced_accuracy"].compute
     assert compute(truth, p_ai, BAND) == pytest.approx((1 + 3 / 4) / 2)
     with pytest.raises(EvaluationError, match="balanced accuracy where decided"):
         compute(truth, np.where(truth, p_ai, 0.5), BAND)
@@ -187,7 +187,7 @@ MIXED = np.tile([False, True, False, True, True], 20)
 def test_the_calibration_error_hangs_on_no_order_of_rows(seed):
     rows = np.random.default_rng(seed).permutation(len(MIXED))
     sources = pd.Series([f"source {number % 7}" for number in range(len(MIXED))])
-    figure, rule = FIGURES["ece"], Cut(0.5)
+    figure, rule = METRICS["ece"], Cut(0.5)
     expected = figure.compute(MIXED, FEW_VALUES, rule)
     assert figure.compute(MIXED[rows], FEW_VALUES[rows], rule) == pytest.approx(expected)
     drawn = figure.draw(Draws.of(MIXED, sources), MIXED, FEW_VALUES, rule)

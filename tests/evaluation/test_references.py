@@ -23,7 +23,7 @@ from torchmetrics.functional.classification import (
 from core.evaluation.bootstrap import Draws
 from core.evaluation.comparison import Comparison
 from core.evaluation.confusion import confusion
-from core.evaluation.metrics import AT_THRESHOLDS, ECE_BINS, FIGURES, value_of
+from core.evaluation.metrics import AT_THRESHOLDS, ECE_BINS, METRICS, value_of
 from core.evaluation.paired import EXACT_BELOW, holm, mcnemar, only_first_right
 from core.evaluation.rules import Cut, the_same
 from core.evaluation.undefined import NotDefined
@@ -31,7 +31,7 @@ from core.evaluation.wilson import wilson
 from core.verdict import Thresholds
 from tests.evaluation.drawn import joined, judged
 
-ALL = {**FIGURES, **AT_THRESHOLDS}
+ALL = {**METRICS, **AT_THRESHOLDS}
 CUTS = st.sampled_from([0.0, 0.25, 1 / 3, 0.5, 1.0])
 SAME = {"rel": 1e-9, "abs": 1e-9}
 EXAMPLES = settings(max_examples=60, deadline=None)

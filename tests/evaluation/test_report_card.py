@@ -15,7 +15,7 @@ def model(tiny_model, tmp_path):
 
 
 def test_groups_count_errors_of_each_medium_and_family(model, workshop):
-    band = read_card(model).band
+    band = read_card(model).rule
     frame = read_predictions(model)
     frame["p_ai"] = frame["label"].map(
         {"human": (1 + band.ai_above) / 2, "ai": (band.human_below + band.ai_above) / 2}
@@ -30,7 +30,7 @@ def test_groups_count_errors_of_each_medium_and_family(model, workshop):
 
 
 def test_sources_of_human_works_count_their_own_errors(model, workshop):
-    band = read_card(model).band
+    band = read_card(model).rule
     frame = read_predictions(model)
     accused = frame["source"] == "folder:human-1"
     frame["p_ai"] = np.where(accused, (1 + band.ai_above) / 2, band.human_below / 2)
@@ -48,7 +48,7 @@ def test_sources_of_human_works_count_their_own_errors(model, workshop):
 
 
 def test_known_failures_are_those_of_the_predictions(model, workshop):
-    band = read_card(model).band
+    band = read_card(model).rule
     frame = read_predictions(model)
     frame["p_ai"] = np.where(frame["label"] == "ai", (1 + band.ai_above) / 2, band.human_below / 2)
     write_predictions(frame, model)

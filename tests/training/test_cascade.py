@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from core import cli
 from core.corpus.manifest import Manifest
-from core.detectors.card import Band, read_card, write_card
+from core.detectors.card import ChosenThresholds, read_card, write_card
 from core.detectors.cascade import read_stages
 from core.detectors.preprocessing import Preprocessing
 from core.errors import ModelError, TrainingError
@@ -163,7 +163,7 @@ def two(tmp_path, monkeypatch):
     monkeypatch.setenv("VERSO_MODELS", str(tmp_path))
     works = agreeing()
     quick = {
-        "thresholds": Band(human_below=0.3, ai_above=0.7, policy="another"),
+        "thresholds": ChosenThresholds(human_below=0.3, ai_above=0.7, policy="another"),
         "preprocessing": Preprocessing(short_side=256, window=224),
     }
     for name, p_ai, changes in (("quick", works.earlier[0], quick), ("slow", works.thorough, {})):
@@ -207,8 +207,8 @@ def test_the_card_names_both_models_and_has_the_thorough_ones_band(two, corpus):
     stages = read_stages(card, two / "pair")
     assert stages.names == ("quick", "slow")
     slow = read_card(two / "slow")
-    assert (card.band, card.preprocessing) == (slow.band, slow.preprocessing)
-    assert card.band != read_card(two / "quick").band
+    assert (card.rule, card.preprocessing) == (slow.rule, slow.preprocessing)
+    assert card.rule != read_card(two / "quick").rule
     assert f"slow judges what quick gives a p_ai {stages.steps[0]}." in card.summary
 
 

@@ -25,7 +25,7 @@ from sqlalchemy import (
 )
 
 from core.audit.store.database import reading
-from core.audit.store.records import WORDS, Choice, ItemState, Planned, Row, Ruled
+from core.audit.store.records import DECIDED, Choice, ItemState, Planned, Row, Ruled
 from core.audit.store.tables import items, rulings
 from core.provenance.evidence import Says
 from core.verdict import Label
@@ -371,9 +371,9 @@ def _outcomes(verdict: ColumnElement[Any], until: int | None) -> ColumnElement[i
             and_(
                 verdict == Label.INCONCLUSIVE,
                 rulings.c.ruling == Choice.OVERRIDE,
-                func.substr(rulings.c.note, 1, len(WORDS[Label.AI])) == WORDS[Label.AI],
+                func.substr(rulings.c.note, 1, len(DECIDED[Label.AI])) == DECIDED[Label.AI],
             ),
-            WORDS[Label.AI],
+            DECIDED[Label.AI],
         ),
         else_=rulings.c.ruling,
     )

@@ -44,7 +44,7 @@ class Choice(StrEnum):
     UNSURE = "unsure"
 
 
-WORDS: Final = {Label.AI: "generated", Label.HUMAN: "human-made"}
+DECIDED: Final = {Label.AI: "generated", Label.HUMAN: "human-made"}
 """What a ruling can decide, in words."""
 
 

@@ -1,13 +1,13 @@
 import plotly.graph_objects as go
 import pytest
 
-from core.corpus.figures import FIGURES
+from core.corpus.charts import CHARTS
 from tests.corpus.conftest import frame, name, row
 
 
-@pytest.mark.parametrize("figure", list(FIGURES))
+@pytest.mark.parametrize("figure", list(CHARTS))
 def test_every_figure_shows_every_image_it_is_about(seven_images, figure):
-    drawn = FIGURES[figure](seven_images)
+    drawn = CHARTS[figure](seven_images)
     assert isinstance(drawn, go.Figure)
     assert drawn.layout.title.text
     about = {"families": 4, "media": 3}.get(figure, 7)
@@ -25,7 +25,7 @@ def test_every_figure_shows_every_image_it_is_about(seven_images, figure):
     assert shown == about
 
 
-@pytest.mark.parametrize("figure", list(FIGURES))
+@pytest.mark.parametrize("figure", list(CHARTS))
 def test_figures_of_one_label_alone_can_be_drawn(figure):
     rows = frame(*(row(name(n), split="") for n in range(3)))
-    assert FIGURES[figure](rows).to_json()
+    assert CHARTS[figure](rows).to_json()

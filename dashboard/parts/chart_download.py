@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from core.audit.spreadsheet import neutral_in_csv
-from dashboard.parts.figure_style import CLEAR, FONT_SIZE, GRID, INK, LAYOUT
+from dashboard.parts.chart_style import CLEAR, FONT_SIZE, GRID, INK, LAYOUT
 from dashboard.parts.table_origin import of_images
 
 FORMAT: Final = "picture"

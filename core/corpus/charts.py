@@ -90,7 +90,7 @@ def source_figure(frame: pd.DataFrame) -> go.Figure:
     return _laid_out(figure, "Images by source")
 
 
-FIGURES: Final[dict[str, Callable[[pd.DataFrame], go.Figure]]] = {
+CHARTS: Final[dict[str, Callable[[pd.DataFrame], go.Figure]]] = {
     "composition": composition_figure,
     "families": family_figure,
     "media": medium_figure,

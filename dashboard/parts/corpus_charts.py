@@ -1,4 +1,4 @@
-"""The figures of the corpus, laid out for a page: `core.corpus.figures` draws them, this makes room for them."""
+"""The figures of the corpus, laid out for a page: `core.corpus.charts` draws them, this makes room for them."""
 
 import textwrap
 from dataclasses import dataclass
@@ -8,9 +8,9 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
-from core.corpus.figures import FIGURES
+from core.corpus.charts import CHARTS
 from core.corpus.uniform import SHORT_SIDE
-from dashboard.parts.figure_style import CONFIG, FONT_SIZE
+from dashboard.parts.chart_style import CONFIG, FONT_SIZE
 
 HEIGHT: Final = 330
 BAR_HEIGHT: Final = 24
@@ -23,7 +23,7 @@ FEWEST_BARS: Final = 3
 
 @dataclass(frozen=True)
 class Shown:
-    """A figure of `FIGURES` on the page; `about` is the only label it counts, if it counts one."""
+    """A figure of `CHARTS` on the page; `about` is the only label it counts, if it counts one."""
 
     name: str
     meaning: str
@@ -66,7 +66,7 @@ def corpus_figures(rows: pd.DataFrame) -> None:
 
 def _draw(shown: Shown, rows: pd.DataFrame) -> int:
     """Draw one figure and return its height in pixels."""
-    figure = FIGURES[shown.name](rows)
+    figure = CHARTS[shown.name](rows)
     title, height = figure.layout.title.text, _height(figure)
     with st.container(gap="xxsmall"):
         st.markdown(f"**{title}**")
