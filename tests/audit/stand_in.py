@@ -41,7 +41,7 @@ class Stub:
 
 def load_stand_in(_: str | None) -> tuple[Stub, Configuration]:
     """What `core.audit.model.load_model` gives, whatever the name."""
-    described = SimpleNamespace(name="stand-in", band=BAND, preprocessing=SimpleNamespace(enough=704))
+    described = SimpleNamespace(name="stand-in", rule=BAND, preprocessing=SimpleNamespace(enough=704))
     return Stub(described), Configuration("stand-in", "", "", BAND.human_below, BAND.ai_above, "none")
 
 

@@ -117,7 +117,7 @@ def test_missing_weights_are_named(tiny_model, tmp_path):
     folder = copied(tiny_model, tmp_path)
     (folder / "weights.safetensors").unlink()
     with pytest.raises(
-        ModelError, match=r"not shipped, .*weights\.safetensors is missing; .*`python -m core train tiny "
+        ModelError, match=r"not shipped, .*weights\.safetensors is missing; .*`python -m core train RECIPE "
     ):
         load_detector(str(folder))
 
